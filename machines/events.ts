@@ -1,0 +1,96 @@
+import type { ErrorDocument } from '../src/base/errors.js';
+import type { NodeOutput } from '../src/base/model.js';
+
+/**
+ * What can happen to a node. Past facts, or requests. These are what the journal keeps: replaying a node's
+ * events through its machine gives its state.
+ */
+export type NodeEvent =
+  | { type: 'dependenciesMet' }
+  /** `by` is the dense index of the dependency that failed, is blocked or was cancelled. */
+  | { type: 'dependencyFailed'; by: number }
+  | { type: 'dependencyRestored' }
+  /** `condition` says what was not met, as text for people. */
+  | { type: 'conditionNotMet'; condition: string }
+  | { type: 'attemptStarted' }
+  | { type: 'attemptSucceeded'; output: NodeOutput; artifacts: readonly string[]; durationMs: number }
+  /** With `retryAtMs` the node will be tried again then; without it the failure is final. */
+  | { type: 'attemptFailed'; error: ErrorDocument; durationMs: number; retryAtMs?: number }
+  /** Its worker or process died under it; the attempt is not charged. */
+  | { type: 'recovered'; reason: 'process' | 'worker' }
+  | { type: 'cancelRequested' }
+  | { type: 'rerunRequested' };
+
+/** What can happen to a workflow. */
+export type WorkflowEvent =
+  | { type: 'started' }
+  | { type: 'pauseRequested' }
+  | { type: 'resumeRequested' }
+  | { type: 'allNodesSettled' }
+  /** `node` is the dense index of the first node that failed for good. */
+  | { type: 'nodeFailedForGood'; node: number; error: ErrorDocument }
+  | { type: 'cancelRequested'; reason?: string }
+  | { type: 'retryRequested' };
+
+/**
+ * Event types in the order of their codes in the journal. Append only: a code is part of the stored format.
+ */
+export const NODE_EVENT_TYPES = [
+  'dependenciesMet',
+  'dependencyFailed',
+  'dependencyRestored',
+  'conditionNotMet',
+  'attemptStarted',
+  'attemptSucceeded',
+  'attemptFailed',
+  'recovered',
+  'cancelRequested',
+  'rerunRequested',
+] as const satisfies readonly NodeEvent['type'][];
+
+export const WORKFLOW_EVENT_TYPES = [
+  'started',
+  'pauseRequested',
+  'resumeRequested',
+  'allNodesSettled',
+  'nodeFailedForGood',
+  'cancelRequested',
+  'retryRequested',
+] as const satisfies readonly WorkflowEvent['type'][];
+
+/** Leaf states in the order of their codes in snapshots. Append only. `failed` has two leaves. */
+export const NODE_LEAVES = [
+  'pending',
+  'ready',
+  'running',
+  'completed',
+  'failed.retrying',
+  'failed.exhausted',
+  'skipped',
+  'blocked',
+  'cancelled',
+] as const;
+export type NodeLeaf = (typeof NODE_LEAVES)[number];
+
+export const WORKFLOW_LEAVES = ['pending', 'running', 'paused', 'completed', 'failed', 'cancelled'] as const;
+export type WorkflowLeaf = (typeof WORKFLOW_LEAVES)[number];
+
+/** What a node machine remembers besides its state. */
+export interface NodeContext {
+  /** Attempts charged so far in this run; the current one included while running. */
+  attempt: number;
+  /** 0 at first, +1 for each explicit rerun. Part of the idempotency key. */
+  run: number;
+  /** When a retry is due, in epoch milliseconds; 0 when none is. */
+  wakeAtMs: number;
+  /** The last failure; null when there is none. */
+  error: ErrorDocument | null;
+}
+
+/** What a workflow machine remembers besides its state. */
+export interface WorkflowContext {
+  /** The failure that ended the workflow; null otherwise. */
+  error: ErrorDocument | null;
+  /** Dense index of the node that failed for good; -1 otherwise. */
+  failedNode: number;
+}

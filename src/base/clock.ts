@@ -1,0 +1,23 @@
+/** Cancels what a clock was asked to do. Calling it twice is harmless. */
+export type CancelTimer = () => void;
+
+/**
+ * Time as the runtime sees it. Injected everywhere, so that whole runtimes can run under a simulated clock.
+ */
+export interface Clock {
+  /** Wall time in milliseconds since the Unix epoch. May jump. */
+  nowMs(): number;
+  /** Calls `fn` once, `delayMs` from now, never synchronously. Delays past 2^31-1 ms are clamped to it. */
+  setTimer(delayMs: number, fn: () => void): CancelTimer;
+}
+
+/** setTimeout fires at once for delays over this (Node's limit): longer waits re-arm. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
+
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  setTimer(delayMs, fn) {
+    const timer = setTimeout(fn, Math.min(Math.max(0, delayMs), MAX_TIMER_MS));
+    return () => clearTimeout(timer);
+  },
+};

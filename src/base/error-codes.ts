@@ -1,0 +1,117 @@
+/**
+ * The catalogue of every error code. A code is stable across releases; its text is not.
+ * `exit` is the exit code the command ends with (0 success, 1 workflow failed or input invalid, 2 usage or
+ * environment, 130 interrupted). `retriable` says whether the same call can succeed later without a change.
+ */
+export const ERROR_CODES = {
+  // Input
+  SPEC_NOT_FOUND: {
+    exit: 1,
+    retriable: false,
+    next: 'Check the path; specs end in .yaml, .yml, .json or .json.gz.',
+  },
+  SPEC_UNREADABLE: {
+    exit: 1,
+    retriable: false,
+    next: 'Check that the file is readable and not larger than the limit.',
+  },
+  SPEC_SYNTAX: { exit: 1, retriable: false, next: 'Fix the syntax at the place named.' },
+  SPEC_INVALID: { exit: 1, retriable: false, next: 'Fix every problem listed, then run `maestro validate`.' },
+  CYCLE: { exit: 1, retriable: false, next: 'Remove one of the dependencies named.' },
+  CONTEXT_INVALID: { exit: 1, retriable: false, next: 'Give the context as a JSON object.' },
+  STEP_NOT_FOUND: { exit: 1, retriable: false, next: 'Check the module path and the export name in `uses`.' },
+  EXECUTOR_MISSING: {
+    exit: 1,
+    retriable: false,
+    next: 'Pass the workflow with its functions, or use `uses`/`run`.',
+  },
+  // Steps
+  STEP_FAILED: {
+    exit: 1,
+    retriable: true,
+    next: 'Read the error of the node; `maestro retry` runs it again.',
+  },
+  STEP_TIMEOUT: {
+    exit: 1,
+    retriable: true,
+    next: 'Raise timeout_seconds, or find out why the step is slow.',
+  },
+  STEP_HEARTBEAT: {
+    exit: 1,
+    retriable: true,
+    next: 'Call heartbeat() more often or raise heartbeat_timeout_seconds.',
+  },
+  STEP_CANCELLED: { exit: 1, retriable: false, next: 'Nothing: the attempt was cancelled.' },
+  COMMAND_FAILED: {
+    exit: 1,
+    retriable: true,
+    next: 'Run the command by hand; its stderr is in the node error.',
+  },
+  WORKER_LOST: {
+    exit: 1,
+    retriable: true,
+    next: 'The step ended its worker (process.exit, crash or memory).',
+  },
+  OUTPUT_NOT_SERIALIZABLE: { exit: 1, retriable: false, next: 'Return plain JSON values from the step.' },
+  OUTPUT_TOO_LARGE: {
+    exit: 1,
+    retriable: false,
+    next: 'Write large data to a file and return it as an artifact.',
+  },
+  CONDITION_FAILED: { exit: 1, retriable: false, next: 'Fix the condition or the output it reads.' },
+  // Executions
+  EXECUTION_NOT_FOUND: { exit: 1, retriable: false, next: 'List what is stored with `maestro list`.' },
+  EXECUTION_EXISTS: { exit: 1, retriable: false, next: 'Choose another execution id.' },
+  EXECUTION_FAILED: {
+    exit: 1,
+    retriable: false,
+    next: 'See `maestro show <id>`; `maestro retry <id>` runs what failed.',
+  },
+  EXECUTION_CANCELLED: { exit: 1, retriable: false, next: 'Nothing: somebody cancelled the execution.' },
+  EXECUTION_STATE: { exit: 1, retriable: false, next: 'See its state with `maestro show <id>`.' },
+  EXECUTION_OWNED: {
+    exit: 1,
+    retriable: true,
+    next: 'Another process runs it; steer it with pause, resume or cancel.',
+  },
+  STRUCTURE_MISMATCH: { exit: 1, retriable: false, next: 'Resume with the workflow it was started with.' },
+  NODE_NOT_FOUND: { exit: 1, retriable: false, next: 'List the nodes with `maestro show <id>`.' },
+  // Environment
+  USAGE: { exit: 2, retriable: false, next: 'See `maestro --help`.' },
+  FILE_EXISTS: { exit: 2, retriable: false, next: 'Choose an empty folder, or pass --force.' },
+  CONFIG_CONFLICT: { exit: 2, retriable: false, next: 'Fix the option or environment variable named.' },
+  STORE_UNAVAILABLE: {
+    exit: 2,
+    retriable: true,
+    next: 'Check path, permissions and free space of the store.',
+  },
+  STORE_CORRUPT: { exit: 2, retriable: false, next: 'Move the store aside or restore it from a backup.' },
+  STORE_VERSION: { exit: 2, retriable: false, next: 'Use the release of maestro-dag that wrote this store.' },
+  STORE_COMMIT: {
+    exit: 2,
+    retriable: true,
+    next: 'Check free disk space; executions resume on the next start.',
+  },
+  STORE_CONFLICT: { exit: 2, retriable: true, next: 'Another process changed the same record; try again.' },
+  RECORD_CORRUPT: { exit: 2, retriable: false, next: 'Restore the execution from a backup, or delete it.' },
+  POOL_STOPPED: {
+    exit: 2,
+    retriable: true,
+    next: 'Too many workers died; fix the step, then `maestro resume <id>`.',
+  },
+  RUNTIME_CLOSED: { exit: 2, retriable: false, next: 'Create a new runtime.' },
+  RUNTIME_DIED: { exit: 2, retriable: true, next: 'Create a new runtime; executions resume from the store.' },
+  // Bugs
+  ILLEGAL_TRANSITION: {
+    exit: 2,
+    retriable: false,
+    next: 'This is a bug in maestro-dag: please report it with this text.',
+  },
+  INVARIANT: {
+    exit: 2,
+    retriable: false,
+    next: 'This is a bug in maestro-dag: please report it with this text.',
+  },
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;

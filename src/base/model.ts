@@ -1,0 +1,61 @@
+/** The vocabulary of the canonical model, shared by every room. Names are those of stored documents. */
+
+export const NODE_STATUSES = [
+  'pending',
+  'ready',
+  'running',
+  'completed',
+  'failed',
+  'skipped',
+  'blocked',
+  'cancelled',
+] as const;
+export type NodeStatus = (typeof NODE_STATUSES)[number];
+
+export const WORKFLOW_STATUSES = [
+  'pending',
+  'running',
+  'paused',
+  'completed',
+  'failed',
+  'cancelled',
+] as const;
+export type WorkflowStatus = (typeof WORKFLOW_STATUSES)[number];
+
+/** linear: one at a time in topological order; dag_linear: the engine, one at a time; dag_parallel: all cores. */
+export const EXECUTION_MODES = ['linear', 'dag_linear', 'dag_parallel'] as const;
+export type ExecutionMode = (typeof EXECUTION_MODES)[number];
+
+/** sync: completions are on disk before dependents start; async: commits overlap; exit: only at pause and end. */
+export const DURABILITIES = ['sync', 'async', 'exit'] as const;
+export type Durability = (typeof DURABILITIES)[number];
+
+export const FAILURE_MODES = ['fail_fast', 'continue'] as const;
+export type FailureMode = (typeof FAILURE_MODES)[number];
+
+/** How often and when a failed attempt is tried again. All seconds may be fractions. */
+export interface RetryPolicy {
+  /** Attempts in all, the first included; at least 1. */
+  max_attempts: number;
+  retry_delay_seconds: number;
+  /** false: never retry, whatever max_attempts says. */
+  retry_on_failure: boolean;
+  /** true: delay × 2^(attempt - 1). */
+  exponential_backoff: boolean;
+  max_delay_seconds?: number;
+  /** full: a uniformly random delay between 0 and the computed one (AWS "full jitter"). */
+  jitter?: 'none' | 'full';
+  /** Error names or codes that are never retried. */
+  non_retryable?: readonly string[];
+}
+
+/** A node's output: JSON text, kept opaque by the host (steps and documents parse it), or a stored large one. */
+export type NodeOutput = string | LargeOutput;
+
+/** An output over the inline limit: its text is a row of its own, read when somebody needs it. */
+export interface LargeOutput {
+  readonly sizeBytes: number;
+}
+
+/** Outputs whose JSON text is longer than this live in rows of their own. */
+export const INLINE_OUTPUT_LIMIT_BYTES = 64 * 1024;

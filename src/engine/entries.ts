@@ -1,0 +1,46 @@
+import type { NodeEvent, WorkflowEvent } from '../../machines/events.js';
+
+/** The index that stands for the workflow itself where a node index is expected. */
+export const WORKFLOW = -1;
+
+/**
+ * One accepted machine event: the unit of the journal. Replaying an execution's entries in order through its
+ * machines gives its state. `node` is a dense plan index, or WORKFLOW.
+ */
+export type Entry =
+  | { readonly node: number; readonly event: NodeEvent; readonly atMs: number }
+  | { readonly node: typeof WORKFLOW; readonly event: WorkflowEvent; readonly atMs: number };
+
+/** Narrows an entry to the workflow's own. */
+export function isWorkflowEntry(
+  entry: Entry,
+): entry is { readonly node: typeof WORKFLOW; readonly event: WorkflowEvent; readonly atMs: number } {
+  return entry.node === WORKFLOW;
+}
+
+/** The state of one node in a checkpoint: the columns of the engine, one row. */
+export interface NodeRow {
+  /** Index into NODE_LEAVES. */
+  leaf: number;
+  attempt: number;
+  run: number;
+  /** Epoch ms; 0 when unset. */
+  startedAtMs: number;
+  endedAtMs: number;
+  wakeAtMs: number;
+  output: import('../base/model.js').NodeOutput | null;
+  artifacts: readonly string[];
+  error: import('../base/errors.js').ErrorDocument | null;
+  /** Why it was skipped, or null. */
+  condition: string | null;
+}
+
+/** The state of the workflow itself in a checkpoint. */
+export interface WorkflowRow {
+  /** Index into WORKFLOW_LEAVES. */
+  leaf: number;
+  startedAtMs: number;
+  endedAtMs: number;
+  failedNode: number;
+  error: import('../base/errors.js').ErrorDocument | null;
+}

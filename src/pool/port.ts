@@ -1,0 +1,100 @@
+import type { ErrorDocument } from '../base/errors.js';
+import type { StepFunction } from '../base/step.js';
+
+/** What a job executes. `key` is the same for all jobs of one step: durations are learned per key. */
+export type StepRef =
+  | { readonly kind: 'inline'; readonly key: string; readonly fn: StepFunction }
+  | { readonly kind: 'module'; readonly key: string; readonly url: string; readonly exportName: string }
+  | {
+      readonly kind: 'command';
+      readonly key: string;
+      readonly command: string;
+      readonly cwd: string;
+      readonly env: Readonly<Record<string, string>>;
+    };
+
+/** The plain-data part of a step's context. JSON texts are opaque to the host: only the step parses them. */
+export interface StepCall {
+  readonly workflowId: string;
+  readonly executionId: string;
+  readonly nodeId: string;
+  readonly nodeName: string;
+  readonly attempt: number;
+  readonly idempotencyKey: string;
+  readonly artifactDir: string;
+  /** JSON text of an object. */
+  readonly nodeConfig: string;
+  /** JSON text of {id: output}. */
+  readonly dependencyOutputs: string;
+  /** JSON text of {id: paths[]}. */
+  readonly dependencyArtifacts: string;
+  /** JSON text of an object, or null when it is large: then the worker fetches `globalContext` once. */
+  readonly globalContext: string | null;
+}
+
+/** One attempt of one node. `id` is unique in the runtime's life. */
+export interface Job {
+  readonly id: number;
+  readonly step: StepRef;
+  readonly call: StepCall;
+  /** The job has a deadline or heartbeats: it must not share a message with others. */
+  readonly exclusive: boolean;
+}
+
+export type JobOutcome =
+  | {
+      readonly ok: true;
+      readonly output: string;
+      readonly artifacts: readonly string[];
+      readonly durationMs: number;
+    }
+  | { readonly ok: false; readonly kind: 'error'; readonly error: ErrorDocument; readonly durationMs: number }
+  /** Its worker died or was ended while this very job ran in it. */
+  | {
+      readonly ok: false;
+      readonly kind: 'crashed';
+      readonly error: ErrorDocument;
+      readonly durationMs: number;
+    }
+  /** Its worker died before or beside it: the job may be dispatched again, uncharged. */
+  | { readonly ok: false; readonly kind: 'lost'; readonly error: ErrorDocument };
+
+export type FetchKind = 'allOutputs' | 'allArtifacts' | 'globalContext';
+
+/** How a pool answers. Calls are never synchronous with `dispatch`. */
+export interface PoolListener {
+  /** The attempt is really executing now. Sent for exclusive jobs only. */
+  started(jobId: number): void;
+  /** Exactly once per dispatched job, unless the pool is closed first. */
+  settled(jobId: number, outcome: JobOutcome): void;
+  heartbeat(jobId: number): void;
+  progress(jobId: number, fraction: number, message: string | undefined): void;
+  /** Captured output of a command (bounded), for `show` and logs. */
+  output(jobId: number, stream: 'stdout' | 'stderr', text: string): void;
+  /** Answers a step's on-demand question with JSON text. */
+  fetch(jobId: number, kind: FetchKind): Promise<string>;
+  /** The pool can no longer run anything (too many deaths in the window): a clear error for all. */
+  failed(error: ErrorDocument): void;
+}
+
+/** Runs jobs somewhere: in this thread, on worker threads, in child processes. */
+export interface Pool {
+  /** Sets who is told. Called once, before the first dispatch. */
+  listen(listener: PoolListener): void;
+  /** Takes the jobs; each will settle. Order within a message is kept. */
+  dispatch(jobs: readonly Job[]): void;
+  /**
+   * Starts the ladder for a job: AbortSignal → grace → terminate. A job not begun yet is dropped.
+   * It settles in any case (error code STEP_CANCELLED, unless it finished first).
+   */
+  cancel(jobId: number, reason: ErrorDocument, graceMs: number): void;
+  /**
+   * How many more jobs of this step the pool would take now without making them wait needlessly:
+   * about a few milliseconds of work ahead per worker when the duration is known, one job otherwise.
+   */
+  room(step: StepRef): number;
+  /** Jobs dispatched and not settled. */
+  readonly busy: number;
+  /** Ends all workers. Jobs still running are cancelled through the ladder; none settles afterwards. */
+  close(graceMs: number): Promise<void>;
+}

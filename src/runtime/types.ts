@@ -1,0 +1,148 @@
+import type { AnyActorRef } from 'xstate';
+import type { Durability, ExecutionMode, WorkflowStatus } from '../base/model.js';
+import type { Clock } from '../base/clock.js';
+import type { Random } from '../base/random.js';
+import type { ErrorDocument } from '../base/errors.js';
+import type { ExecutionEvent, NodeStateDocument } from '../observe/events.js';
+import type { ListFilter, ListPage } from '../store/types.js';
+import type { Workflow } from '../spec/types.js';
+import type { Kv } from '../store/kv.js';
+
+/** Options of createRuntime. Everything has a default. */
+export interface RuntimeOptions {
+  /** `lmdb:PATH`, `memory:` or a store of one's own. Default: `lmdb:.maestro` in the working directory. */
+  store?: string | Kv;
+  /** Default dag_parallel. */
+  mode?: ExecutionMode;
+  /** Default sync. */
+  durability?: Durability;
+  /** Node attempts that may run at once, over all executions. Default: as many as the pool takes. */
+  concurrency?: number;
+  /** Executions held in memory at once; further ones wait in the store. Default 1,000. */
+  maxActiveExecutions?: number;
+  pool?: PoolOptions;
+  /** A pino-compatible logger; silent by default. */
+  logger?: Logger;
+  /** Told every event of every execution, after it is durable. What it throws is logged, never felt. */
+  onEvent?: (event: ExecutionEvent) => void;
+  /** false: nobody is told events (MAESTRO_ENABLE_EXECUTION_EVENTS). Default true. */
+  events?: boolean;
+  /** false: every node has one attempt (MAESTRO_ENABLE_RETRY_LOGIC). Default true in the library. */
+  retries?: boolean;
+  /** Resume executions whose owner is dead when the store is opened. Default true. */
+  recover?: boolean;
+  /** Workflows with inline functions that recovered executions may need. */
+  workflows?: readonly Workflow[];
+  /** Folder that artifact folders are created under. Default `artifacts` inside the store's folder. */
+  artifactRoot?: string;
+  clock?: Clock;
+  random?: Random;
+}
+
+export interface PoolOptions {
+  /** Worker threads. Default: the machine's available parallelism. */
+  threads?: number;
+  /** Child processes for `run:` at once. Default: the machine's available parallelism. */
+  processes?: number;
+  /** Inline functions at once. Default 100. */
+  inline?: number;
+  /** Time between AbortSignal and termination. Default 5,000. */
+  graceMs?: number;
+  /** Largest output of one node, in bytes of JSON. Default 32 MiB. */
+  maxOutputBytes?: number;
+}
+
+/** The part of pino's interface that is used. */
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface StartOptions {
+  /** Default: a new UUID version 7. */
+  executionId?: string;
+  mode?: ExecutionMode;
+  /** Nodes of this execution that may run at once. */
+  concurrency?: number;
+  retries?: boolean;
+}
+
+/** How an execution ended. */
+export interface ExecutionResult {
+  execution_id: string;
+  workflow_id: string;
+  status: WorkflowStatus;
+  completed_nodes: number;
+  total_nodes: number;
+  /** Seconds between start and end. */
+  execution_time: number;
+  failed_node?: string;
+  error?: ErrorDocument;
+}
+
+/** The stored document of an execution (canonical "context"), with its status. */
+export interface ExecutionDocument {
+  workflow_id: string;
+  workflow_name: string;
+  execution_id: string;
+  status: WorkflowStatus;
+  mode: ExecutionMode;
+  /** `running` though nobody runs it: its owner died. */
+  interrupted: boolean;
+  completed_nodes: number;
+  total_nodes: number;
+  progress_percent: number;
+  failed_node: string | null;
+  error: ErrorDocument | null;
+  node_states: Record<string, NodeStateDocument>;
+  node_outputs: Record<string, unknown>;
+  artifacts: Record<string, string[]>;
+  global_context: Record<string, unknown>;
+  created_at: string;
+  updated_at: string;
+  started_at: string | null;
+  completed_at: string | null;
+}
+
+export interface Execution {
+  readonly id: string;
+  readonly workflowId: string;
+  /**
+   * Resolves when the execution has ended (completed, failed or cancelled; the result says which), or is paused
+   * and nothing runs any more. Never rejects for a failed workflow; rejects when the runtime itself fails.
+   */
+  readonly result: Promise<ExecutionResult>;
+  /** This execution's events from the first one on, stored and live; ends when it has ended. */
+  events(): AsyncIterable<ExecutionEvent>;
+  /** The workflow's XState actor reference. */
+  readonly actor: AnyActorRef;
+  /** A node's XState actor reference. @throws NODE_NOT_FOUND */
+  node(id: string): AnyActorRef;
+}
+
+export interface Runtime {
+  /** Resolves once the execution is stored. @throws EXECUTION_EXISTS, CONTEXT_INVALID, RUNTIME_CLOSED */
+  start(workflow: Workflow, context?: Record<string, unknown>, options?: StartOptions): Promise<Execution>;
+  /**
+   * Continues a paused or interrupted execution in this process (or asks the process that runs it to).
+   * `workflow` is needed when it has inline functions; its structure must match the stored one.
+   * @throws EXECUTION_NOT_FOUND, EXECUTION_STATE, STRUCTURE_MISMATCH, EXECUTOR_MISSING
+   */
+  resume(executionId: string, options?: { workflow?: Workflow }): Promise<Execution>;
+  /** Runs a failed or cancelled execution again from what failed; completed nodes keep their results. */
+  retry(executionId: string, options?: { workflow?: Workflow }): Promise<Execution>;
+  /** Pauses: nothing new starts, running nodes finish. Resolves once the request is durable. */
+  pause(executionId: string): Promise<void>;
+  cancel(executionId: string, reason?: string): Promise<void>;
+  get(executionId: string): Promise<ExecutionDocument | undefined>;
+  list(filter?: ListFilter): Promise<ListPage>;
+  /** Stored events of an execution, oldest first. @throws EXECUTION_NOT_FOUND */
+  events(executionId: string): AsyncIterable<ExecutionEvent>;
+  /** Executions resumed when the store was opened, and those that could not be, with the reason. */
+  readonly recovered: readonly { executionId: string; error?: ErrorDocument }[];
+  /** Pauses dispatch, lets running nodes finish (up to `drainMs`), releases everything. Idempotent. */
+  close(options?: { drainMs?: number }): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}

@@ -1,0 +1,45 @@
+/**
+ * The storage port: an ordered map from text keys to bytes with atomic, durable batches. Keys compare by their
+ * UTF-8 bytes, are 1 to 1,000 bytes long and hold printable ASCII only. Everything above this line (records,
+ * indexes, journals, leases) is the same for every adapter; an adapter is only this.
+ */
+export type KvOp =
+  | { readonly op: 'put'; readonly key: string; readonly value: Uint8Array }
+  | { readonly op: 'del'; readonly key: string };
+
+/** The batch commits only if the value at `key` is byte-equal to `value` (null: only if there is none). */
+export interface KvGuard {
+  readonly key: string;
+  readonly value: Uint8Array | null;
+}
+
+export interface KvRange {
+  /** Inclusive. */
+  readonly start: string;
+  /** Exclusive. */
+  readonly end: string;
+  readonly limit?: number;
+  /** true: from the last key before `end` down to `start`. */
+  readonly reverse?: boolean;
+}
+
+export interface KvEntry {
+  readonly key: string;
+  readonly value: Uint8Array;
+}
+
+export interface Kv {
+  get(key: string): Promise<Uint8Array | undefined>;
+  /** Entries of a range in key order. A scan sees each key at most once; it is no snapshot. */
+  scan(range: KvRange): AsyncIterable<KvEntry>;
+  /** Keys only, without reading values. */
+  keys(range: KvRange): AsyncIterable<string>;
+  /**
+   * Applies all ops or none; resolves when they are on disk (`durable: false`: when they are visible to other
+   * readers of this process). Commits apply in the order of the calls.
+   * @throws MaestroError STORE_CONFLICT when a guard does not hold, STORE_COMMIT when writing failed.
+   */
+  commit(ops: readonly KvOp[], guards?: readonly KvGuard[]): Promise<void>;
+  /** Waits for commits under way, then releases the store. Idempotent. */
+  close(): Promise<void>;
+}

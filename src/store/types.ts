@@ -1,0 +1,150 @@
+import type { Durability, ExecutionMode, NodeOutput, WorkflowStatus } from '../base/model.js';
+import type { ErrorDocument } from '../base/errors.js';
+import type { Entry, NodeRow, WorkflowRow } from '../engine/entries.js';
+import type { WorkflowSpec } from '../spec/types.js';
+import type { KvOp } from './kv.js';
+
+/** The row of an execution that changes only when its status or owner does. */
+export interface ExecutionRecord {
+  readonly executionId: string;
+  readonly workflowId: string;
+  readonly workflowName: string;
+  readonly definitionHash: string;
+  readonly baseDir: string;
+  readonly mode: ExecutionMode;
+  readonly durability: Durability;
+  readonly nodeCount: number;
+  readonly status: WorkflowStatus;
+  /** Who runs it; null when nobody does. */
+  readonly ownerId: string | null;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  readonly startedAtMs: number | null;
+  readonly endedAtMs: number | null;
+  readonly error: ErrorDocument | null;
+  /** Node counts when the status last changed. */
+  readonly counts: NodeCounts;
+  /** Plain JSON for the layers above (retries allowed, artifact root, ...). */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+export interface NodeCounts {
+  readonly completed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly blocked: number;
+  readonly cancelled: number;
+  readonly running: number;
+}
+
+/** One journal record: what one commit changed in one execution. `sequence` counts from 0 without gaps. */
+export interface JournalRecord {
+  readonly sequence: number;
+  readonly entries: readonly Entry[];
+}
+
+/** A checkpoint bounds replay: node rows as of journal sequence `nextSequence`, kept in chunks. */
+export interface Checkpoint {
+  readonly nextSequence: number;
+  readonly workflow: WorkflowRow;
+  /** Rows by node index, in chunks of CHECKPOINT_CHUNK; a chunk never written is all pending. */
+  readonly chunks: ReadonlyMap<number, readonly NodeRow[]>;
+}
+/** Nodes per checkpoint row. */
+export const CHECKPOINT_CHUNK = 256;
+
+/** The process that runs executions. Alive while a process with this pid, start time and boot id is. */
+export interface OwnerRecord {
+  readonly ownerId: string;
+  readonly pid: number;
+  /** Kernel start time of the process, opaque text. */
+  readonly processStart: string;
+  readonly bootId: string;
+  readonly hostname: string;
+  readonly createdAtMs: number;
+}
+
+export type InboxKind = 'pause' | 'resume' | 'cancel' | 'retry';
+
+/** A request from another process to the owner of an execution; stays until the owner has committed its effect. */
+export interface InboxRequest {
+  readonly requestId: string;
+  readonly executionId: string;
+  readonly kind: InboxKind;
+  readonly reason?: string;
+  readonly createdAtMs: number;
+}
+
+export interface ListFilter {
+  readonly status?: WorkflowStatus | readonly WorkflowStatus[];
+  readonly workflowId?: string;
+  /** Inclusive, epoch ms. */
+  readonly createdFromMs?: number;
+  /** Exclusive, epoch ms. */
+  readonly createdToMs?: number;
+  /** Default 100. */
+  readonly limit?: number;
+  /** `next` of the page before. */
+  readonly after?: string;
+  /** Default: newest first. */
+  readonly order?: 'newest' | 'oldest';
+}
+
+export interface ListPage {
+  readonly records: readonly ExecutionRecord[];
+  /** Present when there are more. */
+  readonly next?: string;
+}
+
+/** Everything needed to restore an execution. */
+export interface StoredExecution {
+  readonly record: ExecutionRecord;
+  readonly spec: WorkflowSpec;
+  /** JSON text. */
+  readonly globalContext: string;
+  readonly checkpoint: Checkpoint | null;
+}
+
+/**
+ * Records, journals, indexes, leases and inbox over a Kv. Methods named `put…`/`append…` return ops, so that one
+ * commit carries what many executions produced; nothing is written until `commit`.
+ */
+export interface ExecutionStore {
+  /** Ops for a new execution: record, definition (once per hash), context, indexes. */
+  create(record: ExecutionRecord, spec: WorkflowSpec, globalContext: string): KvOp[];
+  /** Ops that replace a record; index ops only for what changed. */
+  update(previous: ExecutionRecord, next: ExecutionRecord): KvOp[];
+  appendJournal(executionId: string, record: JournalRecord): KvOp;
+  putCheckpoint(executionId: string, checkpoint: Checkpoint): KvOp[];
+  putOutput(executionId: string, node: number, run: number, text: string): KvOp;
+  putOwner(owner: OwnerRecord): KvOp;
+  deleteOwner(ownerId: string): KvOp;
+  putRequest(request: InboxRequest): KvOp;
+  deleteRequest(request: InboxRequest): KvOp;
+
+  commit(ops: readonly KvOp[]): Promise<void>;
+  /** Creates unless the id is taken. @throws EXECUTION_EXISTS */
+  commitNew(record: ExecutionRecord, ops: readonly KvOp[]): Promise<void>;
+  /**
+   * Takes an execution over: succeeds only if its record is still byte-equal to `seen` (compare and set).
+   * @throws STORE_CONFLICT when somebody else was faster.
+   */
+  takeOver(seen: ExecutionRecord, next: ExecutionRecord): Promise<void>;
+
+  getRecord(executionId: string): Promise<ExecutionRecord | undefined>;
+  getDefinition(hash: string): Promise<WorkflowSpec | undefined>;
+  load(executionId: string): Promise<StoredExecution | undefined>;
+  journal(executionId: string, fromSequence?: number): AsyncIterable<JournalRecord>;
+  getOutput(executionId: string, node: number, run: number): Promise<string | undefined>;
+  list(filter?: ListFilter): Promise<ListPage>;
+  /** How many executions have each status, from the index. */
+  countByStatus(): Promise<Record<WorkflowStatus, number>>;
+  /** All open requests, oldest first. */
+  requests(): Promise<InboxRequest[]>;
+  owners(): Promise<OwnerRecord[]>;
+  /** Removes every trace of an execution (its definition only if no other uses it… see implementation). */
+  delete(executionId: string): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+export type { NodeOutput };

@@ -1,0 +1,40 @@
+import { defineConfig } from 'vitest/config';
+
+const root = import.meta.dirname;
+
+/**
+ * Two projects. `unit` runs the TypeScript sources as they are. `integration` (threads, killed processes, the
+ * command) needs real files for worker threads and child processes, so its imports of `src` and `machines` are
+ * redirected to the built `dist`: it tests what ships. `npm test` builds first.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/integration/**', 'node_modules/**', 'dist/**'],
+          pool: 'forks',
+          testTimeout: 60_000,
+        },
+      },
+      {
+        resolve: {
+          alias: [
+            { find: /^(?:\.\.\/)+(src|machines)\/(.*)$/, replacement: `${root}/dist/$1/$2` },
+            { find: /^maestro-dag$/, replacement: `${root}/dist/src/runtime/index.js` },
+            { find: /^maestro-dag\/remote$/, replacement: `${root}/dist/src/runtime/remote/index.js` },
+          ],
+        },
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          pool: 'forks',
+          testTimeout: 180_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
