@@ -1,0 +1,15 @@
+export { compilePlan, cycleError } from './compile.js';
+export { criticalPath, type CriticalPath } from './critical-path.js';
+export { describeCycle, findCycle, findCycles } from './cycle.js';
+export type { GraphNode, Plan } from './plan.js';
+export {
+  ancestors,
+  components,
+  dependenciesOf,
+  dependentsOf,
+  descendants,
+  generations,
+  indexOfNode,
+  readyNodes,
+} from './queries.js';
+export { toDot, toMermaid, type Label } from './render.js';
