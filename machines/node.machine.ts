@@ -1,0 +1,145 @@
+import { assign, setup } from 'xstate';
+import type { NodeContext, NodeEvent } from './events.js';
+
+/** A late event: harmless here, named so that nothing else passes silently. */
+const late = { actions: 'ignoreLate' } as const;
+
+/**
+ * The life of one node: the canonical model and nothing else, no I/O, no timers, no clock. What is not listed
+ * is illegal. No state is `final`, because an explicit rerun leaves the terminal ones.
+ */
+export const nodeMachine = setup({
+  types: { context: {} as NodeContext, events: {} as NodeEvent },
+  guards: {
+    willRetry: ({ event }) => event.type === 'attemptFailed' && event.retryAtMs !== undefined,
+  },
+  actions: {
+    chargeAttempt: assign({ attempt: ({ context }) => context.attempt + 1, wakeAtMs: 0 }),
+    // The attempt did not fail, its worker did: the next one gets the same number.
+    refundAttempt: assign({ attempt: ({ context }) => context.attempt - 1 }),
+    forgetError: assign({ error: null }),
+    noteError: assign({ error: ({ context, event }) => errorOf(event) ?? context.error }),
+    setWake: assign({ wakeAtMs: ({ event }) => wakeOf(event) }),
+    dropWake: assign({ wakeAtMs: 0 }),
+    beginRun: assign({ run: ({ context }) => context.run + 1, attempt: 0, wakeAtMs: 0, error: null }),
+    ignoreLate: () => {},
+  },
+}).createMachine({
+  id: 'node',
+  context: { attempt: 0, run: 0, wakeAtMs: 0, error: null },
+  initial: 'pending',
+  states: {
+    pending: {
+      on: {
+        dependenciesMet: 'ready',
+        dependencyFailed: 'blocked',
+        conditionNotMet: 'skipped',
+        cancelRequested: 'cancelled',
+      },
+    },
+    ready: {
+      on: {
+        attemptStarted: { target: 'running', actions: 'chargeAttempt' },
+        conditionNotMet: 'skipped',
+        cancelRequested: 'cancelled',
+      },
+    },
+    running: {
+      on: {
+        attemptSucceeded: { target: 'completed', actions: 'forgetError' },
+        attemptFailed: [
+          { guard: 'willRetry', target: 'failed.retrying', actions: ['noteError', 'setWake'] },
+          { target: 'failed.exhausted', actions: 'noteError' },
+        ],
+        recovered: { target: 'ready', actions: 'refundAttempt' },
+        cancelRequested: 'cancelled',
+      },
+    },
+    failed: {
+      initial: 'exhausted',
+      states: {
+        retrying: {
+          on: {
+            attemptStarted: { target: '#node.running', actions: 'chargeAttempt' },
+            cancelRequested: { target: '#node.cancelled', actions: 'dropWake' },
+          },
+        },
+        exhausted: {
+          on: {
+            rerunRequested: { target: '#node.pending', actions: 'beginRun' },
+            // Cancelling what has ended changes nothing.
+            cancelRequested: late,
+            // News of dependencies that were rerun after this node had settled.
+            dependenciesMet: late,
+            dependencyFailed: late,
+            dependencyRestored: late,
+          },
+        },
+      },
+      on: {
+        // The attempt was given up (time, heartbeat, its worker); its own report comes after all.
+        attemptSucceeded: late,
+        attemptFailed: late,
+        recovered: late,
+      },
+    },
+    blocked: {
+      on: {
+        dependencyRestored: 'pending',
+        // A further dependency failed; it is blocked already.
+        dependencyFailed: late,
+        // Canonical: a blocked node stays blocked when its workflow is cancelled.
+        cancelRequested: late,
+      },
+    },
+    completed: {
+      on: {
+        rerunRequested: { target: 'pending', actions: 'beginRun' },
+        // Cancelling what has ended changes nothing.
+        cancelRequested: late,
+        // Reported twice, or the worker died after its report.
+        attemptSucceeded: late,
+        attemptFailed: late,
+        recovered: late,
+        // News of dependencies that were rerun after this node had settled.
+        dependenciesMet: late,
+        dependencyFailed: late,
+        dependencyRestored: late,
+      },
+    },
+    skipped: {
+      on: {
+        rerunRequested: { target: 'pending', actions: 'beginRun' },
+        // Cancelling what has ended changes nothing.
+        cancelRequested: late,
+        // Its other dependencies go on after one of them decided that it is skipped.
+        dependenciesMet: late,
+        dependencyFailed: late,
+        dependencyRestored: late,
+      },
+    },
+    cancelled: {
+      on: {
+        // The canonical workflow goes from cancelled to running by an explicit retry: its nodes must too.
+        rerunRequested: { target: 'pending', actions: 'beginRun' },
+        cancelRequested: late,
+        // The attempt ends, one way or another, while its worker is being told to stop.
+        attemptSucceeded: late,
+        attemptFailed: late,
+        recovered: late,
+        // Dependencies that were running when everything was cancelled.
+        dependenciesMet: late,
+        dependencyFailed: late,
+        dependencyRestored: late,
+      },
+    },
+  },
+});
+
+function errorOf(event: NodeEvent): NodeContext['error'] {
+  return event.type === 'attemptFailed' ? event.error : null;
+}
+
+function wakeOf(event: NodeEvent): number {
+  return event.type === 'attemptFailed' ? (event.retryAtMs ?? 0) : 0;
+}

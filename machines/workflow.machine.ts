@@ -1,0 +1,87 @@
+import { assign, setup } from 'xstate';
+import type { WorkflowContext, WorkflowEvent } from './events.js';
+
+/** A late event: harmless here, named so that nothing else passes silently. */
+const late = { actions: 'ignoreLate' } as const;
+
+/**
+ * The life of one execution: the canonical model and nothing else. What is not listed is illegal. No state is
+ * `final`, because an explicit retry leaves the terminal ones.
+ */
+export const workflowMachine = setup({
+  types: { context: {} as WorkflowContext, events: {} as WorkflowEvent },
+  actions: {
+    noteFailure: assign({
+      error: ({ context, event }) => (event.type === 'nodeFailedForGood' ? event.error : context.error),
+      failedNode: ({ context, event }) =>
+        event.type === 'nodeFailedForGood' ? event.node : context.failedNode,
+    }),
+    forgetFailure: assign({ error: null, failedNode: -1 }),
+    ignoreLate: () => {},
+  },
+}).createMachine({
+  id: 'workflow',
+  context: { error: null, failedNode: -1 },
+  initial: 'pending',
+  states: {
+    pending: {
+      on: {
+        started: 'running',
+        cancelRequested: 'cancelled',
+      },
+    },
+    running: {
+      on: {
+        pauseRequested: 'paused',
+        allNodesSettled: 'completed',
+        nodeFailedForGood: { target: 'failed', actions: 'noteFailure' },
+        cancelRequested: 'cancelled',
+        // Asked twice, by two people or through the inbox.
+        resumeRequested: late,
+        retryRequested: late,
+      },
+    },
+    paused: {
+      on: {
+        resumeRequested: 'running',
+        cancelRequested: 'cancelled',
+        // Asked twice.
+        pauseRequested: late,
+      },
+    },
+    completed: {
+      on: {
+        // Rerunning one node of a completed execution makes it run again.
+        retryRequested: { target: 'running', actions: 'forgetFailure' },
+        // Requests that crossed with the end.
+        pauseRequested: late,
+        resumeRequested: late,
+        cancelRequested: late,
+      },
+    },
+    failed: {
+      on: {
+        retryRequested: { target: 'running', actions: 'forgetFailure' },
+        // Requests that crossed with the end.
+        pauseRequested: late,
+        resumeRequested: late,
+        cancelRequested: late,
+        // Nodes that were running when the first one failed end after it; the first failure is the one kept.
+        nodeFailedForGood: late,
+        allNodesSettled: late,
+      },
+    },
+    cancelled: {
+      on: {
+        retryRequested: { target: 'running', actions: 'forgetFailure' },
+        // Requests that crossed with the end.
+        pauseRequested: late,
+        resumeRequested: late,
+        cancelRequested: late,
+        // Nodes that were running when everything was cancelled end after it.
+        nodeFailedForGood: late,
+        allNodesSettled: late,
+      },
+    },
+  },
+});
