@@ -29,9 +29,11 @@ export interface ExecutionEvent {
   node_id?: string;
   /** ISO 8601, UTC. */
   timestamp: string;
-  /** Position in the execution's history: increases by one; the same live and when read from the store. Absent on
-   * node_progress, which is never stored. */
-  sequence?: number;
+  /**
+   * Position in the execution's history, `record-index`: the same live and when read from the store. Absent on
+   * node_progress, which is never stored.
+   */
+  event_id?: string;
   data: Record<string, unknown>;
 }
 

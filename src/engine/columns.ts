@@ -1,0 +1,159 @@
+import { NODE_LEAVES, type NodeContext, type NodeEvent, type NodeLeaf } from '../../machines/events.js';
+import { compiledNode } from '../../machines/index.js';
+import { MaestroError, type ErrorDocument } from '../base/errors.js';
+import type { NodeOutput, NodeStatus } from '../base/model.js';
+import type { NodeRow } from './entries.js';
+
+/** Codes of the node leaves: indices into NODE_LEAVES. */
+export const LEAF = Object.fromEntries(NODE_LEAVES.map((leaf, code) => [leaf, code])) as Record<
+  NodeLeaf,
+  number
+>;
+
+const STATUS_OF_LEAF = NODE_LEAVES.map((leaf) => leaf.split('.')[0] as NodeStatus);
+
+/** The canonical status of a leaf code; both leaves of `failed` are reported as failed. */
+export function statusOfLeaf(leaf: number): NodeStatus {
+  return STATUS_OF_LEAF[leaf];
+}
+
+/** Whether a node in this leaf will not move by itself any more (blocked counts: only a rerun frees it). */
+export function isSettledLeaf(leaf: number): boolean {
+  return (
+    leaf !== LEAF.pending && leaf !== LEAF.ready && leaf !== LEAF.running && leaf !== LEAF['failed.retrying']
+  );
+}
+
+/**
+ * The state of all nodes of one execution, by columns: a pending node costs a few dozen bytes. What is rare
+ * (errors, artifacts, reasons, wake times) is sparse. `apply` is the only way a row changes.
+ */
+export class NodeColumns {
+  readonly leaf: Uint8Array;
+  readonly attempt: Int32Array;
+  readonly run: Int32Array;
+  /** First attempt's start and last attempt's end of the current run, epoch ms; 0 when unset. */
+  readonly startedAtMs: Float64Array;
+  readonly endedAtMs: Float64Array;
+  readonly output: (NodeOutput | null)[];
+  readonly artifacts = new Map<number, readonly string[]>();
+  readonly error = new Map<number, ErrorDocument>();
+  readonly condition = new Map<number, string>();
+  readonly wakeAtMs = new Map<number, number>();
+  /** Nodes per leaf. Always equals a recount. */
+  readonly counts: Int32Array;
+
+  constructor(readonly nodeCount: number) {
+    this.leaf = new Uint8Array(nodeCount);
+    this.attempt = new Int32Array(nodeCount);
+    this.run = new Int32Array(nodeCount);
+    this.startedAtMs = new Float64Array(nodeCount);
+    this.endedAtMs = new Float64Array(nodeCount);
+    this.output = new Array<NodeOutput | null>(nodeCount).fill(null);
+    this.counts = new Int32Array(NODE_LEAVES.length);
+    this.counts[LEAF.pending] = nodeCount;
+  }
+
+  /** The machine context of a node, rebuilt from its row. */
+  contextOf(node: number): NodeContext {
+    return {
+      attempt: this.attempt[node],
+      run: this.run[node],
+      wakeAtMs: this.wakeAtMs.get(node) ?? 0,
+      error: this.error.get(node) ?? null,
+    };
+  }
+
+  /** Stores where the machine went, and what the event itself carries. */
+  apply(node: number, leaf: number, context: NodeContext, event: NodeEvent, atMs: number): void {
+    this.counts[this.leaf[node]]--;
+    this.counts[leaf]++;
+    this.leaf[node] = leaf;
+    this.attempt[node] = context.attempt;
+    switch (event.type) {
+      case 'attemptStarted':
+        if (this.startedAtMs[node] === 0) this.startedAtMs[node] = atMs;
+        this.wakeAtMs.delete(node);
+        return;
+      case 'attemptSucceeded':
+        this.endedAtMs[node] = atMs;
+        this.output[node] = event.output;
+        if (event.artifacts.length > 0) this.artifacts.set(node, event.artifacts);
+        if (this.error.size > 0) this.error.delete(node);
+        return;
+      case 'attemptFailed':
+        this.endedAtMs[node] = atMs;
+        this.error.set(node, event.error);
+        if (event.retryAtMs !== undefined) this.wakeAtMs.set(node, event.retryAtMs);
+        return;
+      case 'conditionNotMet':
+        this.endedAtMs[node] = atMs;
+        this.condition.set(node, event.condition);
+        return;
+      case 'cancelRequested':
+        this.endedAtMs[node] = atMs;
+        this.wakeAtMs.delete(node);
+        return;
+      case 'rerunRequested':
+        this.clear(node, context.run);
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** Replays one journal entry: the machine decides, nothing else happens. @throws RECORD_CORRUPT */
+  replay(node: number, event: NodeEvent, atMs: number): void {
+    const next =
+      node < this.nodeCount ? compiledNode.step(this.leaf[node], this.contextOf(node), event) : undefined;
+    if (next === undefined) {
+      const where = node < this.nodeCount ? NODE_LEAVES[this.leaf[node]] : 'no such node';
+      throw new MaestroError(
+        'RECORD_CORRUPT',
+        `the journal says ${event.type} for node index ${node} (${where})`,
+      );
+    }
+    this.apply(node, next.leaf, next.context, event, atMs);
+  }
+
+  row(node: number): NodeRow {
+    return {
+      leaf: this.leaf[node],
+      attempt: this.attempt[node],
+      run: this.run[node],
+      startedAtMs: this.startedAtMs[node],
+      endedAtMs: this.endedAtMs[node],
+      wakeAtMs: this.wakeAtMs.get(node) ?? 0,
+      output: this.output[node],
+      artifacts: this.artifacts.get(node) ?? [],
+      error: this.error.get(node) ?? null,
+      condition: this.condition.get(node) ?? null,
+    };
+  }
+
+  setRow(node: number, row: NodeRow): void {
+    this.counts[this.leaf[node]]--;
+    this.counts[row.leaf]++;
+    this.leaf[node] = row.leaf;
+    this.attempt[node] = row.attempt;
+    this.run[node] = row.run;
+    this.startedAtMs[node] = row.startedAtMs;
+    this.endedAtMs[node] = row.endedAtMs;
+    this.output[node] = row.output;
+    if (row.wakeAtMs > 0) this.wakeAtMs.set(node, row.wakeAtMs);
+    if (row.artifacts.length > 0) this.artifacts.set(node, row.artifacts);
+    if (row.error !== null) this.error.set(node, row.error);
+    if (row.condition !== null) this.condition.set(node, row.condition);
+  }
+
+  private clear(node: number, run: number): void {
+    this.run[node] = run;
+    this.startedAtMs[node] = 0;
+    this.endedAtMs[node] = 0;
+    this.output[node] = null;
+    this.artifacts.delete(node);
+    this.error.delete(node);
+    this.condition.delete(node);
+    this.wakeAtMs.delete(node);
+  }
+}

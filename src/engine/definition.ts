@@ -1,0 +1,16 @@
+import type { FailureMode, RetryPolicy } from '../base/model.js';
+import type { Plan } from '../graph/plan.js';
+
+/** What the engine must know of a workflow: its plan, and per node only what decisions depend on. */
+export interface EngineDefinition {
+  readonly plan: Plan;
+  readonly failureMode: FailureMode;
+  /** null: one attempt. */
+  retryPolicyOf(node: number): RetryPolicy | null;
+  hasCondition(node: number): boolean;
+  /** Nodes of different lanes never wait for each other's room (inline, threads, processes). */
+  laneOf(node: number): number;
+  readonly laneCount: number;
+  /** ready: in the order in which nodes became ready; topological: strictly by plan order (linear mode). */
+  readonly startOrder: 'ready' | 'topological';
+}

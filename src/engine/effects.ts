@@ -1,0 +1,59 @@
+import type { ErrorDocument } from '../base/errors.js';
+import type { NodeOutput } from '../base/model.js';
+
+/** What the engine asks of the world. Each is answered with an engine event. */
+export type Effect =
+  /** Run an attempt. It may be sent as soon as the turn `readyTurn` is durable. */
+  | {
+      readonly kind: 'dispatch';
+      readonly node: number;
+      readonly attempt: number;
+      readonly run: number;
+      readonly readyTurn: number;
+    }
+  /** Stop the attempt that runs; its result no longer matters. */
+  | { readonly kind: 'cancel'; readonly node: number }
+  /** Evaluate the node's condition; answer with conditionEvaluated. */
+  | { readonly kind: 'evaluate'; readonly node: number; readonly run: number }
+  /** Send `woke` at the given time. */
+  | { readonly kind: 'wake'; readonly node: number; readonly atMs: number };
+
+/** What the world tells the engine: facts about attempts, and requests of users. */
+export type EngineEvent =
+  | { readonly type: 'startRequested' }
+  | {
+      readonly type: 'attemptSucceeded';
+      readonly node: number;
+      readonly run: number;
+      readonly attempt: number;
+      readonly output: NodeOutput;
+      readonly artifacts: readonly string[];
+      readonly durationMs: number;
+    }
+  | {
+      readonly type: 'attemptFailed';
+      readonly node: number;
+      readonly run: number;
+      readonly attempt: number;
+      readonly error: ErrorDocument;
+      readonly durationMs: number;
+    }
+  /** Its worker died through no fault of this attempt: it may run again, uncharged. */
+  | { readonly type: 'attemptLost'; readonly node: number; readonly run: number; readonly attempt: number }
+  | {
+      readonly type: 'conditionEvaluated';
+      readonly node: number;
+      readonly run: number;
+      readonly verdict: ConditionVerdict;
+    }
+  | { readonly type: 'woke'; readonly node: number }
+  | { readonly type: 'pauseRequested' }
+  | { readonly type: 'resumeRequested' }
+  | { readonly type: 'cancelRequested'; readonly reason?: string }
+  | { readonly type: 'retryRequested' }
+  | { readonly type: 'nodeCancelRequested'; readonly node: number };
+
+export type ConditionVerdict =
+  | { readonly met: true }
+  | { readonly met: false; readonly condition: string }
+  | { readonly met: 'error'; readonly error: ErrorDocument };

@@ -1,0 +1,380 @@
+import type { WorkflowEvent } from '../../machines/events.js';
+import { invariant } from '../base/assert.js';
+import type { ErrorDocument } from '../base/errors.js';
+import type { Random } from '../base/random.js';
+import { nextRetryDelayMs } from '../policy/retry.js';
+import { LEAF } from './columns.js';
+import type { EngineDefinition } from './definition.js';
+import type { ConditionVerdict, Effect, EngineEvent } from './effects.js';
+import { ExecutionState } from './execution-state.js';
+import { Readiness, type Finish } from './readiness.js';
+import { FifoQueue, RankQueue, type ReadyQueue } from './ready-queue.js';
+
+/**
+ * One execution: turns engine events into entries (state changes to persist) and effects (things to do).
+ * Pure: no clock, no I/O, no timers; the caller passes the time, persists the entries, performs the effects.
+ */
+export class ExecutionEngine {
+  readonly state: ExecutionState;
+  readonly readiness: Readiness;
+  private readonly lanes: ReadyQueue[];
+  private effects: Effect[] = [];
+  /** Condition evaluations asked for and not answered. */
+  private evaluating = 0;
+  /** The turn that made each node ready: its dispatch must wait until that turn is durable. */
+  private readonly readyTurn: Uint32Array;
+  /** Number of the open turn, kept by the caller. */
+  turn = 0;
+
+  constructor(
+    readonly definition: EngineDefinition,
+    private readonly random: Random,
+    state?: ExecutionState,
+  ) {
+    const { plan } = definition;
+    this.state = state ?? new ExecutionState(plan);
+    this.readiness = new Readiness(plan);
+    this.readyTurn = new Uint32Array(plan.nodeCount);
+    this.lanes = Array.from({ length: definition.laneCount }, () =>
+      definition.startOrder === 'topological' ? new RankQueue(plan.rank) : new FifoQueue(),
+    );
+  }
+
+  /** Takes one event. Late and stale ones change nothing. @throws ILLEGAL_TRANSITION on a bug */
+  apply(event: EngineEvent, atMs: number): void {
+    switch (event.type) {
+      case 'attemptSucceeded':
+        if (!this.isCurrent(event)) return;
+        this.state.sendNode(
+          event.node,
+          {
+            type: 'attemptSucceeded',
+            output: event.output,
+            artifacts: event.artifacts,
+            durationMs: event.durationMs,
+          },
+          atMs,
+        );
+        this.propagate(event.node, 'succeeded', atMs);
+        break;
+      case 'attemptFailed':
+        if (this.isCurrent(event)) this.failAttempt(event.node, event.error, event.durationMs, atMs);
+        break;
+      case 'attemptLost':
+        if (!this.isCurrent(event)) return;
+        this.state.sendNode(event.node, { type: 'recovered', reason: 'worker' }, atMs);
+        this.enqueue(event.node);
+        break;
+      case 'conditionEvaluated':
+        this.evaluating--;
+        if (this.awaitsCondition(event.node, event.run))
+          this.settleCondition(event.node, event.verdict, atMs);
+        break;
+      case 'woke':
+        if (this.columns.leaf[event.node] === LEAF['failed.retrying']) this.enqueue(event.node);
+        break;
+      case 'nodeCancelRequested':
+        this.cancelNode(event.node, atMs);
+        break;
+      default:
+        this.applyRequest(event, atMs);
+    }
+    this.settle(atMs);
+  }
+
+  private applyRequest(
+    event: Extract<
+      EngineEvent,
+      { type: 'startRequested' | 'pauseRequested' | 'resumeRequested' | 'cancelRequested' | 'retryRequested' }
+    >,
+    atMs: number,
+  ): void {
+    switch (event.type) {
+      case 'startRequested':
+        if (this.state.sendWorkflow({ type: 'started' }, atMs)) this.admitPending(atMs);
+        break;
+      case 'pauseRequested':
+      case 'resumeRequested':
+        this.state.sendWorkflow({ type: event.type } as WorkflowEvent, atMs);
+        break;
+      case 'cancelRequested':
+        if (this.state.sendWorkflow({ type: 'cancelRequested', reason: event.reason }, atMs))
+          this.cancelNodes(atMs);
+        break;
+      case 'retryRequested':
+        if (this.state.sendWorkflow({ type: 'retryRequested' }, atMs)) this.rerunFailed(atMs);
+        break;
+    }
+  }
+
+  /** Whether anything may start now in this lane. */
+  canStart(lane: number): boolean {
+    return this.peek(lane) >= 0;
+  }
+
+  /** The next node to start in a lane; -1 when nothing may start now. */
+  peek(lane: number): number {
+    if (this.state.workflowLeaf !== 'running' || this.halted || this.heldInOrder) return -1;
+    const queue = this.lanes[lane];
+    for (;;) {
+      const node = queue.peek();
+      // A node cancelled while queued is dropped here, not searched for when it is cancelled.
+      if (node < 0 || this.isStartable(node)) return node;
+      queue.pop();
+    }
+  }
+
+  /** Starts the next node of a lane: its attempt is charged, its dispatch becomes an effect. */
+  start(lane: number, atMs: number): number {
+    const node = this.peek(lane);
+    invariant(node >= 0, 'start() without a node that may start');
+    this.lanes[lane].pop();
+    this.state.sendNode(node, { type: 'attemptStarted' }, atMs);
+    const { attempt, run } = this.columns;
+    this.effects.push({
+      kind: 'dispatch',
+      node,
+      attempt: attempt[node],
+      run: run[node],
+      readyTurn: this.readyTurn[node],
+    });
+    return node;
+  }
+
+  takeEffects(): readonly Effect[] {
+    const taken = this.effects;
+    this.effects = [];
+    return taken;
+  }
+
+  /** Nodes waiting to start, of all lanes. */
+  get readyCount(): number {
+    return this.lanes.reduce((sum, lane) => sum + lane.size, 0);
+  }
+
+  /** Nothing runs, nothing is being evaluated, and no timer will start anything. */
+  get isIdle(): boolean {
+    return this.columns.counts[LEAF.running] === 0 && this.evaluating === 0;
+  }
+
+  /**
+   * After a restore: nodes that were running when the process died become ready again, the counters are recounted,
+   * and everything that was on its way (conditions, retries, starts) is set going again.
+   */
+  recover(atMs: number): void {
+    const { leaf, wakeAtMs } = this.columns;
+    this.readiness.recount(leaf);
+    for (let node = 0; node < leaf.length; node++) {
+      if (leaf[node] === LEAF.running)
+        this.state.sendNode(node, { type: 'recovered', reason: 'process' }, atMs);
+      if (leaf[node] === LEAF.ready) this.enqueue(node);
+    }
+    for (const [node, at] of wakeAtMs) this.effects.push({ kind: 'wake', node, atMs: at });
+    if (this.state.workflowLeaf === 'running' || this.state.workflowLeaf === 'paused')
+      this.admitPending(atMs);
+    this.settle(atMs);
+  }
+
+  private get columns(): ExecutionState['columns'] {
+    return this.state.columns;
+  }
+
+  /** Under fail_fast nothing new starts once a node has failed for good or was cancelled. */
+  private get halted(): boolean {
+    if (this.definition.failureMode !== 'fail_fast') return false;
+    return this.columns.counts[LEAF['failed.exhausted']] + this.columns.counts[LEAF.cancelled] > 0;
+  }
+
+  /** In topological order a node that waits for its retry or its condition holds back those after it. */
+  private get heldInOrder(): boolean {
+    if (this.definition.startOrder !== 'topological') return false;
+    if (this.evaluating > 0) return true;
+    const next = this.lanes[0].peek();
+    const retrying = this.columns.counts[LEAF['failed.retrying']];
+    return retrying > 0 && !(next >= 0 && this.columns.leaf[next] === LEAF['failed.retrying']);
+  }
+
+  private isStartable(node: number): boolean {
+    const leaf = this.columns.leaf[node];
+    return leaf === LEAF.ready || leaf === LEAF['failed.retrying'];
+  }
+
+  private isCurrent(event: { node: number; run: number; attempt: number }): boolean {
+    const { leaf, run, attempt } = this.columns;
+    return (
+      leaf[event.node] === LEAF.running &&
+      run[event.node] === event.run &&
+      attempt[event.node] === event.attempt
+    );
+  }
+
+  /** An answer that comes after the workflow ended changes nothing: a retry asks again. */
+  private awaitsCondition(node: number, run: number): boolean {
+    const open = this.state.workflowLeaf === 'running' || this.state.workflowLeaf === 'paused';
+    return open && this.columns.leaf[node] === LEAF.pending && this.columns.run[node] === run;
+  }
+
+  private enqueue(node: number): void {
+    this.readyTurn[node] = this.turn;
+    this.lanes[this.definition.laneOf(node)].push(node);
+  }
+
+  private failAttempt(node: number, error: ErrorDocument, durationMs: number, atMs: number): void {
+    const policy = this.definition.retryPolicyOf(node);
+    const delayMs =
+      policy === null ? null : nextRetryDelayMs(policy, this.columns.attempt[node], error, this.random);
+    if (delayMs !== null) {
+      const retryAtMs = atMs + Math.ceil(delayMs);
+      this.state.sendNode(node, { type: 'attemptFailed', error, durationMs, retryAtMs }, atMs);
+      this.effects.push({ kind: 'wake', node, atMs: retryAtMs });
+      return;
+    }
+    this.state.sendNode(node, { type: 'attemptFailed', error, durationMs }, atMs);
+    this.propagate(node, 'failed', atMs);
+  }
+
+  /** Tells the dependents of a finished node, and theirs as far as the news travels. Iterative: graphs are deep. */
+  private propagate(first: number, finish: Finish, atMs: number): void {
+    const { dependentOffsets, dependents, ids } = this.definition.plan;
+    const work: { node: number; finish: Finish }[] = [{ node: first, finish }];
+    for (let item = work.pop(); item !== undefined; item = work.pop()) {
+      for (let k = dependentOffsets[item.node]; k < dependentOffsets[item.node + 1]; k++) {
+        const dependent = dependents[k];
+        const decision = this.readiness.note(dependent, item.finish);
+        if (this.columns.leaf[dependent] !== LEAF.pending) continue;
+        if (decision === 'run') this.makeReady(dependent, atMs);
+        else if (decision === 'block') {
+          this.state.sendNode(dependent, { type: 'dependencyFailed', by: item.node }, atMs);
+          work.push({ node: dependent, finish: 'failed' });
+        } else if (decision === 'skip') {
+          const condition = `dependency "${ids[item.node]}" was skipped`;
+          this.state.sendNode(dependent, { type: 'conditionNotMet', condition }, atMs);
+          work.push({ node: dependent, finish: 'skipped' });
+        }
+      }
+    }
+  }
+
+  private makeReady(node: number, atMs: number): void {
+    if (this.definition.hasCondition(node)) {
+      this.evaluating++;
+      this.effects.push({ kind: 'evaluate', node, run: this.columns.run[node] });
+      return;
+    }
+    this.state.sendNode(node, { type: 'dependenciesMet' }, atMs);
+    this.enqueue(node);
+  }
+
+  private settleCondition(node: number, verdict: ConditionVerdict, atMs: number): void {
+    if (verdict.met === false) {
+      this.state.sendNode(node, { type: 'conditionNotMet', condition: verdict.condition }, atMs);
+      this.propagate(node, 'skipped', atMs);
+      return;
+    }
+    this.state.sendNode(node, { type: 'dependenciesMet' }, atMs);
+    if (verdict.met === true) {
+      this.enqueue(node);
+      return;
+    }
+    // A condition that cannot be evaluated fails its node for good: it never runs by accident.
+    this.state.sendNode(node, { type: 'attemptStarted' }, atMs);
+    this.state.sendNode(node, { type: 'attemptFailed', error: verdict.error, durationMs: 0 }, atMs);
+    this.propagate(node, 'failed', atMs);
+  }
+
+  /** Looks at every pending node once, dependencies first: at the start, after a restore, after a retry. */
+  private admitPending(atMs: number): void {
+    const { plan } = this.definition;
+    for (const node of plan.order) {
+      if (this.columns.leaf[node] !== LEAF.pending) continue;
+      const decision = this.readiness.decide(node);
+      if (decision === 'run') this.makeReady(node, atMs);
+      else if (decision === 'block') {
+        this.state.sendNode(node, { type: 'dependencyFailed', by: this.failedDependency(node) }, atMs);
+        this.propagate(node, 'failed', atMs);
+      } else if (decision === 'skip') {
+        this.state.sendNode(node, { type: 'conditionNotMet', condition: 'a dependency was skipped' }, atMs);
+        this.propagate(node, 'skipped', atMs);
+      }
+    }
+  }
+
+  private failedDependency(node: number): number {
+    const { dependencyOffsets, dependencies } = this.definition.plan;
+    const { leaf } = this.columns;
+    for (let k = dependencyOffsets[node]; k < dependencyOffsets[node + 1]; k++) {
+      const at = leaf[dependencies[k]];
+      if (at === LEAF['failed.exhausted'] || at === LEAF.blocked || at === LEAF.cancelled)
+        return dependencies[k];
+    }
+    return node;
+  }
+
+  private cancelNode(node: number, atMs: number): void {
+    const wasRunning = this.columns.leaf[node] === LEAF.running;
+    if (!this.state.sendNode(node, { type: 'cancelRequested' }, atMs)) return;
+    if (wasRunning) this.effects.push({ kind: 'cancel', node });
+    this.propagate(node, 'failed', atMs);
+  }
+
+  /** The workflow is cancelled: so is every node that could still move. */
+  private cancelNodes(atMs: number): void {
+    const { leaf } = this.columns;
+    for (let node = 0; node < leaf.length; node++) {
+      if (leaf[node] === LEAF.running) this.effects.push({ kind: 'cancel', node });
+      this.state.sendNode(node, { type: 'cancelRequested' }, atMs);
+    }
+    this.readiness.recount(leaf);
+    for (const lane of this.lanes) lane.clear();
+  }
+
+  /** What failed or was cancelled starts over, what was blocked by it waits again, results stay. */
+  private rerunFailed(atMs: number): void {
+    const { leaf, wakeAtMs } = this.columns;
+    for (let node = 0; node < leaf.length; node++) {
+      if (leaf[node] === LEAF['failed.exhausted'] || leaf[node] === LEAF.cancelled) {
+        this.state.sendNode(node, { type: 'rerunRequested' }, atMs);
+      } else if (leaf[node] === LEAF.blocked) {
+        this.state.sendNode(node, { type: 'dependencyRestored' }, atMs);
+      }
+    }
+    this.readiness.recount(leaf);
+    for (const lane of this.lanes) lane.clear();
+    for (let node = 0; node < leaf.length; node++) if (leaf[node] === LEAF.ready) this.enqueue(node);
+    for (const [node, at] of wakeAtMs) this.effects.push({ kind: 'wake', node, atMs: at });
+    this.admitPending(atMs);
+  }
+
+  /** Ends the workflow when nothing can happen any more. */
+  private settle(atMs: number): void {
+    if (this.state.workflowLeaf !== 'running' || this.columns.counts[LEAF.running] > 0) return;
+    const { counts } = this.columns;
+    if (!this.halted) {
+      if (this.evaluating > 0 || counts[LEAF.ready] > 0 || counts[LEAF['failed.retrying']] > 0) return;
+      invariant(counts[LEAF.pending] === 0, `${counts[LEAF.pending]} nodes wait for nothing`);
+    }
+    const failed = this.firstFailed();
+    if (failed < 0) {
+      this.state.sendWorkflow({ type: 'allNodesSettled' }, atMs);
+      return;
+    }
+    const error = this.columns.error.get(failed) ?? {
+      name: 'Cancelled',
+      message: 'the node was cancelled',
+      code: 'STEP_CANCELLED',
+    };
+    this.state.sendWorkflow({ type: 'nodeFailedForGood', node: failed, error }, atMs);
+  }
+
+  /** The node that failed for good first (by time, then order); -1 when none did. */
+  private firstFailed(): number {
+    const { leaf, endedAtMs, counts } = this.columns;
+    let first = -1;
+    if (counts[LEAF['failed.exhausted']] + counts[LEAF.cancelled] === 0) return first;
+    for (let node = 0; node < leaf.length; node++) {
+      if (leaf[node] !== LEAF['failed.exhausted'] && leaf[node] !== LEAF.cancelled) continue;
+      if (first < 0 || endedAtMs[node] < endedAtMs[first]) first = node;
+    }
+    return first;
+  }
+}

@@ -1,0 +1,184 @@
+import {
+  NODE_LEAVES,
+  WORKFLOW_LEAVES,
+  type NodeEvent,
+  type WorkflowContext,
+  type WorkflowEvent,
+  type WorkflowLeaf,
+} from '../../machines/events.js';
+import { compiledNode, compiledWorkflow } from '../../machines/index.js';
+import { MaestroError } from '../base/errors.js';
+import type { Plan } from '../graph/plan.js';
+import { startNodeActor, startWorkflowActor, type NodeActor, type WorkflowActor } from './actors.js';
+import { isSettledLeaf, NodeColumns } from './columns.js';
+import { WORKFLOW, type Entry, type WorkflowRow } from './entries.js';
+
+const STORY_LENGTH = 128;
+
+/**
+ * Where an execution is: the workflow actor, the actors of the frontier, and the columns they write. Every change
+ * of state goes through `sendNode` or `sendWorkflow`, which record it as an entry of the open turn.
+ */
+export class ExecutionState {
+  readonly columns: NodeColumns;
+  /** Entries accepted since the last `takeEntries`. */
+  private entries: Entry[] = [];
+  private workflowLeafCode = compiledWorkflow.initialLeaf;
+  private workflowContext: WorkflowContext = compiledWorkflow.initialContext;
+  private startedAtMs = 0;
+  private endedAtMs = 0;
+  private workflowActor: WorkflowActor | null = null;
+  /** Live actors: nodes between their first event and a settled state, no others. */
+  private readonly actors = new Map<number, NodeActor>();
+  /** The last entries, for the story of an illegal transition. */
+  private readonly recent: Entry[] = [];
+  private recentCount = 0;
+
+  constructor(readonly plan: Plan) {
+    this.columns = new NodeColumns(plan.nodeCount);
+  }
+
+  get workflowLeaf(): WorkflowLeaf {
+    return WORKFLOW_LEAVES[this.workflowLeafCode];
+  }
+
+  /** The workflow's own row, as checkpoints keep it. */
+  get workflowRow(): WorkflowRow {
+    const { failedNode, error } = this.workflowContext;
+    return {
+      leaf: this.workflowLeafCode,
+      startedAtMs: this.startedAtMs,
+      endedAtMs: this.endedAtMs,
+      failedNode,
+      error,
+    };
+  }
+
+  set workflowRow(row: WorkflowRow) {
+    this.workflowLeafCode = row.leaf;
+    this.workflowContext = { failedNode: row.failedNode, error: row.error };
+    this.startedAtMs = row.startedAtMs;
+    this.endedAtMs = row.endedAtMs;
+  }
+
+  get liveActors(): number {
+    return this.actors.size;
+  }
+
+  /** @returns false when the event came late and is harmless. @throws ILLEGAL_TRANSITION */
+  sendNode(node: number, event: NodeEvent, atMs: number): boolean {
+    const { columns } = this;
+    const leaf = columns.leaf[node];
+    if (compiledNode.ignores(leaf, event.type)) return false;
+    let actor = this.actors.get(node);
+    const context = actor === undefined ? columns.contextOf(node) : actor.getSnapshot().context;
+    if (!compiledNode.accepts(leaf, context, event)) {
+      throw this.illegal(`node "${this.plan.ids[node]}"`, node, NODE_LEAVES[leaf], event.type);
+    }
+    actor ??= this.spawn(node, leaf, context);
+    actor.send(event);
+    const next = actor.getSnapshot();
+    columns.apply(node, next.leaf, next.context, event, atMs);
+    this.record({ node, event, atMs });
+    if (isSettledLeaf(next.leaf)) this.retire(node, actor);
+    return true;
+  }
+
+  /** @returns false when the event came late and is harmless. @throws ILLEGAL_TRANSITION */
+  sendWorkflow(event: WorkflowEvent, atMs: number): boolean {
+    const leaf = this.workflowLeafCode;
+    if (compiledWorkflow.ignores(leaf, event.type)) return false;
+    if (!compiledWorkflow.accepts(leaf, this.workflowContext, event)) {
+      throw this.illegal('the workflow', WORKFLOW, WORKFLOW_LEAVES[leaf], event.type);
+    }
+    this.workflowActor ??= startWorkflowActor(leaf, this.workflowContext);
+    this.workflowActor.send(event);
+    const next = this.workflowActor.getSnapshot();
+    this.enterWorkflow(next.leaf, next.context, event, atMs);
+    this.record({ node: WORKFLOW, event, atMs });
+    return true;
+  }
+
+  /** Applies a journal entry: machines decide, nothing is recorded. @throws RECORD_CORRUPT */
+  replay(entry: Entry): void {
+    if (entry.node !== WORKFLOW) {
+      this.columns.replay(entry.node, entry.event as NodeEvent, entry.atMs);
+      return;
+    }
+    const event = entry.event as WorkflowEvent;
+    const next = compiledWorkflow.step(this.workflowLeafCode, this.workflowContext, event);
+    if (next === undefined) {
+      throw new MaestroError(
+        'RECORD_CORRUPT',
+        `the journal says ${event.type} for a workflow that is ${this.workflowLeaf}`,
+      );
+    }
+    this.enterWorkflow(next.leaf, next.context, event, entry.atMs);
+  }
+
+  /** What the open turn recorded so far; starts a new turn. */
+  takeEntries(): readonly Entry[] {
+    const taken = this.entries;
+    this.entries = [];
+    return taken;
+  }
+
+  get pendingEntries(): number {
+    return this.entries.length;
+  }
+
+  /** Stops every actor. The columns stay readable. */
+  dispose(): void {
+    for (const actor of this.actors.values()) actor.stop();
+    this.actors.clear();
+    this.workflowActor?.stop();
+    this.workflowActor = null;
+  }
+
+  private enterWorkflow(leaf: number, context: WorkflowContext, event: WorkflowEvent, atMs: number): void {
+    this.workflowLeafCode = leaf;
+    this.workflowContext = context;
+    if (event.type === 'started') this.startedAtMs = atMs;
+    if (event.type === 'retryRequested') this.endedAtMs = 0;
+    if (
+      event.type === 'allNodesSettled' ||
+      event.type === 'nodeFailedForGood' ||
+      event.type === 'cancelRequested'
+    ) {
+      this.endedAtMs = atMs;
+    }
+  }
+
+  private spawn(node: number, leaf: number, context: ReturnType<NodeColumns['contextOf']>): NodeActor {
+    const actor = startNodeActor(leaf, context);
+    this.actors.set(node, actor);
+    return actor;
+  }
+
+  private retire(node: number, actor: NodeActor): void {
+    actor.stop();
+    this.actors.delete(node);
+  }
+
+  private record(entry: Entry): void {
+    this.entries.push(entry);
+    this.recent[this.recentCount++ % STORY_LENGTH] = entry;
+  }
+
+  private illegal(who: string, node: number, state: string, type: string): MaestroError {
+    const ordered = [
+      ...this.recent.slice(this.recentCount % STORY_LENGTH),
+      ...this.recent.slice(0, this.recentCount % STORY_LENGTH),
+    ];
+    const story = ordered
+      .filter((entry) => entry.node === node)
+      .map((entry) => `${entry.event.type}@${entry.atMs}`);
+    return new MaestroError(
+      'ILLEGAL_TRANSITION',
+      `${who} is ${state} and cannot take ${type}; before: ${story.join(', ') || 'nothing'}`,
+      {
+        details: { state, event: type, story },
+      },
+    );
+  }
+}

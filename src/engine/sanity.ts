@@ -1,0 +1,33 @@
+import { invariant } from '../base/assert.js';
+import { LEAF } from './columns.js';
+import type { ExecutionEngine } from './execution-engine.js';
+import { Readiness } from './readiness.js';
+
+/**
+ * Checks every invariant of an engine that can be seen from its state alone. For tests and debugging: O(nodes + edges).
+ * @throws MaestroError INVARIANT
+ */
+export function checkInvariants(engine: ExecutionEngine): void {
+  const { columns, plan, liveActors } = engine.state;
+  const fresh = new Readiness(plan);
+  fresh.recount(columns.leaf);
+  const counts = new Int32Array(columns.counts.length);
+  for (let node = 0; node < plan.nodeCount; node++) {
+    counts[columns.leaf[node]]++;
+    for (const name of ['unfinished', 'failed', 'skipped'] as const) {
+      invariant(
+        fresh[name][node] === engine.readiness[name][node],
+        `${name} of "${plan.ids[node]}" is miscounted`,
+      );
+    }
+    const begun = columns.leaf[node] === LEAF.running || columns.leaf[node] === LEAF.completed;
+    invariant(!begun || fresh.decide(node) === 'run', `"${plan.ids[node]}" began before its dependencies`);
+  }
+  invariant(
+    counts.every((count, leaf) => count === columns.counts[leaf]),
+    'nodes per state are miscounted',
+  );
+  const frontier =
+    counts[LEAF.pending] + counts[LEAF.ready] + counts[LEAF.running] + counts[LEAF['failed.retrying']];
+  invariant(liveActors <= frontier, 'an actor outlived its node');
+}

@@ -1,0 +1,143 @@
+import type { NodeEvent, WorkflowEvent } from '../../machines/events.js';
+import type { NodeOutput } from '../base/model.js';
+import { WORKFLOW, type Entry } from '../engine/entries.js';
+import type { EventType, ExecutionEvent } from './events.js';
+
+/** What events say about an execution besides what its journal holds. */
+export interface EventSource {
+  readonly workflowId: string;
+  readonly executionId: string;
+  readonly ids: readonly string[];
+  maxAttemptsOf(node: number): number;
+  /** JSON text of the global context at the start. */
+  readonly initialContext: string;
+}
+
+/**
+ * Turns journal entries into canonical events, live and from the store alike. Entries must come in order, from the
+ * first one or from the point at which `attempts` and `completed` were taken: the attempt number of an event is
+ * counted here, so that the journal need not carry it.
+ */
+export class EventDeriver {
+  constructor(
+    private readonly source: EventSource,
+    private readonly attempts = new Int32Array(source.ids.length),
+    private completed = 0,
+  ) {}
+
+  /** Takes the entries of one journal record without building events. */
+  skip(entries: readonly Entry[]): void {
+    for (const entry of entries) if (entry.node !== WORKFLOW) this.count(entry.node, entry.event.type);
+  }
+
+  /** The events of one journal record. Their ids order as the record's sequence, then the position within it. */
+  derive(sequence: number, entries: readonly Entry[]): ExecutionEvent[] {
+    const events: ExecutionEvent[] = [];
+    const { source } = this;
+    for (const entry of entries) {
+      const push = (type: EventType, data: Record<string, unknown>): void => {
+        const event: ExecutionEvent = {
+          event_id: `${sequence}-${events.length}`,
+          event_type: type,
+          workflow_id: source.workflowId,
+          execution_id: source.executionId,
+          timestamp: new Date(entry.atMs).toISOString(),
+          data,
+        };
+        if (entry.node !== WORKFLOW) event.node_id = source.ids[entry.node];
+        events.push(event);
+      };
+      if (entry.node === WORKFLOW) this.ofWorkflow(entry.event as WorkflowEvent, push);
+      else {
+        this.count(entry.node, entry.event.type);
+        this.ofNode(entry.node, entry.event as NodeEvent, entry.atMs, push);
+      }
+    }
+    return events;
+  }
+
+  private count(node: number, type: Entry['event']['type']): void {
+    if (type === 'attemptStarted') this.attempts[node]++;
+    else if (type === 'recovered') this.attempts[node]--;
+    else if (type === 'attemptSucceeded') this.completed++;
+    else if (type === 'rerunRequested') this.attempts[node] = 0;
+  }
+
+  private ofWorkflow(
+    event: WorkflowEvent,
+    push: (type: EventType, data: Record<string, unknown>) => void,
+  ): void {
+    switch (event.type) {
+      case 'started':
+        return push('workflow_started', {
+          initial_context: JSON.parse(this.source.initialContext) as unknown,
+        });
+      case 'pauseRequested':
+        return push('workflow_paused', {});
+      case 'resumeRequested':
+        return push('workflow_resumed', {});
+      case 'retryRequested':
+        return push('workflow_resumed', { retry: true });
+      case 'allNodesSettled':
+        return push('workflow_completed', { completed_nodes: this.completed });
+      case 'nodeFailedForGood':
+        return push('workflow_failed', {
+          failed_node: this.source.ids[event.node],
+          error: event.error.message,
+        });
+      case 'cancelRequested':
+        return push('workflow_cancelled', event.reason === undefined ? {} : { reason: event.reason });
+    }
+  }
+
+  private ofNode(
+    node: number,
+    event: NodeEvent,
+    atMs: number,
+    push: (type: EventType, data: Record<string, unknown>) => void,
+  ): void {
+    const attempt = this.attempts[node];
+    switch (event.type) {
+      case 'dependenciesMet':
+        return push('node_ready', {});
+      case 'dependencyFailed':
+        return push('node_blocked', { by: this.source.ids[event.by] });
+      case 'dependencyRestored':
+        return push('node_recovered', { reason: 'dependency_rerun' });
+      case 'conditionNotMet':
+        return push('node_skipped', { condition: event.condition });
+      case 'attemptStarted':
+        return push('node_started', { attempt, max_attempts: this.source.maxAttemptsOf(node) });
+      case 'attemptSucceeded':
+        return push('node_completed', {
+          ...outputData(event.output),
+          attempt,
+          execution_time_seconds: event.durationMs / 1000,
+        });
+      case 'attemptFailed': {
+        const error = event.error.message;
+        const will_retry = event.retryAtMs !== undefined;
+        push('node_failed', {
+          error,
+          error_code: event.error.code ?? event.error.name,
+          attempts: attempt,
+          will_retry,
+        });
+        if (event.retryAtMs === undefined) return;
+        return push('node_retry', { attempt: attempt + 1, delay: (event.retryAtMs - atMs) / 1000, error });
+      }
+      case 'recovered':
+        return push('node_recovered', { reason: event.reason });
+      case 'cancelRequested':
+        return push('node_cancelled', {});
+      case 'rerunRequested':
+        return push('node_recovered', { reason: 'rerun' });
+    }
+  }
+}
+
+/** A large output is told by its size: its text is a row of its own, read with the node's detail. */
+function outputData(output: NodeOutput): Record<string, unknown> {
+  if (typeof output === 'string') return { output: JSON.parse(output) as unknown };
+  return { output: null, output_size_bytes: output.sizeBytes };
+}
