@@ -1,0 +1,278 @@
+import { MaestroError } from '../base/errors.js';
+import type { FailureMode, RetryPolicy } from '../base/model.js';
+import type { StepContext, StepFunction } from '../base/step.js';
+import { compilePlan, cycleError, generations, readyNodes, type Plan } from '../graph/index.js';
+import type { NodeSpec, NodeType, Workflow, WorkflowHeader, WorkflowSpec } from './types.js';
+import { copyJson, workflowFromSpec } from './workflow.js';
+
+export interface WorkflowDefinition {
+  /** Letters, digits and . _ : @ + -, at most 255. */
+  id: string;
+  /** For people. Default: the id. */
+  name?: string;
+  version?: string;
+  metadata?: Record<string, unknown>;
+  /** Values every node can read; what an execution is started with is laid over it. */
+  globalContext?: Record<string, unknown>;
+  /** Default fail_fast. */
+  onFailure?: FailureMode;
+  /** Nodes of one execution that may run at once. */
+  maxConcurrency?: number;
+}
+
+/** How often and when a failed attempt is tried again; see RetryPolicy. */
+export interface RetryOptions {
+  /** Attempts in all, the first included. */
+  maxAttempts?: number;
+  delaySeconds?: number;
+  /** false: never retry. */
+  onFailure?: boolean;
+  /** true: the delay doubles with every attempt. */
+  exponentialBackoff?: boolean;
+  maxDelaySeconds?: number;
+  jitter?: 'none' | 'full';
+  /** Error names or codes that are never retried. */
+  nonRetryable?: readonly string[];
+}
+
+interface CommonOptions<Dependency extends string, Condition extends string | undefined> {
+  /** For people. Default: the id. */
+  name?: string;
+  /** Default custom. */
+  type?: NodeType;
+  dependsOn?: readonly Dependency[];
+  executionMode?: NodeSpec['execution_mode'];
+  /** CEL over `outputs`, `global_context` and `node`; false skips the node, which then has no output. */
+  condition?: Condition;
+  config?: Record<string, unknown>;
+  metadata?: Record<string, unknown>;
+  retry?: RetryOptions;
+  /** Per attempt. */
+  timeoutSeconds?: number;
+  /** An attempt that sends no heartbeat for this long is taken for dead. */
+  heartbeatTimeoutSeconds?: number;
+}
+
+/** Carries a type and nothing else; see `type()`. */
+export interface TypeOf<T> {
+  readonly __type?: T;
+}
+
+/** Says what a step from a module or a command returns: `returns: type<{ files: string[] }>()`. */
+export function type<T>(): TypeOf<T> {
+  return {};
+}
+
+/** What a node executes: a function, a function in a module, or a command. */
+export type NodeExecutor<Inputs, Output> =
+  | {
+      execute: (context: StepContext<Inputs>) => Output;
+      uses?: never;
+      run?: never;
+      env?: never;
+      returns?: never;
+    }
+  | { uses: string; returns?: TypeOf<Output>; execute?: never; run?: never; env?: never }
+  | { run: string; env?: Record<string, string>; returns?: TypeOf<Output>; execute?: never; uses?: never };
+
+export type NodeOptions<
+  Inputs,
+  Dependency extends string,
+  Output,
+  Condition extends string | undefined,
+> = CommonOptions<Dependency, Condition> & NodeExecutor<Inputs, Output>;
+
+/** A node with a condition may be skipped and then has no output. */
+type OutputOf<Output, Condition> = Condition extends string ? Awaited<Output> | undefined : Awaited<Output>;
+
+/**
+ * Starts a workflow in code. The types of outputs flow along `dependsOn`. For graphs whose ids are only known at
+ * run time: `defineWorkflow<Record<string, unknown>>({ id })`.
+ */
+export function defineWorkflow<Outputs extends object = Record<never, never>>(
+  definition: WorkflowDefinition,
+): WorkflowBuilder<Outputs> {
+  return new WorkflowBuilder<Outputs>(definition);
+}
+
+/** Collects nodes and edges; `build` validates the whole. Each call changes and returns this builder. */
+export class WorkflowBuilder<Outputs extends object> {
+  readonly #header: WorkflowHeader;
+  readonly #nodes = new Map<string, NodeSpec & { dependencies: string[] }>();
+  readonly #dependents = new Map<string, string[]>();
+  readonly #functions = new Map<string, StepFunction>();
+
+  constructor(definition: WorkflowDefinition) {
+    this.#header = compact({
+      id: definition.id,
+      name: definition.name ?? definition.id,
+      version: definition.version,
+      metadata: definition.metadata,
+      global_context: definition.globalContext,
+      on_failure: definition.onFailure,
+      max_concurrency: definition.maxConcurrency,
+    });
+  }
+
+  get id(): string {
+    return this.#header.id;
+  }
+
+  get name(): string {
+    return this.#header.name;
+  }
+
+  /** Ids of the nodes, in the order they were added. */
+  get nodes(): string[] {
+    return [...this.#nodes.keys()];
+  }
+
+  get edges(): { from: string; to: string }[] {
+    return [...this.#nodes.values()].flatMap((node) =>
+      node.dependencies.map((from) => ({ from, to: node.id })),
+    );
+  }
+
+  /** Adds a node. @throws SPEC_INVALID for an id that is taken, CYCLE if its dependencies close a cycle */
+  node<
+    const Id extends string,
+    Dependency extends keyof Outputs & string = never,
+    Output = unknown,
+    const Condition extends string | undefined = undefined,
+  >(
+    id: Id,
+    options: NodeOptions<Pick<Outputs, Dependency>, Dependency, Output, Condition>,
+  ): WorkflowBuilder<Outputs & Record<Id, OutputOf<Output, Condition>>> {
+    if (this.#nodes.has(id)) {
+      throw new MaestroError('SPEC_INVALID', `the workflow already has a node ${JSON.stringify(id)}`);
+    }
+    const dependencies = [...new Set<string>(options.dependsOn)];
+    for (const from of dependencies) this.#refuseCycle(from, id);
+    this.#nodes.set(id, { ...nodeSpec(id, options), dependencies });
+    for (const from of dependencies) this.#link(from, id);
+    if (options.execute !== undefined) this.#functions.set(id, options.execute as StepFunction);
+    return this as unknown as WorkflowBuilder<Outputs & Record<Id, OutputOf<Output, Condition>>>;
+  }
+
+  /** Makes `to` depend on `from`. @throws SPEC_INVALID for an unknown node, CYCLE if it closes a cycle */
+  edge(from: keyof Outputs & string, to: keyof Outputs & string): this {
+    for (const id of [from, to]) this.#get(id);
+    const node = this.#get(to);
+    if (node.dependencies.includes(from)) return this;
+    this.#refuseCycle(from, to);
+    node.dependencies.push(from);
+    this.#link(from, to);
+    return this;
+  }
+
+  /** Direct dependencies of a node. @throws SPEC_INVALID */
+  predecessors(id: keyof Outputs & string): string[] {
+    return [...this.#get(id).dependencies];
+  }
+
+  /** Direct dependents of a node. @throws SPEC_INVALID */
+  successors(id: keyof Outputs & string): string[] {
+    this.#get(id);
+    return [...(this.#dependents.get(id) ?? [])];
+  }
+
+  /** Groups of nodes: each group's dependencies are all in earlier groups. @throws SPEC_INVALID */
+  executionOrder(): string[][] {
+    const plan = this.#plan();
+    return generations(plan).map((group) => group.map((index) => plan.ids[index]));
+  }
+
+  /** Nodes whose dependencies are all in `completed` and that are not. @throws SPEC_INVALID */
+  readyNodes(completed: Iterable<string> = []): string[] {
+    return readyNodes(this.#plan(), new Set(completed));
+  }
+
+  /** The definition as files hold it. Functions are not part of it. */
+  toSpec(): WorkflowSpec {
+    return copyJson({ workflow: this.#header, nodes: [...this.#nodes.values()] }) as WorkflowSpec;
+  }
+
+  /** Validates everything. @throws SPEC_INVALID, with every problem in `problems` */
+  build(options: { baseDir?: string } = {}): Workflow {
+    const spec = { workflow: this.#header, nodes: [...this.#nodes.values()] };
+    return workflowFromSpec(spec, { ...options, functions: this.#functions });
+  }
+
+  #plan(): Plan {
+    return compilePlan([...this.#nodes.values()]);
+  }
+
+  #get(id: string): NodeSpec & { dependencies: string[] } {
+    const node = this.#nodes.get(id);
+    if (node !== undefined) return node;
+    throw new MaestroError('SPEC_INVALID', `the workflow has no node ${JSON.stringify(id)}: add it first`);
+  }
+
+  #link(from: string, to: string): void {
+    const dependents = this.#dependents.get(from);
+    if (dependents === undefined) this.#dependents.set(from, [to]);
+    else dependents.push(to);
+  }
+
+  /** An edge closes a cycle when its start is reached from its end already. */
+  #refuseCycle(from: string, to: string): void {
+    const cameFrom = new Map<string, string>();
+    const queue = [to];
+    for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
+      if (at === from) throw cycleError([from, ...pathTo(cameFrom, from, to)]);
+      for (const next of this.#dependents.get(at) ?? []) {
+        if (cameFrom.has(next)) continue;
+        cameFrom.set(next, at);
+        queue.push(next);
+      }
+    }
+  }
+}
+
+/** The nodes from `to` to `from`, along the edges that were followed. */
+function pathTo(cameFrom: ReadonlyMap<string, string>, from: string, to: string): string[] {
+  const path = [from];
+  for (let at = from; at !== to;) {
+    at = cameFrom.get(at) ?? to;
+    path.push(at);
+  }
+  return path.reverse();
+}
+
+function nodeSpec<Inputs, Output>(
+  id: string,
+  options: NodeOptions<Inputs, string, Output, string | undefined>,
+): NodeSpec {
+  return compact({
+    id,
+    name: options.name ?? id,
+    type: options.type ?? 'custom',
+    execution_mode: options.executionMode,
+    condition: options.condition,
+    config: options.config,
+    metadata: options.metadata,
+    retry_policy: options.retry === undefined ? undefined : retryPolicy(options.retry),
+    timeout_seconds: options.timeoutSeconds,
+    heartbeat_timeout_seconds: options.heartbeatTimeoutSeconds,
+    uses: options.uses,
+    run: options.run,
+    env: options.env,
+  });
+}
+
+function retryPolicy(retry: RetryOptions): Partial<RetryPolicy> {
+  return compact({
+    max_attempts: retry.maxAttempts,
+    retry_delay_seconds: retry.delaySeconds,
+    retry_on_failure: retry.onFailure,
+    exponential_backoff: retry.exponentialBackoff,
+    max_delay_seconds: retry.maxDelaySeconds,
+    jitter: retry.jitter,
+    non_retryable: retry.nonRetryable,
+  });
+}
+
+/** Leaves out what is undefined: documents hold only what was said. */
+function compact<T extends object>(value: T): T {
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as T;
+}

@@ -1,0 +1,113 @@
+import { components, compilePlan, describeCycle, findCycles } from '../graph/index.js';
+import type { Draft, DraftNode } from './draft.js';
+import type { Findings } from './findings.js';
+import { didYouMean } from './suggest.js';
+
+/** Guesses cost a look at every id, so only the first few mistakes get one. */
+const MAX_GUESSES = 20;
+const MAX_CYCLES = 20;
+
+/** Checks ids, dependencies and edges, and folds the edges into the nodes' dependencies. */
+export function checkGraph(draft: Draft, findings: Findings): void {
+  checkDuplicates(draft, findings);
+  foldEdges(draft, findings);
+  const sound = checkDependencies(draft, findings);
+  const nodes = [...draft.byId.values()].map((node) => ({
+    id: node.id,
+    dependencies: node.dependencies.filter((id) => id !== node.id && draft.byId.has(id)),
+  }));
+  const cycles = findCycles(nodes, MAX_CYCLES);
+  for (const cycle of cycles) {
+    const node = draft.byId.get(cycle[0]);
+    const path = node === undefined ? [] : dependencyPath(draft, node, cycle[cycle.length - 2]);
+    findings.error('CYCLE', path, `the dependencies form a cycle: ${describeCycle(cycle)}`, cycle[0]);
+  }
+  if (sound && cycles.length === 0 && nodes.length > 0) warnDisconnected(nodes, findings);
+}
+
+function warnDisconnected(nodes: Parameters<typeof compilePlan>[0], findings: Findings): void {
+  const parts = components(compilePlan(nodes));
+  if (parts === 1) return;
+  findings.warning('DISCONNECTED', [], `the workflow has ${parts} parts with no dependency between them`);
+}
+
+function checkDuplicates(draft: Draft, findings: Findings): void {
+  for (const node of draft.nodes) {
+    const first = draft.byId.get(node.id);
+    if (first === undefined || first === node) continue;
+    const message = `nodes[${node.index}] has the id ${JSON.stringify(node.id)}, as nodes[${first.index}] already has`;
+    findings.error('DUPLICATE_NODE', ['nodes', node.index, 'id'], message, node.id);
+  }
+}
+
+/**
+ * Edges give dependencies to nodes that list none. Where a node lists its own and edges lead to it as well, both
+ * must say the same.
+ */
+function foldEdges(draft: Draft, findings: Findings): void {
+  if (draft.edges.length === 0) return;
+  const incoming = new Map<string, Map<string, number>>();
+  for (const edge of draft.edges) {
+    checkEdge(draft, edge.from, edge.index, 'from', findings);
+    checkEdge(draft, edge.to, edge.index, 'to', findings);
+    const sources = incoming.get(edge.to) ?? new Map<string, number>();
+    sources.set(edge.from, edge.index);
+    incoming.set(edge.to, sources);
+  }
+  for (const node of draft.nodes) {
+    const sources = incoming.get(node.id);
+    if (sources === undefined) continue;
+    if (node.dependencies.length === 0) node.dependencies = [...sources.keys()];
+    else compareEdges(node, sources, findings);
+  }
+}
+
+function checkEdge(draft: Draft, id: string, index: number, end: 'from' | 'to', findings: Findings): void {
+  if (draft.byId.has(id)) return;
+  const message = `edges[${index}].${end} is ${JSON.stringify(id)}, which is not a node${didYouMean(id, draft.byId.keys())}`;
+  findings.error('UNKNOWN_DEPENDENCY', ['edges', index, end], message);
+}
+
+function compareEdges(node: DraftNode, sources: ReadonlyMap<string, number>, findings: Findings): void {
+  const listed = new Set(node.dependencies);
+  const name = JSON.stringify(node.id);
+  for (const [from, index] of sources) {
+    if (listed.has(from)) continue;
+    const message = `edges[${index}] says that ${name} depends on ${JSON.stringify(from)}, but its dependencies do not`;
+    findings.error('EDGE_MISMATCH', ['edges', index], message, node.id);
+  }
+  node.dependencies.forEach((id) => {
+    if (sources.has(id)) return;
+    const message = `the dependencies of ${name} have ${JSON.stringify(id)}, but edges, which lead to it from others, do not`;
+    findings.error('EDGE_MISMATCH', ['nodes', node.index, 'dependencies'], message, node.id);
+  });
+}
+
+/** Whether all dependencies are known and none is the node itself. */
+function checkDependencies(draft: Draft, findings: Findings): boolean {
+  let wrong = 0;
+  for (const node of draft.nodes) {
+    for (const id of node.dependencies) {
+      if (id !== node.id && draft.byId.has(id)) continue;
+      wrong++;
+      const path = dependencyPath(draft, node, id);
+      const name = JSON.stringify(node.id);
+      if (id === node.id) {
+        findings.error('SELF_DEPENDENCY', path, `node ${name} depends on itself`, node.id);
+      } else if (path[0] === 'nodes') {
+        const guess = wrong <= MAX_GUESSES ? didYouMean(id, draft.byId.keys()) : '';
+        const message = `node ${name} depends on ${JSON.stringify(id)}, which is not a node${guess}`;
+        findings.error('UNKNOWN_DEPENDENCY', path, message, node.id);
+      }
+    }
+  }
+  return wrong === 0;
+}
+
+/** Where it is written that `node` depends on `id`: in the node or among the edges. */
+function dependencyPath(draft: Draft, node: DraftNode, id: string): (string | number)[] {
+  const listed = Array.isArray(node.fields.dependencies) ? node.fields.dependencies.indexOf(id) : -1;
+  if (listed >= 0) return ['nodes', node.index, 'dependencies', listed];
+  const edge = draft.edges.find((candidate) => candidate.from === id && candidate.to === node.id);
+  return edge === undefined ? ['nodes', node.index] : ['edges', edge.index];
+}

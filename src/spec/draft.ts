@@ -1,0 +1,57 @@
+/**
+ * A document that may be wrong anywhere, read as far as it makes sense: so that the checks on meaning can run
+ * beside those on form, and a user sees every problem at once.
+ */
+export interface Draft {
+  readonly nodes: readonly DraftNode[];
+  /** First index of each id in `nodes`. */
+  readonly byId: ReadonlyMap<string, DraftNode>;
+  readonly edges: readonly DraftEdge[];
+}
+
+export interface DraftNode {
+  /** Position in the document's `nodes`. */
+  readonly index: number;
+  readonly id: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+  /** Own dependencies, or those that `edges` give it; no repeats. Set when edges are folded in. */
+  dependencies: readonly string[];
+}
+
+export interface DraftEdge {
+  readonly index: number;
+  readonly from: string;
+  readonly to: string;
+  readonly condition: unknown;
+}
+
+export function readDraft(value: unknown): Draft {
+  const root = isRecord(value) ? value : {};
+  const nodes: DraftNode[] = [];
+  const byId = new Map<string, DraftNode>();
+  asArray(root.nodes).forEach((fields, index) => {
+    if (!isRecord(fields) || typeof fields.id !== 'string') return;
+    const node = { index, id: fields.id, fields, dependencies: unique(fields.dependencies) };
+    nodes.push(node);
+    if (!byId.has(node.id)) byId.set(node.id, node);
+  });
+  const edges: DraftEdge[] = [];
+  asArray(root.edges).forEach((edge, index) => {
+    if (!isRecord(edge) || typeof edge.from !== 'string' || typeof edge.to !== 'string') return;
+    edges.push({ index, from: edge.from, to: edge.to, condition: edge.condition });
+  });
+  return { nodes, byId, edges };
+}
+
+function unique(value: unknown): string[] {
+  const ids = asArray(value).filter((id): id is string => typeof id === 'string');
+  return ids.length < 2 ? ids : [...new Set(ids)];
+}
+
+function asArray(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

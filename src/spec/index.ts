@@ -1,0 +1,32 @@
+export {
+  defineWorkflow,
+  type,
+  type NodeExecutor,
+  type NodeOptions,
+  type RetryOptions,
+  type TypeOf,
+  type WorkflowBuilder,
+  type WorkflowDefinition,
+} from './builder.js';
+export type { Path, SourceMap } from './findings.js';
+export { canonicalJson, definitionHash } from './hash.js';
+export { workflowSchema } from './schema.js';
+export {
+  NODE_TYPES,
+  type EdgeSpec,
+  type NodeSpec,
+  type NodeType,
+  type Workflow,
+  type WorkflowHeader,
+  type WorkflowSpec,
+} from './types.js';
+export { resolveUses, type UsesRef } from './uses.js';
+export { validateSpec, type ValidateOptions, type Validation } from './validate.js';
+export {
+  graphNodes,
+  workflowFromDocument,
+  workflowFromSpec,
+  workflowToDocument,
+  type LoadedWorkflow,
+  type WorkflowOptions,
+} from './workflow.js';

@@ -1,0 +1,52 @@
+import { MaestroError, type Problem } from '../base/errors.js';
+import { checkGraph } from './check-graph.js';
+import { checkExecutors, checkNodeIds, checkSupported, type ExecutorOptions } from './check-nodes.js';
+import { type Draft, readDraft } from './draft.js';
+import { Findings, type SourceMap } from './findings.js';
+import { checkSchema } from './schema.js';
+import type { WorkflowSpec } from './types.js';
+
+export interface ValidateOptions extends ExecutorOptions {
+  /** Gives problems their file, line and column. */
+  readonly source?: SourceMap;
+  /** false: the document was made by an importer and has the right form. Default true. */
+  readonly schema?: boolean;
+}
+
+export interface Validation {
+  /** The spec in normal form: every node has `dependencies`, edges are folded in. Absent when there are errors. */
+  spec?: WorkflowSpec;
+  /** Errors and warnings, in the order of the file when it is known. */
+  problems: Problem[];
+}
+
+/** Checks a document whole and reports everything that is wrong with it. Never throws for bad input. */
+export function validateSpec(value: unknown, options: ValidateOptions = {}): Validation {
+  const findings = new Findings();
+  if (options.schema !== false) checkSchema(value, findings);
+  const draft = readDraft(value);
+  if (!findings.hasErrors) checkNodeIds(draft, findings);
+  checkGraph(draft, findings);
+  checkExecutors(draft, options, findings);
+  checkSupported(draft, findings);
+  const problems = findings.toProblems(options.source);
+  return findings.hasErrors ? { problems } : { spec: normalise(value as WorkflowSpec, draft), problems };
+}
+
+function normalise(spec: WorkflowSpec, draft: Draft): WorkflowSpec {
+  return {
+    workflow: { ...spec.workflow },
+    nodes: spec.nodes.map((node, index) => ({ ...node, dependencies: [...draft.nodes[index].dependencies] })),
+  };
+}
+
+/** Throws when there is an error among the problems: CYCLE if cycles are all that is wrong, else SPEC_INVALID. */
+export function throwProblems(problems: readonly Problem[], what: string): void {
+  const errors = problems.filter((problem) => problem.severity === 'error');
+  if (errors.length === 0) return;
+  const cyclic = errors.every((problem) => problem.code === 'CYCLE' || problem.code === 'SELF_DEPENDENCY');
+  const count = errors.length === 1 ? '' : ` (and ${errors.length - 1} more)`;
+  throw new MaestroError(cyclic ? 'CYCLE' : 'SPEC_INVALID', `${what}: ${errors[0].message}${count}`, {
+    problems,
+  });
+}

@@ -1,0 +1,68 @@
+import { resolve } from 'node:path';
+import { MaestroError, type Problem } from '../base/errors.js';
+import type { StepFunction } from '../base/step.js';
+import type { GraphNode } from '../graph/index.js';
+import type { SourceMap } from './findings.js';
+import { definitionHash } from './hash.js';
+import type { Workflow, WorkflowSpec } from './types.js';
+import { throwProblems, validateSpec } from './validate.js';
+
+export interface WorkflowOptions {
+  /** Folder that `uses` and `run` are relative to. Default: the working directory. */
+  baseDir?: string;
+  /** Inline functions by node id. */
+  functions?: ReadonlyMap<string, StepFunction>;
+}
+
+/** A workflow and what is odd, but not wrong, about it. */
+export interface LoadedWorkflow {
+  workflow: Workflow;
+  warnings: Problem[];
+}
+
+/**
+ * Makes a workflow of a document. The document is copied: changing it later has no effect.
+ * @throws SPEC_INVALID or CYCLE, with every problem in `problems`
+ */
+export function workflowFromSpec(spec: unknown, options: WorkflowOptions = {}): Workflow {
+  return assembleWorkflow(copyJson(spec), { ...options, schema: true }).workflow;
+}
+
+/** The stored form of a workflow: plain JSON, to be read by `workflowFromDocument`. Functions are left out. */
+export function workflowToDocument(workflow: Workflow): WorkflowSpec {
+  return structuredClone(workflow.spec);
+}
+
+/** The other way round. Inline functions must be given again. @throws like workflowFromSpec */
+export const workflowFromDocument = workflowFromSpec;
+
+/** What the compiler of plans needs of a workflow. */
+export function graphNodes(spec: WorkflowSpec): GraphNode[] {
+  return spec.nodes.map((node) => ({ id: node.id, dependencies: node.dependencies ?? [] }));
+}
+
+interface AssembleOptions extends WorkflowOptions {
+  source?: SourceMap;
+  /** Whether the form needs checking. */
+  schema: boolean;
+}
+
+/** Validates a document this package owns, and hashes it. */
+export function assembleWorkflow(document: unknown, options: AssembleOptions): LoadedWorkflow {
+  const baseDir = resolve(options.baseDir ?? '.');
+  const { spec, problems } = validateSpec(document, { ...options, baseDir });
+  throwProblems(problems, options.source?.file ?? 'the workflow');
+  if (spec === undefined) throw new MaestroError('INVARIANT', 'a workflow without problems has no spec');
+  const functions = new Map(options.functions);
+  return { workflow: { spec, baseDir, definitionHash: definitionHash(spec), functions }, warnings: problems };
+}
+
+/** What remains of a value when it is written as JSON and read again. @throws SPEC_INVALID when it cannot be written */
+export function copyJson(value: unknown): unknown {
+  try {
+    const text = JSON.stringify(value) as string | undefined;
+    return text === undefined ? undefined : (JSON.parse(text) as unknown);
+  } catch (cause) {
+    throw new MaestroError('SPEC_INVALID', 'the workflow is not plain JSON data', { cause });
+  }
+}
