@@ -37,13 +37,13 @@ export interface CompiledMachine<C, E extends EventObject> {
   readonly initialLeaf: number;
   readonly initialContext: C;
   /** The state value of a leaf, e.g. `{ failed: 'retrying' }` for `failed.retrying`. */
-  valueOf(leaf: number): StateValue;
+  readonly valueOf: (leaf: number) => StateValue;
   /** Whether the event is legal here; tolerated late events are. */
-  accepts(leaf: number, context: C, event: E): boolean;
+  readonly accepts: (leaf: number, context: C, event: E) => boolean;
   /** Whether the event is tolerated here as late: it changes nothing and needs no record. */
-  ignores(leaf: number, type: E['type']): boolean;
+  readonly ignores: (leaf: number, type: E['type']) => boolean;
   /** Pure: where the event leads, or undefined when it is illegal here. */
-  step(leaf: number, context: C, event: E): Step<C> | undefined;
+  readonly step: (leaf: number, context: C, event: E) => Step<C> | undefined;
   /**
    * Actor logic over the table. `createActor(logic, { input: { leaf, context } })` starts anywhere. As in any
    * XState actor an illegal event changes nothing: ask `accepts` before sending.
@@ -148,8 +148,9 @@ function makeLogic<C, E extends EventObject>(
       if (event.type !== XSTATE_STOP) return snapshot;
       return new TableSnapshot('stopped', snapshot.value, snapshot.leaf, snapshot.context);
     },
+    // With the two fields that the interpreted machine asks for, so that either can restore it.
     getPersistedSnapshot: ({ value, context }) =>
-      ({ status: 'active', output: undefined, error: undefined, value, context }) as Snapshot<unknown>,
+      ({ status: 'active', value, context, children: {}, historyValue: {} }) as unknown as Snapshot<unknown>,
     restoreSnapshot(persisted) {
       const { value, context } = persisted as unknown as { value: StateValue; context: C };
       const leaf = leafOf(value);

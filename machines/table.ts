@@ -81,10 +81,11 @@ function collectLeaves(node: AnyStateNode, into: Map<string, AnyStateNode>): voi
   const refuse = (bad: boolean, what: string): void =>
     invariant(!bad, `${node.id}: a table cannot express ${what}`);
   refuse(node.type !== 'atomic' && node.type !== 'compound', `a ${node.type} state`);
+  // Before entry and exit: XState turns `after` into those.
+  refuse(node.after.length > 0, 'after');
   refuse(node.entry.length > 0, 'entry actions');
   refuse(node.exit.length > 0, 'exit actions');
   refuse(node.invoke.length > 0, 'invoke');
-  refuse(node.after.length > 0, 'after');
   refuse(node.always !== undefined && node.always.length > 0, 'always');
   refuse(node.tags.length > 0, 'tags');
   if (node.type === 'atomic') into.set(node.path.join('.'), node);

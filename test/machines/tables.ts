@@ -1,0 +1,145 @@
+import type { NodeContext, NodeEvent, WorkflowContext, WorkflowEvent } from '../../machines/index.js';
+
+/** Written by hand from the canonical model, independently of the machines: what each event does in each leaf. */
+export type Expectation = Record<string, Record<string, string>>;
+/** Tolerated where it changes nothing. */
+export const LATE = 'late';
+
+export const NODE_TABLE: Expectation = {
+  pending: {
+    dependenciesMet: 'ready',
+    dependencyFailed: 'blocked',
+    conditionNotMet: 'skipped',
+    cancelRequested: 'cancelled',
+  },
+  ready: { attemptStarted: 'running', conditionNotMet: 'skipped', cancelRequested: 'cancelled' },
+  running: {
+    attemptSucceeded: 'completed',
+    'attemptFailed+retry': 'failed.retrying',
+    attemptFailed: 'failed.exhausted',
+    recovered: 'ready',
+    cancelRequested: 'cancelled',
+  },
+  completed: {
+    rerunRequested: 'pending',
+    cancelRequested: LATE,
+    dependenciesMet: LATE,
+    dependencyFailed: LATE,
+    dependencyRestored: LATE,
+    attemptSucceeded: LATE,
+    attemptFailed: LATE,
+    'attemptFailed+retry': LATE,
+    recovered: LATE,
+  },
+  'failed.retrying': {
+    attemptStarted: 'running',
+    cancelRequested: 'cancelled',
+    attemptSucceeded: LATE,
+    attemptFailed: LATE,
+    'attemptFailed+retry': LATE,
+    recovered: LATE,
+  },
+  'failed.exhausted': {
+    rerunRequested: 'pending',
+    cancelRequested: LATE,
+    dependenciesMet: LATE,
+    dependencyFailed: LATE,
+    dependencyRestored: LATE,
+    attemptSucceeded: LATE,
+    attemptFailed: LATE,
+    'attemptFailed+retry': LATE,
+    recovered: LATE,
+  },
+  skipped: {
+    rerunRequested: 'pending',
+    cancelRequested: LATE,
+    dependenciesMet: LATE,
+    dependencyFailed: LATE,
+    dependencyRestored: LATE,
+  },
+  blocked: { dependencyRestored: 'pending', dependencyFailed: LATE, cancelRequested: LATE },
+  cancelled: {
+    rerunRequested: 'pending',
+    cancelRequested: LATE,
+    dependenciesMet: LATE,
+    dependencyFailed: LATE,
+    dependencyRestored: LATE,
+    attemptSucceeded: LATE,
+    attemptFailed: LATE,
+    'attemptFailed+retry': LATE,
+    recovered: LATE,
+  },
+};
+
+export const WORKFLOW_TABLE: Expectation = {
+  pending: { started: 'running', cancelRequested: 'cancelled' },
+  running: {
+    pauseRequested: 'paused',
+    allNodesSettled: 'completed',
+    nodeFailedForGood: 'failed',
+    cancelRequested: 'cancelled',
+    resumeRequested: LATE,
+    retryRequested: LATE,
+  },
+  paused: { resumeRequested: 'running', cancelRequested: 'cancelled', pauseRequested: LATE },
+  completed: {
+    retryRequested: 'running',
+    pauseRequested: LATE,
+    resumeRequested: LATE,
+    cancelRequested: LATE,
+  },
+  failed: {
+    retryRequested: 'running',
+    pauseRequested: LATE,
+    resumeRequested: LATE,
+    cancelRequested: LATE,
+    nodeFailedForGood: LATE,
+    allNodesSettled: LATE,
+  },
+  cancelled: {
+    retryRequested: 'running',
+    pauseRequested: LATE,
+    resumeRequested: LATE,
+    cancelRequested: LATE,
+    nodeFailedForGood: LATE,
+    allNodesSettled: LATE,
+  },
+};
+
+const error = { name: 'Error', message: 'no' };
+
+/** Every event, in every variant of payload that a machine may look at. */
+export const NODE_EVENTS: Record<string, NodeEvent> = {
+  dependenciesMet: { type: 'dependenciesMet' },
+  dependencyFailed: { type: 'dependencyFailed', by: 3 },
+  dependencyRestored: { type: 'dependencyRestored' },
+  conditionNotMet: { type: 'conditionNotMet', condition: 'false' },
+  attemptStarted: { type: 'attemptStarted' },
+  attemptSucceeded: { type: 'attemptSucceeded', output: '{}', artifacts: [], durationMs: 5 },
+  attemptFailed: { type: 'attemptFailed', error, durationMs: 5 },
+  'attemptFailed+retry': { type: 'attemptFailed', error, durationMs: 5, retryAtMs: 1234 },
+  recovered: { type: 'recovered', reason: 'process' },
+  cancelRequested: { type: 'cancelRequested' },
+  rerunRequested: { type: 'rerunRequested' },
+};
+
+export const WORKFLOW_EVENTS: Record<string, WorkflowEvent> = {
+  started: { type: 'started' },
+  pauseRequested: { type: 'pauseRequested' },
+  resumeRequested: { type: 'resumeRequested' },
+  allNodesSettled: { type: 'allNodesSettled' },
+  nodeFailedForGood: { type: 'nodeFailedForGood', node: 7, error },
+  cancelRequested: { type: 'cancelRequested', reason: 'why not' },
+  retryRequested: { type: 'retryRequested' },
+};
+
+/** Contexts in which every field differs from its beginning, and the beginning itself. */
+export const NODE_CONTEXTS: NodeContext[] = [
+  { attempt: 0, run: 0, wakeAtMs: 0, error: null },
+  { attempt: 2, run: 1, wakeAtMs: 99, error: { name: 'Old', message: 'before' } },
+];
+
+export const WORKFLOW_CONTEXTS: WorkflowContext[] = [
+  { error: null, failedNode: -1 },
+  { error: { name: 'Old', message: 'before' }, failedNode: 4 },
+];
