@@ -150,8 +150,8 @@ export class WorkflowBuilder<Outputs extends object> {
     for (const from of dependencies) this.#refuseCycle(from, id);
     this.#nodes.set(id, { ...nodeSpec(id, options), dependencies });
     for (const from of dependencies) this.#link(from, id);
-    if (options.execute !== undefined) this.#functions.set(id, options.execute as StepFunction);
-    return this as unknown as WorkflowBuilder<Outputs & Record<Id, OutputOf<Output, Condition>>>;
+    if (options.execute !== undefined) this.#functions.set(id, options.execute);
+    return this;
   }
 
   /** Makes `to` depend on `from`. @throws SPEC_INVALID for an unknown node, CYCLE if it closes a cycle */

@@ -3,11 +3,19 @@ import type { Problem } from '../base/errors.js';
 /** Where in a document: object keys and array positions from the root. */
 export type Path = readonly (string | number)[];
 
+/** Counted from 1. */
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
 /** Knows where in a text each part of the parsed document stands. */
 export interface SourceMap {
   readonly file?: string;
-  /** Place of a key or an array item, both counted from 1; undefined when the path leads nowhere. */
-  locate(path: Path): { line: number; column: number } | undefined;
+  /**
+   * Places of keys and array items, one for each path. For something that is not there: of what should contain it.
+   */
+  locate(paths: readonly Path[]): Place[];
 }
 
 /** Problems kept at most: a broken machine-written file must not fill the memory. */
@@ -45,7 +53,8 @@ export class Findings {
 
   /** All of them, in the order of the file when it is known, otherwise as found. */
   toProblems(source?: SourceMap): Problem[] {
-    const problems = this.#items.map((finding) => toProblem(finding, source));
+    const places = this.#items.length === 0 ? [] : source?.locate(this.#items.map((finding) => finding.path));
+    const problems = this.#items.map((finding, index) => toProblem(finding, source?.file, places?.[index]));
     problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
     if (this.#dropped > 0) {
       const message = `${this.#dropped} more problems are not listed`;
@@ -55,26 +64,16 @@ export class Findings {
   }
 }
 
-function toProblem(finding: Finding, source: SourceMap | undefined): Problem {
+function toProblem(finding: Finding, file: string | undefined, place: Place | undefined): Problem {
   const { code, message, severity, nodeId } = finding;
-  const problem: Problem = { code, message, severity };
-  if (nodeId !== undefined) problem.node_id = nodeId;
-  if (source?.file !== undefined) problem.file = source.file;
-  const place = locateNearest(source, finding.path);
-  if (place !== undefined) Object.assign(problem, place);
-  return problem;
-}
-
-/** The place of the path itself or, for something that is missing, of what should contain it. */
-function locateNearest(
-  source: SourceMap | undefined,
-  path: Path,
-): { line: number; column: number } | undefined {
-  for (let length = path.length; source !== undefined && length >= 0; length--) {
-    const place = source.locate(path.slice(0, length));
-    if (place !== undefined) return place;
-  }
-  return undefined;
+  return {
+    code,
+    message,
+    severity,
+    ...(file !== undefined && { file }),
+    ...place,
+    ...(nodeId !== undefined && { node_id: nodeId }),
+  };
 }
 
 /** `nodes[3].retry_policy.max_attempts`, as people write it. */

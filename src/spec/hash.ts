@@ -20,7 +20,7 @@ export function definitionHash(spec: WorkflowSpec): string {
 }
 
 function write(value: unknown, depth: number): string | undefined {
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) as string | undefined;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   if (depth === MAX_DEPTH) {
     throw new MaestroError('SPEC_INVALID', `the workflow is nested deeper than ${MAX_DEPTH} levels`);
   }

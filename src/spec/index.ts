@@ -8,8 +8,9 @@ export {
   type WorkflowBuilder,
   type WorkflowDefinition,
 } from './builder.js';
-export type { Path, SourceMap } from './findings.js';
+export type { Path, Place, SourceMap } from './findings.js';
 export { canonicalJson, definitionHash } from './hash.js';
+export { loadWorkflowFile, parseWorkflow, type LoadOptions, type ParseOptions } from './load.js';
 export { workflowSchema } from './schema.js';
 export {
   NODE_TYPES,
@@ -22,6 +23,7 @@ export {
 } from './types.js';
 export { resolveUses, type UsesRef } from './uses.js';
 export { validateSpec, type ValidateOptions, type Validation } from './validate.js';
+export { importWfFormat, isWfFormat, SLEEP_STEP } from './wfformat.js';
 export {
   graphNodes,
   workflowFromDocument,

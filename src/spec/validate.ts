@@ -45,8 +45,10 @@ export function throwProblems(problems: readonly Problem[], what: string): void 
   const errors = problems.filter((problem) => problem.severity === 'error');
   if (errors.length === 0) return;
   const cyclic = errors.every((problem) => problem.code === 'CYCLE' || problem.code === 'SELF_DEPENDENCY');
+  const [first] = errors;
+  const place = first.line === undefined ? what : `${what}:${first.line}:${first.column ?? 1}`;
   const count = errors.length === 1 ? '' : ` (and ${errors.length - 1} more)`;
-  throw new MaestroError(cyclic ? 'CYCLE' : 'SPEC_INVALID', `${what}: ${errors[0].message}${count}`, {
+  throw new MaestroError(cyclic ? 'CYCLE' : 'SPEC_INVALID', `${place}: ${first.message}${count}`, {
     problems,
   });
 }
