@@ -94,6 +94,8 @@ export interface ListPage {
   readonly records: readonly ExecutionRecord[];
   /** Present when there are more. */
   readonly next?: string;
+  /** Ids of executions on this page whose record is damaged; present when there are any. */
+  readonly damaged?: readonly string[];
 }
 
 /** Everything needed to restore an execution. */

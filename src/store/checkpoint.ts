@@ -1,0 +1,42 @@
+import type { NodeRow } from '../engine/entries.js';
+import { decodeChunk, encodeChunk, type CheckpointHeader } from './checkpoint-codec.js';
+import { corrupt, sealJson, unsealJson } from './envelope.js';
+import { checkpointKey, chunkKey, chunkPrefix, lastNumber, under } from './keys.js';
+import type { Kv, KvOp } from './kv.js';
+import type { Checkpoint } from './types.js';
+
+/**
+ * Ops that store the header and the chunks given. Chunks left out keep what an earlier checkpoint stored: the
+ * caller gives those that changed since.
+ */
+export function checkpointOps(executionId: string, checkpoint: Checkpoint): KvOp[] {
+  const { nextSequence, workflow } = checkpoint;
+  const headerKey = checkpointKey(executionId);
+  const header: CheckpointHeader = { nextSequence, workflow };
+  const ops: KvOp[] = [{ op: 'put', key: headerKey, value: sealJson(headerKey, header) }];
+  for (const [chunk, rows] of checkpoint.chunks) {
+    const key = chunkKey(executionId, chunk);
+    ops.push({ op: 'put', key, value: encodeChunk(key, rows) });
+  }
+  return ops;
+}
+
+/** The newest checkpoint with all its chunks; null when there is none. @throws RECORD_CORRUPT, STORE_VERSION */
+export async function loadCheckpoint(kv: Kv, executionId: string): Promise<Checkpoint | null> {
+  const headerKey = checkpointKey(executionId);
+  const bytes = await kv.get(headerKey);
+  if (!bytes) return null;
+  const { nextSequence, workflow } = unsealJson(headerKey, bytes) as CheckpointHeader;
+  const chunks = new Map<number, readonly NodeRow[]>();
+  for await (const { key, value } of kv.scan(under(chunkPrefix(executionId))))
+    chunks.set(chunkNumber(key), decodeChunk(key, value));
+  return { nextSequence, workflow, chunks };
+}
+
+function chunkNumber(key: string): number {
+  try {
+    return lastNumber(key);
+  } catch (error) {
+    throw corrupt(key, (error as Error).message, error);
+  }
+}

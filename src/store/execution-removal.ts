@@ -1,0 +1,65 @@
+import { isMaestroError } from '../base/errors.js';
+import { unsealJson } from './envelope.js';
+import { unindexOps } from './execution-index.js';
+import { DELETIONS, INBOX, INDEXES, deletionKey, executionPrefix, recordKey, under } from './keys.js';
+import type { Kv, KvGuard, KvOp } from './kv.js';
+import { decodeRecord } from './record-codec.js';
+import type { InboxRequest } from './types.js';
+
+const BATCH = 1000;
+const NOTHING = new Uint8Array(0);
+
+/*
+ * A deletion has two steps. One commit takes the record and its index entries away and leaves a mark; from then on
+ * the execution does not exist. The rest goes in bounded batches, the mark last. A crash in between leaves the
+ * mark, so that the rest is removed when the store is opened next, or before the id is used again.
+ */
+
+/** The first step. false when there is no such execution. */
+export async function removeFromSight(kv: Kv, executionId: string): Promise<boolean> {
+  const key = recordKey(executionId);
+  const bytes = await kv.get(key);
+  if (!bytes) return false;
+  const guard: KvGuard = { key, value: bytes };
+  const ops: KvOp[] = [
+    { op: 'del', key },
+    { op: 'put', key: deletionKey(executionId), value: NOTHING },
+    ...(await indexRemovals(kv, executionId, bytes)),
+  ];
+  await kv.commit(ops, [guard]);
+  return true;
+}
+
+/** The second step. Harmless when repeated. */
+export async function purge(kv: Kv, executionId: string): Promise<void> {
+  for (;;) {
+    const ops: KvOp[] = [];
+    for await (const key of kv.keys({ ...under(executionPrefix(executionId)), limit: BATCH }))
+      ops.push({ op: 'del', key });
+    if (ops.length === 0) break;
+    await kv.commit(ops);
+  }
+  const ops: KvOp[] = [{ op: 'del', key: deletionKey(executionId) }];
+  for await (const { key, value } of kv.scan(under(INBOX)))
+    if ((unsealJson(key, value) as InboxRequest).executionId === executionId) ops.push({ op: 'del', key });
+  await kv.commit(ops);
+}
+
+/** Finishes the deletions that a crash interrupted. */
+export async function finishDeletions(kv: Kv): Promise<void> {
+  for await (const key of kv.keys(under(DELETIONS))) await purge(kv, key.slice(DELETIONS.length));
+}
+
+/** A damaged record does not say where it is indexed: look for it. */
+async function indexRemovals(kv: Kv, executionId: string, bytes: Uint8Array): Promise<KvOp[]> {
+  try {
+    return unindexOps(decodeRecord(executionId, bytes));
+  } catch (error) {
+    if (!isMaestroError(error, 'RECORD_CORRUPT')) throw error;
+  }
+  const ops: KvOp[] = [];
+  for (const index of INDEXES)
+    for await (const key of kv.keys(under(index)))
+      if (key.endsWith(`/${executionId}`)) ops.push({ op: 'del', key });
+  return ops;
+}

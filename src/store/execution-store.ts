@@ -1,0 +1,211 @@
+import { MaestroError, isMaestroError } from '../base/errors.js';
+import type { WorkflowStatus } from '../base/model.js';
+import type { WorkflowSpec } from '../spec/types.js';
+import { loadCheckpoint, checkpointOps } from './checkpoint.js';
+import { corrupt, seal, sealJson, unseal, unsealJson } from './envelope.js';
+import { countByStatus, indexOps, queryIndex, reindexOps } from './execution-index.js';
+import { purge, removeFromSight } from './execution-removal.js';
+import { decodeJournalRecord, encodeJournalRecord } from './journal-codec.js';
+import * as keys from './keys.js';
+import type { Kv, KvOp } from './kv.js';
+import { decodeRecord, encodeRecord } from './record-codec.js';
+import type {
+  Checkpoint,
+  ExecutionRecord,
+  ExecutionStore,
+  InboxRequest,
+  JournalRecord,
+  ListFilter,
+  ListPage,
+  OwnerRecord,
+  StoredExecution,
+} from './types.js';
+
+/**
+ * ExecutionStore over any Kv. The key layout is in keys.ts; values are sealed with a version and a checksum
+ * (envelope.ts), index entries excepted, which have none.
+ *
+ * Definitions are kept by content and stay when executions are deleted: other executions may have them, and one
+ * that is kept for nothing costs only its size.
+ */
+export class KvExecutionStore implements ExecutionStore {
+  /** Hashes of definitions known to be on disk. */
+  private readonly storedDefinitions = new Set<string>();
+
+  constructor(private readonly kv: Kv) {}
+
+  create(record: ExecutionRecord, spec: WorkflowSpec, globalContext: string): KvOp[] {
+    const { executionId: id, definitionHash: hash } = record;
+    const ops: KvOp[] = [putRecord(record), ...indexOps(record)];
+    ops.push({ op: 'put', key: keys.contextKey(id), value: sealText(keys.contextKey(id), globalContext) });
+    if (!this.storedDefinitions.has(hash)) {
+      const key = keys.definitionKey(hash);
+      ops.push({ op: 'put', key, value: sealJson(key, spec) });
+    }
+    return ops;
+  }
+
+  update(previous: ExecutionRecord, next: ExecutionRecord): KvOp[] {
+    return [putRecord(next), ...reindexOps(previous, next)];
+  }
+
+  appendJournal(executionId: string, record: JournalRecord): KvOp {
+    const key = keys.journalKey(executionId, record.sequence);
+    return { op: 'put', key, value: encodeJournalRecord(key, record) };
+  }
+
+  putCheckpoint(executionId: string, checkpoint: Checkpoint): KvOp[] {
+    return checkpointOps(executionId, checkpoint);
+  }
+
+  putOutput(executionId: string, node: number, run: number, text: string): KvOp {
+    const key = keys.outputKey(executionId, node, run);
+    return { op: 'put', key, value: sealText(key, text) };
+  }
+
+  putOwner(owner: OwnerRecord): KvOp {
+    const key = keys.ownerKey(owner.ownerId);
+    return { op: 'put', key, value: sealJson(key, owner) };
+  }
+
+  deleteOwner(ownerId: string): KvOp {
+    return { op: 'del', key: keys.ownerKey(ownerId) };
+  }
+
+  putRequest(request: InboxRequest): KvOp {
+    const key = keys.requestKey(request);
+    return { op: 'put', key, value: sealJson(key, request) };
+  }
+
+  deleteRequest(request: InboxRequest): KvOp {
+    return { op: 'del', key: keys.requestKey(request) };
+  }
+
+  async commit(ops: readonly KvOp[]): Promise<void> {
+    await this.kv.commit(ops);
+    this.rememberDefinitions(ops);
+  }
+
+  async commitNew(record: ExecutionRecord, ops: readonly KvOp[]): Promise<void> {
+    const { executionId: id } = record;
+    // Left-overs of a deleted execution with this id must be gone before the id is used again.
+    if (await this.kv.get(keys.deletionKey(id))) await purge(this.kv, id);
+    try {
+      await this.kv.commit(ops, [
+        { key: keys.recordKey(id), value: null },
+        { key: keys.deletionKey(id), value: null },
+      ]);
+    } catch (error) {
+      if (!isMaestroError(error, 'STORE_CONFLICT')) throw error;
+      throw new MaestroError('EXECUTION_EXISTS', `there is already an execution ${id}`, { cause: error });
+    }
+    this.rememberDefinitions(ops);
+  }
+
+  async takeOver(seen: ExecutionRecord, next: ExecutionRecord): Promise<void> {
+    const guard = { key: keys.recordKey(seen.executionId), value: encodeRecord(seen) };
+    await this.kv.commit(this.update(seen, next), [guard]);
+  }
+
+  async getRecord(executionId: string): Promise<ExecutionRecord | undefined> {
+    const bytes = await this.kv.get(keys.recordKey(executionId));
+    return bytes && decodeRecord(executionId, bytes);
+  }
+
+  async getDefinition(hash: string): Promise<WorkflowSpec | undefined> {
+    const key = keys.definitionKey(hash);
+    const bytes = await this.kv.get(key);
+    return bytes && (unsealJson(key, bytes) as WorkflowSpec);
+  }
+
+  async load(executionId: string): Promise<StoredExecution | undefined> {
+    const record = await this.getRecord(executionId);
+    if (!record) return undefined;
+    const spec = await this.getDefinition(record.definitionHash);
+    if (!spec) throw corrupt(keys.definitionKey(record.definitionHash), 'it is missing');
+    const globalContext = await this.getText(keys.contextKey(executionId));
+    if (globalContext === undefined) throw corrupt(keys.contextKey(executionId), 'it is missing');
+    return { record, spec, globalContext, checkpoint: await loadCheckpoint(this.kv, executionId) };
+  }
+
+  async *journal(executionId: string, fromSequence = 0): AsyncGenerator<JournalRecord> {
+    let expected = fromSequence;
+    const { end } = keys.under(keys.journalPrefix(executionId));
+    for await (const { key, value } of this.kv.scan({ start: keys.journalKey(executionId, expected), end })) {
+      const wanted = keys.journalKey(executionId, expected);
+      if (key !== wanted) throw corrupt(wanted, 'it is missing, though later ones exist');
+      const record = decodeJournalRecord(key, value);
+      if (record.sequence !== expected) throw corrupt(key, `it says it is number ${record.sequence}`);
+      yield record;
+      expected++;
+    }
+  }
+
+  async getOutput(executionId: string, node: number, run: number): Promise<string | undefined> {
+    return this.getText(keys.outputKey(executionId, node, run));
+  }
+
+  async list(filter: ListFilter = {}): Promise<ListPage> {
+    const { ids, next } = await queryIndex(this.kv, filter);
+    const records: ExecutionRecord[] = [];
+    const damaged: string[] = [];
+    for (const id of ids) {
+      try {
+        const record = await this.getRecord(id);
+        if (record) records.push(record);
+      } catch (error) {
+        if (!isMaestroError(error, 'RECORD_CORRUPT')) throw error;
+        damaged.push(id);
+      }
+    }
+    return { records, ...(next !== undefined && { next }), ...(damaged.length > 0 && { damaged }) };
+  }
+
+  countByStatus(): Promise<Record<WorkflowStatus, number>> {
+    return countByStatus(this.kv);
+  }
+
+  requests(): Promise<InboxRequest[]> {
+    return this.readAll<InboxRequest>(keys.INBOX);
+  }
+
+  owners(): Promise<OwnerRecord[]> {
+    return this.readAll<OwnerRecord>(keys.OWNERS);
+  }
+
+  async delete(executionId: string): Promise<boolean> {
+    const found = await removeFromSight(this.kv, executionId);
+    if (found) await purge(this.kv, executionId);
+    return found;
+  }
+
+  close(): Promise<void> {
+    return this.kv.close();
+  }
+
+  private async getText(key: string): Promise<string | undefined> {
+    const bytes = await this.kv.get(key);
+    return bytes && Buffer.from(unseal(key, bytes)).toString();
+  }
+
+  private async readAll<T>(prefix: string): Promise<T[]> {
+    const found: T[] = [];
+    for await (const { key, value } of this.kv.scan(keys.under(prefix)))
+      found.push(unsealJson(key, value) as T);
+    return found;
+  }
+
+  private rememberDefinitions(ops: readonly KvOp[]): void {
+    for (const { op, key } of ops)
+      if (op === 'put' && key.startsWith(keys.DEFINITIONS))
+        this.storedDefinitions.add(key.slice(keys.DEFINITIONS.length));
+  }
+}
+
+function putRecord(record: ExecutionRecord): KvOp {
+  return { op: 'put', key: keys.recordKey(record.executionId), value: encodeRecord(record) };
+}
+
+function sealText(key: string, text: string): Uint8Array {
+  return seal(key, Buffer.from(text));
+}

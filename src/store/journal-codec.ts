@@ -1,0 +1,198 @@
+import {
+  NODE_EVENT_TYPES,
+  WORKFLOW_EVENT_TYPES,
+  type NodeEvent,
+  type WorkflowEvent,
+} from '../../machines/events.js';
+import { invariant } from '../base/assert.js';
+import { WORKFLOW, isWorkflowEntry, type Entry } from '../engine/entries.js';
+import { ByteReader } from './byte-reader.js';
+import { ByteWriter } from './byte-writer.js';
+import { corrupt, seal, unseal } from './envelope.js';
+import type { JournalRecord } from './types.js';
+import {
+  readError,
+  readOptional,
+  readResult,
+  writeError,
+  writeOptional,
+  writeResult,
+} from './value-codec.js';
+
+/*
+ * A journal record is: sequence, number of entries, entries. An entry starts with one byte:
+ *   bits 0-4  event code: the index in NODE_EVENT_TYPES or WORKFLOW_EVENT_TYPES
+ *   bit 5     the entry is the workflow's
+ *   bit 6     same time as the entry before
+ *   bit 7     same node as the node entry before
+ * then the node index unless bits 5 or 7 are set, the time unless bit 6 is set, then what the event carries.
+ */
+const CODE_MASK = 0x1f;
+const OF_WORKFLOW = 0x20;
+const SAME_TIME = 0x40;
+const SAME_NODE = 0x80;
+
+const NODE_CODES = codesOf(NODE_EVENT_TYPES);
+const WORKFLOW_CODES = codesOf(WORKFLOW_EVENT_TYPES);
+const RECOVERY_REASONS = ['process', 'worker'] as const;
+
+const writer = new ByteWriter();
+
+/** The stored value of a journal record under `key`. */
+export function encodeJournalRecord(key: string, record: JournalRecord): Uint8Array {
+  writer.reset();
+  writer.varint(record.sequence);
+  writer.varint(record.entries.length);
+  const times = new TimeBase();
+  let node = 0;
+  let atMs = 0;
+  for (const entry of record.entries) {
+    const same = entry.atMs === atMs ? SAME_TIME : 0;
+    if (isWorkflowEntry(entry)) writer.byte(OF_WORKFLOW | same | codeOf(WORKFLOW_CODES, entry.event.type));
+    else {
+      const code = codeOf(NODE_CODES, entry.event.type);
+      writer.byte(entry.node === node ? SAME_NODE | same | code : same | code);
+      if (entry.node !== node) writer.varint((node = entry.node));
+    }
+    if (!same) times.write(writer, (atMs = entry.atMs));
+    if (isWorkflowEntry(entry)) writeWorkflowEvent(writer, entry.event);
+    else writeNodeEvent(writer, entry.event, times);
+  }
+  return seal(key, writer.view());
+}
+
+/** @throws MaestroError RECORD_CORRUPT, STORE_VERSION */
+export function decodeJournalRecord(key: string, bytes: Uint8Array): JournalRecord {
+  const r = new ByteReader(unseal(key, bytes));
+  try {
+    const sequence = r.varint();
+    const count = r.varint();
+    const entries = readEntries(r, count);
+    if (r.remaining > 0) throw new RangeError(`it has ${r.remaining} bytes too many`);
+    return { sequence, entries };
+  } catch (error) {
+    throw corrupt(key, (error as Error).message, error);
+  }
+}
+
+function readEntries(r: ByteReader, count: number): Entry[] {
+  const entries: Entry[] = [];
+  const times = new TimeBase();
+  let node = 0;
+  let atMs = 0;
+  for (let i = 0; i < count; i++) {
+    const head = r.byte();
+    const code = head & CODE_MASK;
+    if (!(head & (OF_WORKFLOW | SAME_NODE))) node = r.varint();
+    if (!(head & SAME_TIME)) atMs = times.read(r);
+    if (head & OF_WORKFLOW) entries.push({ node: WORKFLOW, event: readWorkflowEvent(r, code), atMs });
+    else entries.push({ node, event: readNodeEvent(r, code, times), atMs });
+  }
+  return entries;
+}
+
+/** Whole milliseconds are stored as differences; a fraction (from an injected clock) as it is. */
+class TimeBase {
+  private base = 0;
+
+  write(w: ByteWriter, atMs: number): void {
+    if (!Number.isInteger(atMs)) return w.number(atMs);
+    w.number(atMs - this.base);
+    this.base = atMs;
+  }
+
+  read(r: ByteReader): number {
+    const stored = r.number();
+    if (!Number.isInteger(stored)) return stored;
+    this.base += stored;
+    return this.base;
+  }
+}
+
+function writeNodeEvent(w: ByteWriter, event: NodeEvent, times: TimeBase): void {
+  switch (event.type) {
+    case 'attemptSucceeded':
+      w.number(event.durationMs);
+      return writeResult(w, event.output, event.artifacts);
+    case 'attemptFailed':
+      w.number(event.durationMs);
+      writeOptional(w, event.retryAtMs, (atMs) => times.write(w, atMs));
+      return writeError(w, event.error);
+    case 'dependencyFailed':
+      return w.number(event.by);
+    case 'conditionNotMet':
+      return w.string(event.condition);
+    case 'recovered':
+      return w.byte(RECOVERY_REASONS.indexOf(event.reason));
+    default:
+      return;
+  }
+}
+
+function readNodeEvent(r: ByteReader, code: number, times: TimeBase): NodeEvent {
+  const type = NODE_EVENT_TYPES[code];
+  switch (type) {
+    case undefined:
+      throw new RangeError(`it has an unknown event code ${code}`);
+    case 'attemptSucceeded':
+      return readSuccess(r);
+    case 'attemptFailed': {
+      const durationMs = r.number();
+      const retryAtMs = readOptional(r, () => times.read(r));
+      const error = readError(r);
+      return retryAtMs === undefined ? { type, error, durationMs } : { type, error, durationMs, retryAtMs };
+    }
+    case 'dependencyFailed':
+      return { type, by: r.number() };
+    case 'conditionNotMet':
+      return { type, condition: r.string() };
+    case 'recovered': {
+      const reason = RECOVERY_REASONS[r.byte()];
+      if (reason === undefined) throw new RangeError('it has an unknown reason of recovery');
+      return { type, reason };
+    }
+    default:
+      return { type };
+  }
+}
+
+function readSuccess(r: ByteReader): NodeEvent {
+  const durationMs = r.number();
+  const { output, artifacts } = readResult(r);
+  if (output === null) throw new RangeError('it has a success without an output');
+  return { type: 'attemptSucceeded', output, artifacts, durationMs };
+}
+
+function writeWorkflowEvent(w: ByteWriter, event: WorkflowEvent): void {
+  if (event.type === 'nodeFailedForGood') {
+    w.number(event.node);
+    writeError(w, event.error);
+  } else if (event.type === 'cancelRequested') writeOptional(w, event.reason, (reason) => w.string(reason));
+}
+
+function readWorkflowEvent(r: ByteReader, code: number): WorkflowEvent {
+  const type = WORKFLOW_EVENT_TYPES[code];
+  switch (type) {
+    case undefined:
+      throw new RangeError(`it has an unknown workflow event code ${code}`);
+    case 'nodeFailedForGood':
+      return { type, node: r.number(), error: readError(r) };
+    case 'cancelRequested': {
+      const reason = readOptional(r, () => r.string());
+      return reason === undefined ? { type } : { type, reason };
+    }
+    default:
+      return { type };
+  }
+}
+
+function codesOf(types: readonly string[]): Map<string, number> {
+  invariant(types.length <= CODE_MASK + 1, 'event codes no longer fit into 5 bits');
+  return new Map(types.map((type, code) => [type, code]));
+}
+
+function codeOf(codes: ReadonlyMap<string, number>, type: string): number {
+  const code = codes.get(type);
+  invariant(code !== undefined, `an event of unknown type: ${type}`);
+  return code;
+}

@@ -1,0 +1,50 @@
+import { MaestroError } from '../base/errors.js';
+import type { KvGuard, KvOp } from './kv.js';
+
+const MAX_KEY_BYTES = 1000;
+const PRINTABLE = /^[\x20-\x7e]+$/;
+
+/** @throws MaestroError INVARIANT for a key outside the port's rules (1 to 1,000 printable ASCII characters). */
+export function checkKey(key: string): void {
+  if (key.length > MAX_KEY_BYTES || !PRINTABLE.test(key))
+    throw new MaestroError('INVARIANT', `not a storage key: ${JSON.stringify(key.slice(0, 100))}`);
+}
+
+/**
+ * Checks a commit's keys and takes copies of everything it was given: writing happens later, when the caller may
+ * have reused its arrays and buffers.
+ */
+export function takeOps(ops: readonly KvOp[]): KvOp[] {
+  return ops.map((op) => {
+    checkKey(op.key);
+    return op.op === 'put' ? { op: 'put', key: op.key, value: copyOf(op.value) } : { op: 'del', key: op.key };
+  });
+}
+
+export function takeGuards(guards: readonly KvGuard[]): KvGuard[] {
+  return guards.map(({ key, value }) => {
+    checkKey(key);
+    return { key, value: value && copyOf(value) };
+  });
+}
+
+/** Whether what is stored is what the guard demands. */
+export function guardHolds(guard: KvGuard, stored: Uint8Array | undefined): boolean {
+  if (guard.value === null || stored === undefined) return guard.value === null && stored === undefined;
+  return Buffer.compare(guard.value, stored) === 0;
+}
+
+/** @throws MaestroError STORE_CONFLICT, always. */
+export function conflict(guard: KvGuard): never {
+  throw new MaestroError('STORE_CONFLICT', `the record ${guard.key} is not what it was when it was read`, {
+    details: { key: guard.key },
+  });
+}
+
+export function closedError(): MaestroError {
+  return new MaestroError('STORE_UNAVAILABLE', 'the store has been closed', { next: 'Open it again.' });
+}
+
+function copyOf(bytes: Uint8Array): Uint8Array {
+  return Uint8Array.prototype.slice.call(bytes);
+}

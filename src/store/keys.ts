@@ -1,0 +1,73 @@
+import type { WorkflowStatus } from '../base/model.js';
+import type { InboxRequest } from './types.js';
+
+/*
+ * The key layout. `/` separates parts and occurs in no id; numbers are hexadecimal of a fixed width, so that keys
+ * sort as the numbers do. Times are whole epoch milliseconds.
+ *
+ *   m/format                                    marker: this is a store, and of which format
+ *   d/<hash>                                    definition, once for all executions that have it
+ *   x/<execution>/r                             execution record
+ *   x/<execution>/g                             global context
+ *   x/<execution>/j/<sequence>                  journal record
+ *   x/<execution>/c                             checkpoint header
+ *   x/<execution>/k/<chunk>                     checkpoint chunk
+ *   x/<execution>/o/<node>/<run>                output too large for the journal
+ *   s/<status>/<created>/<execution>            index, no value
+ *   w/<workflow>/<status>/<created>/<execution> index, no value
+ *   t/<execution>                               deletion under way
+ *   p/<owner>                                   owner (process)
+ *   q/<created>/<request>                       inbox
+ */
+export const MARKER_KEY = 'm/format';
+export const OWNERS = 'p/';
+export const INBOX = 'q/';
+export const DELETIONS = 't/';
+export const DEFINITIONS = 'd/';
+export const INDEXES = ['s/', 'w/'] as const;
+
+const TIME_DIGITS = 12;
+const SEQUENCE_DIGITS = 12;
+const NODE_DIGITS = 8;
+const MAX_TIME = 2 ** 48 - 1;
+
+export const definitionKey = (hash: string): string => `${DEFINITIONS}${hash}`;
+export const executionPrefix = (id: string): string => `x/${id}/`;
+export const recordKey = (id: string): string => `x/${id}/r`;
+export const contextKey = (id: string): string => `x/${id}/g`;
+export const journalPrefix = (id: string): string => `x/${id}/j/`;
+export const journalKey = (id: string, sequence: number): string =>
+  journalPrefix(id) + hex(sequence, SEQUENCE_DIGITS);
+export const checkpointKey = (id: string): string => `x/${id}/c`;
+export const chunkPrefix = (id: string): string => `x/${id}/k/`;
+export const chunkKey = (id: string, chunk: number): string => chunkPrefix(id) + hex(chunk, NODE_DIGITS);
+export const outputKey = (id: string, node: number, run: number): string =>
+  `x/${id}/o/${hex(node, NODE_DIGITS)}/${hex(run, NODE_DIGITS)}`;
+export const deletionKey = (id: string): string => `${DELETIONS}${id}`;
+export const ownerKey = (ownerId: string): string => `${OWNERS}${ownerId}`;
+export const requestKey = ({ createdAtMs, requestId }: InboxRequest): string =>
+  `${INBOX}${hexTime(createdAtMs)}/${requestId}`;
+export const statusPrefix = (status: WorkflowStatus): string => `s/${status}/`;
+export const workflowPrefix = (workflowId: string, status: WorkflowStatus): string =>
+  `w/${workflowId}/${status}/`;
+
+/** The last part of a key that ends in a fixed-width number. @throws RangeError */
+export function lastNumber(key: string): number {
+  const digits = key.slice(key.lastIndexOf('/') + 1);
+  if (!/^[0-9a-f]+$/.test(digits)) throw new RangeError('its key does not end in a number');
+  return Number.parseInt(digits, 16);
+}
+
+/** The range of all keys that start with `prefix`, which ends in `/`. */
+export function under(prefix: string): { start: string; end: string } {
+  return { start: prefix, end: `${prefix.slice(0, -1)}0` };
+}
+
+/** Epoch milliseconds as they stand in keys; clamped to what 48 bits hold. */
+export function hexTime(atMs: number): string {
+  return hex(Math.min(Math.max(0, Math.floor(atMs)), MAX_TIME), TIME_DIGITS);
+}
+
+function hex(value: number, digits: number): string {
+  return value.toString(16).padStart(digits, '0');
+}

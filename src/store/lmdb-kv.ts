@@ -1,0 +1,219 @@
+import { MaestroError } from '../base/errors.js';
+import { checkKey, closedError, conflict, guardHolds, takeGuards, takeOps } from './key-rules.js';
+import type { Kv, KvEntry, KvGuard, KvOp, KvRange } from './kv.js';
+import { PAGE_BYTES, scanPages } from './paging.js';
+
+/** The part of an lmdb database that is used; keys are text, values bytes. */
+export interface LmdbDatabase {
+  getBinary(key: string): Uint8Array | undefined;
+  getRange(options: LmdbRange): Iterable<KvEntry>;
+  getKeys(options: LmdbRange): Iterable<string>;
+  put(key: string, value: Uint8Array): unknown;
+  remove(key: string): unknown;
+  /** All writes of `action` in one transaction; settles after it has been synced to disk. */
+  batch(action: () => void): Promise<unknown>;
+  /** Rolls back when `action` throws; has synced to disk when it returns. */
+  transactionSync<T>(action: () => T): T;
+  resetReadTxn(): void;
+  close(): Promise<void>;
+}
+
+interface LmdbRange {
+  readonly start: string;
+  readonly end: string;
+  readonly limit: number;
+  readonly reverse: boolean;
+  readonly inclusiveEnd: boolean;
+  readonly exclusiveStart: boolean;
+}
+
+export interface LmdbKvOptions {
+  /** A write that takes longer than this has failed: LMDB can hang for ever after an I/O error. */
+  readonly commitTimeoutMs?: number;
+  /** Called when everything is on disk and the file is closed. */
+  readonly onClosed?: () => void;
+}
+
+interface Pending {
+  readonly ops: readonly KvOp[];
+  readonly guards: readonly KvGuard[];
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const COMMIT_TIMEOUT_MS = 30_000;
+/** Ops that travel in one transaction at most; bounds how long one commit can hold up those behind it. */
+const GROUP_OPS = 20_000;
+
+/**
+ * Kv over LMDB.
+ *
+ * One transaction is under way at a time; commits that arrive meanwhile wait and go together in the next one. So
+ * commits apply in the order of the calls, and none is written after an earlier one has failed: what is on disk is
+ * always what some prefix of the commits made. After a failure memory may be ahead of the disk, so every further
+ * commit is refused until the store is opened again.
+ */
+export class LmdbKv implements Kv {
+  private readonly queue: Pending[] = [];
+  private writing: Promise<void> | null = null;
+  private failure: MaestroError | null = null;
+  private closing: Promise<void> | null = null;
+  private readonly commitTimeoutMs: number;
+
+  constructor(
+    private readonly db: LmdbDatabase,
+    private readonly options: LmdbKvOptions = {},
+  ) {
+    this.commitTimeoutMs = options.commitTimeoutMs ?? COMMIT_TIMEOUT_MS;
+  }
+
+  async get(key: string): Promise<Uint8Array | undefined> {
+    checkKey(key);
+    this.startRead();
+    return this.db.getBinary(key);
+  }
+
+  scan(range: KvRange): AsyncIterable<KvEntry> {
+    return scanPages(
+      range,
+      (entry) => entry.key,
+      (start, end, limit, reverse) => {
+        this.startRead();
+        const page: KvEntry[] = [];
+        let bytes = 0;
+        for (const { key, value } of this.db.getRange(lmdbRange(start, end, limit, reverse))) {
+          page.push({ key, value });
+          if ((bytes += value.length) > PAGE_BYTES) break;
+        }
+        return page;
+      },
+    );
+  }
+
+  keys(range: KvRange): AsyncIterable<string> {
+    return scanPages(
+      range,
+      (key) => key,
+      (start, end, limit, reverse) => {
+        this.startRead();
+        return [...this.db.getKeys(lmdbRange(start, end, limit, reverse))];
+      },
+    );
+  }
+
+  async commit(ops: readonly KvOp[], guards: readonly KvGuard[] = []): Promise<void> {
+    if (this.closing) throw closedError();
+    if (this.failure) throw this.failure;
+    const taken = { ops: takeOps(ops), guards: takeGuards(guards) };
+    await new Promise<void>((resolve, reject) => {
+      this.queue.push({ ...taken, resolve, reject });
+      this.writing ??= this.writeAll();
+    });
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.shutDown();
+    return this.closing;
+  }
+
+  private async shutDown(): Promise<void> {
+    await this.writing;
+    if (this.failure) {
+      // A writer that hangs never lets go: the file stays open until the process ends.
+      await withTimeout(this.db.close(), this.commitTimeoutMs).catch(() => undefined);
+      return;
+    }
+    await this.db.close();
+    this.options.onClosed?.();
+  }
+
+  private startRead(): void {
+    if (this.closing) throw closedError();
+    // A read transaction is kept between reads; a new one sees what other processes have committed since.
+    this.db.resetReadTxn();
+  }
+
+  private async writeAll(): Promise<void> {
+    // The commits of one turn of the caller go together.
+    await Promise.resolve();
+    while (this.queue.length > 0) {
+      const group = this.nextGroup();
+      try {
+        await this.write(group);
+      } catch (error) {
+        this.fail(group, error);
+      }
+    }
+    this.writing = null;
+  }
+
+  /** The longest run of commits at the head of the queue that can share a transaction. */
+  private nextGroup(): Pending[] {
+    let count = 0;
+    let ops = 0;
+    while (count < this.queue.length && this.queue[count].guards.length === 0 && ops < GROUP_OPS)
+      ops += this.queue[count++].ops.length;
+    return this.queue.splice(0, Math.max(1, count));
+  }
+
+  private async write(group: readonly Pending[]): Promise<void> {
+    if (group[0].guards.length > 0) return this.writeGuarded(group[0]);
+    const written = this.db.batch(() => {
+      for (const { ops } of group) this.apply(ops);
+    });
+    await withTimeout(written, this.commitTimeoutMs);
+    for (const { resolve } of group) resolve();
+  }
+
+  /** Checks and writes under LMDB's writer lock, which all processes share. Blocks the thread; guards are rare. */
+  private writeGuarded({ ops, guards, resolve, reject }: Pending): void {
+    try {
+      this.db.transactionSync(() => {
+        for (const guard of guards) if (!guardHolds(guard, this.db.getBinary(guard.key))) conflict(guard);
+        this.apply(ops);
+      });
+    } catch (error) {
+      if (!(error instanceof MaestroError)) throw error;
+      reject(error);
+    }
+    resolve();
+  }
+
+  private apply(ops: readonly KvOp[]): void {
+    for (const op of ops) {
+      if (op.op === 'put') this.db.put(op.key, op.value);
+      else this.db.remove(op.key);
+    }
+  }
+
+  private fail(group: readonly Pending[], cause: unknown): void {
+    // lmdb rejects a second promise with the reason; unhandled, it would end the process.
+    const reason = (cause as { commitError?: PromiseLike<unknown> }).commitError;
+    if (reason) void Promise.resolve(reason).catch(() => undefined);
+    const text = cause instanceof Error ? cause.message : String(cause);
+    const error = new MaestroError('STORE_COMMIT', `writing to the store failed: ${text}`, { cause });
+    this.failure = error;
+    for (const { reject } of [...group, ...this.queue.splice(0)]) reject(error);
+  }
+}
+
+/** lmdb walks a reversed range from `start` down to `end`. */
+function lmdbRange(start: string, end: string, limit: number, reverse: boolean): LmdbRange {
+  return reverse
+    ? { start: end, end: start, limit, reverse, inclusiveEnd: true, exclusiveStart: true }
+    : { start, end, limit, reverse, inclusiveEnd: false, exclusiveStart: false };
+}
+
+/** Settles as `promise` does, or rejects after `timeoutMs`. The timer does not keep the process alive. */
+async function withTimeout(promise: Promise<unknown>, timeoutMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const expired = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    timer.unref();
+  });
+  try {
+    await Promise.race([promise, expired]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

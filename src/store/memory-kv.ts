@@ -1,0 +1,67 @@
+import { closedError, conflict, guardHolds, takeGuards, takeOps } from './key-rules.js';
+import type { Kv, KvEntry, KvGuard, KvOp, KvRange } from './kv.js';
+import { scanPages } from './paging.js';
+import { SortedKeys } from './sorted-keys.js';
+
+/**
+ * A Kv that lives as long as its process. Commits apply and resolve in a later microtask, in the order of the
+ * calls, so that code which wrongly relies on synchronous writes fails here as it would on a disk.
+ */
+export class MemoryKv implements Kv {
+  private readonly values = new Map<string, Uint8Array>();
+  private readonly order = new SortedKeys();
+  private closed = false;
+
+  async get(key: string): Promise<Uint8Array | undefined> {
+    this.assertOpen();
+    const value = this.values.get(key);
+    return value && Uint8Array.prototype.slice.call(value);
+  }
+
+  scan(range: KvRange): AsyncIterable<KvEntry> {
+    const entryOf = (key: string): KvEntry => ({ key, value: this.values.get(key)!.slice() });
+    return scanPages(
+      range,
+      (entry) => entry.key,
+      (start, end, limit, reverse) => this.page(start, end, limit, reverse).map(entryOf),
+    );
+  }
+
+  keys(range: KvRange): AsyncIterable<string> {
+    return scanPages(
+      range,
+      (key) => key,
+      (start, end, limit, reverse) => this.page(start, end, limit, reverse),
+    );
+  }
+
+  async commit(ops: readonly KvOp[], guards: readonly KvGuard[] = []): Promise<void> {
+    this.assertOpen();
+    const taken = takeOps(ops);
+    const demands = takeGuards(guards);
+    await Promise.resolve();
+    for (const guard of demands) if (!guardHolds(guard, this.values.get(guard.key))) conflict(guard);
+    for (const op of taken) this.apply(op);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await Promise.resolve();
+  }
+
+  private apply(op: KvOp): void {
+    if (op.op === 'put') {
+      if (!this.values.has(op.key)) this.order.add(op.key);
+      this.values.set(op.key, op.value);
+    } else if (this.values.delete(op.key)) this.order.remove(op.key);
+  }
+
+  private page(start: string, end: string, limit: number, reverse: boolean): string[] {
+    this.assertOpen();
+    return this.order.slice(start, end, limit, reverse);
+  }
+
+  private assertOpen(): void {
+    if (this.closed) throw closedError();
+  }
+}

@@ -1,0 +1,31 @@
+import type { KvRange } from './kv.js';
+
+/** Keys or entries per page, and bytes after which a page ends early. */
+export const PAGE_SIZE = 256;
+export const PAGE_BYTES = 1 << 20;
+
+/** A synchronous read of the first `limit` items of a range (fewer when they are large; none only at its end). */
+export type ReadPage<T> = (start: string, end: string, limit: number, reverse: boolean) => T[];
+
+/**
+ * Turns synchronous page reads into a scan. Nothing is held between pages (no cursor, no read transaction), so a
+ * slow consumer blocks nobody and a scan survives writes: it continues after the last key it has seen.
+ */
+export async function* scanPages<T>(
+  range: KvRange,
+  keyOf: (item: T) => string,
+  read: ReadPage<T>,
+): AsyncGenerator<T> {
+  const reverse = range.reverse ?? false;
+  let { start, end } = range;
+  let left = range.limit ?? Infinity;
+  while (left > 0 && start < end) {
+    const page = read(start, end, Math.min(left, PAGE_SIZE), reverse);
+    if (page.length === 0) return;
+    yield* page;
+    left -= page.length;
+    const last = keyOf(page[page.length - 1]);
+    if (reverse) end = last;
+    else start = `${last}\0`;
+  }
+}

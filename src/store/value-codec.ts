@@ -1,0 +1,63 @@
+import type { ErrorDocument } from '../base/errors.js';
+import type { NodeOutput } from '../base/model.js';
+import type { ByteReader } from './byte-reader.js';
+import type { ByteWriter } from './byte-writer.js';
+
+/** Output kinds, part of the stored format. */
+const NO_OUTPUT = 0;
+const NULL_TEXT = 1;
+const TEXT = 2;
+const LARGE = 3;
+const HAS_ARTIFACTS = 4;
+
+/** An output and artifacts: one byte when the output is JSON `null` (or absent) and there are no artifacts. */
+export function writeResult(w: ByteWriter, output: NodeOutput | null, artifacts: readonly string[]): void {
+  const kind =
+    output === null ? NO_OUTPUT : output === 'null' ? NULL_TEXT : typeof output === 'string' ? TEXT : LARGE;
+  w.byte(artifacts.length > 0 ? kind | HAS_ARTIFACTS : kind);
+  if (kind === TEXT) w.string(output as string);
+  else if (kind === LARGE) w.number((output as { sizeBytes: number }).sizeBytes);
+  if (artifacts.length === 0) return;
+  w.varint(artifacts.length);
+  for (const path of artifacts) w.string(path);
+}
+
+export function readResult(r: ByteReader): { output: NodeOutput | null; artifacts: readonly string[] } {
+  const shape = r.byte();
+  if (shape > (LARGE | HAS_ARTIFACTS)) throw new RangeError(`it has an unknown output kind ${shape}`);
+  const output = readOutput(r, shape & 3);
+  const artifacts: string[] = [];
+  if (shape & HAS_ARTIFACTS) for (let left = r.varint(); left > 0; left--) artifacts.push(r.string());
+  return { output, artifacts };
+}
+
+function readOutput(r: ByteReader, kind: number): NodeOutput | null {
+  if (kind === NO_OUTPUT) return null;
+  if (kind === NULL_TEXT) return 'null';
+  return kind === TEXT ? r.string() : { sizeBytes: r.number() };
+}
+
+/** Errors are rare and irregular: their JSON. */
+export function writeError(w: ByteWriter, error: ErrorDocument): void {
+  w.string(JSON.stringify(error));
+}
+
+export function readError(r: ByteReader): ErrorDocument {
+  const value: unknown = JSON.parse(r.string());
+  if (typeof value !== 'object' || value === null) throw new RangeError('it has an error that is no object');
+  return value as ErrorDocument;
+}
+
+/** Text or nothing. */
+export function writeOptional<T>(
+  w: ByteWriter,
+  value: T | null | undefined,
+  write: (value: T) => void,
+): void {
+  w.byte(value == null ? 0 : 1);
+  if (value != null) write(value);
+}
+
+export function readOptional<T>(r: ByteReader, read: () => T): T | undefined {
+  return r.byte() === 0 ? undefined : read();
+}
