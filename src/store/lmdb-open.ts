@@ -1,6 +1,6 @@
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { open, type RootDatabase, type RootDatabaseOptions } from 'lmdb';
+import { open, type RootDatabaseOptions } from 'lmdb';
 import { MaestroError } from '../base/errors.js';
 import { LmdbKv, type LmdbDatabase, type LmdbKvOptions } from './lmdb-kv.js';
 
@@ -36,8 +36,7 @@ export async function openLmdb(path: string, options: LmdbKvOptions = {}): Promi
 /** @throws MaestroError STORE_UNAVAILABLE */
 export function openDatabase(folder: string, readOnly = false): LmdbDatabase {
   try {
-    const db: RootDatabase<Uint8Array, string> = open(folder, { ...LMDB_OPTIONS, readOnly });
-    return db as unknown as LmdbDatabase;
+    return open<Uint8Array, string>(folder, { ...LMDB_OPTIONS, readOnly });
   } catch (cause) {
     throw unavailable(folder, (cause as Error).message, cause);
   }

@@ -48,14 +48,15 @@ export function readError(r: ByteReader): ErrorDocument {
   return value as ErrorDocument;
 }
 
-/** Text or nothing. */
+/** A value or nothing, which null and undefined both are. */
 export function writeOptional<T>(
   w: ByteWriter,
   value: T | null | undefined,
   write: (value: T) => void,
 ): void {
-  w.byte(value == null ? 0 : 1);
-  if (value != null) write(value);
+  const present = value !== null && value !== undefined;
+  w.byte(present ? 1 : 0);
+  if (present) write(value);
 }
 
 export function readOptional<T>(r: ByteReader, read: () => T): T | undefined {
