@@ -1,4 +1,5 @@
-import { components, compilePlan, describeCycle, findCycles } from '../graph/index.js';
+import { isMaestroError } from '../base/errors.js';
+import { components, compilePlan, describeCycle, findCycles, type GraphNode } from '../graph/index.js';
 import type { Draft, DraftNode } from './draft.js';
 import type { Findings } from './findings.js';
 import { didYouMean } from './suggest.js';
@@ -14,21 +15,30 @@ export function checkGraph(draft: Draft, findings: Findings): void {
   const sound = checkDependencies(draft, findings);
   const nodes = [...draft.byId.values()].map((node) => ({
     id: node.id,
-    dependencies: node.dependencies.filter((id) => id !== node.id && draft.byId.has(id)),
+    dependencies: sound
+      ? node.dependencies
+      : node.dependencies.filter((id) => id !== node.id && draft.byId.has(id)),
   }));
-  const cycles = findCycles(nodes, MAX_CYCLES);
-  for (const cycle of cycles) {
+  if (sound && isAcyclic(nodes, findings)) return;
+  for (const cycle of findCycles(nodes, MAX_CYCLES)) {
     const node = draft.byId.get(cycle[0]);
     const path = node === undefined ? [] : dependencyPath(draft, node, cycle[cycle.length - 2]);
     findings.error('CYCLE', path, `the dependencies form a cycle: ${describeCycle(cycle)}`, cycle[0]);
   }
-  if (sound && cycles.length === 0 && nodes.length > 0) warnDisconnected(nodes, findings);
 }
 
-function warnDisconnected(nodes: Parameters<typeof compilePlan>[0], findings: Findings): void {
-  const parts = components(compilePlan(nodes));
-  if (parts === 1) return;
-  findings.warning('DISCONNECTED', [], `the workflow has ${parts} parts with no dependency between them`);
+/** Whether the nodes compile; then also warns when they fall into parts. */
+function isAcyclic(nodes: readonly GraphNode[], findings: Findings): boolean {
+  try {
+    const parts = components(compilePlan(nodes));
+    if (parts > 1) {
+      findings.warning('DISCONNECTED', [], `the workflow has ${parts} parts with no dependency between them`);
+    }
+    return true;
+  } catch (error) {
+    if (isMaestroError(error, 'CYCLE')) return false;
+    throw error;
+  }
 }
 
 function checkDuplicates(draft: Draft, findings: Findings): void {

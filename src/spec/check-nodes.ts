@@ -17,24 +17,13 @@ export interface ExecutorOptions {
 /** Checks that each node executes exactly one thing, and that it is there. */
 export function checkExecutors(draft: Draft, options: ExecutorOptions, findings: Findings): void {
   const functions = options.functions ?? new Map<string, StepFunction>();
-  const exists = memoise(isFile);
+  const problemOf = usesChecker(options.baseDir);
   for (const node of draft.nodes) {
-    const kinds = ['uses', 'run'].filter((kind) => typeof node.fields[kind] === 'string');
-    if (functions.has(node.id)) kinds.push('a function');
-    const name = JSON.stringify(node.id);
-    if (kinds.length === 0) {
-      const message = `node ${name} has no executor: give it "uses", "run" or, in the builder, "execute"`;
-      findings.error('NO_EXECUTOR', ['nodes', node.index], message, node.id);
-    } else if (kinds.length > 1) {
-      const message = `node ${name} has ${kinds.join(' and ')}: it can execute only one of them`;
-      findings.error('TWO_EXECUTORS', ['nodes', node.index, kinds[1]], message, node.id);
-    }
-    if (typeof node.fields.uses === 'string')
-      checkUses(node, node.fields.uses, options.baseDir, exists, findings);
-    if (node.fields.env !== undefined && typeof node.fields.run !== 'string') {
-      const message = `node ${name} has "env" but no "run": it would have no effect`;
-      findings.warning('UNUSED_ENV', ['nodes', node.index, 'env'], message, node.id);
-    }
+    checkExecutor(node, functions.has(node.id), findings);
+    const wrong = typeof node.fields.uses === 'string' ? problemOf(node.fields.uses) : null;
+    if (wrong === null) continue;
+    const message = `node ${JSON.stringify(node.id)}: ${wrong.message}`;
+    findings.error(wrong.code, ['nodes', node.index, 'uses'], message, node.id);
   }
   for (const id of functions.keys()) {
     if (draft.byId.has(id)) continue;
@@ -43,37 +32,59 @@ export function checkExecutors(draft: Draft, options: ExecutorOptions, findings:
   }
 }
 
-function checkUses(
-  node: DraftNode,
-  uses: string,
-  baseDir: string | undefined,
-  exists: (file: string) => boolean,
-  findings: Findings,
-): void {
-  const path = ['nodes', node.index, 'uses'];
+function checkExecutor(node: DraftNode, hasFunction: boolean, findings: Findings): void {
+  const uses = typeof node.fields.uses === 'string';
+  const run = typeof node.fields.run === 'string';
+  const count = Number(uses) + Number(run) + Number(hasFunction);
+  const path = ['nodes', node.index];
+  if (count === 0) {
+    const message = `node ${JSON.stringify(node.id)} has no executor: give it "uses", "run" or, in the builder, "execute"`;
+    findings.error('NO_EXECUTOR', path, message, node.id);
+  } else if (count > 1) {
+    const kinds = [uses && '"uses"', run && '"run"', hasFunction && 'a function']
+      .filter(Boolean)
+      .join(' and ');
+    const message = `node ${JSON.stringify(node.id)} has ${kinds}: it can execute only one of them`;
+    findings.error('TWO_EXECUTORS', [...path, run ? 'run' : 'uses'], message, node.id);
+  }
+  if (node.fields.env !== undefined && !run) {
+    const message = `node ${JSON.stringify(node.id)} has "env" but no "run": it would have no effect`;
+    findings.warning('UNUSED_ENV', [...path, 'env'], message, node.id);
+  }
+}
+
+/** Says what is wrong with a `uses`, by code and text, or nothing. Thousands of nodes often share one. */
+function usesChecker(baseDir: string | undefined): (uses: string) => UsesProblem | null {
+  const known = new Map<string, UsesProblem | null>();
+  return (uses) => {
+    let problem = known.get(uses);
+    if (problem === undefined) known.set(uses, (problem = checkUses(uses, baseDir)));
+    return problem;
+  };
+}
+
+interface UsesProblem {
+  readonly code: 'BAD_USES' | 'STEP_NOT_FOUND';
+  readonly message: string;
+}
+
+function checkUses(uses: string, baseDir: string | undefined): UsesProblem | null {
   try {
-    const ref = resolveUses(uses, baseDir ?? '/');
-    if (ref.file === undefined || baseDir === undefined || exists(ref.file)) return;
-    const message = `node ${JSON.stringify(node.id)} uses ${JSON.stringify(uses)}, but there is no file ${ref.file}`;
-    findings.error('STEP_NOT_FOUND', path, message, node.id);
+    const { file } = resolveUses(uses, baseDir ?? '/');
+    if (file === undefined || baseDir === undefined || isFile(file)) return null;
+    return { code: 'STEP_NOT_FOUND', message: `uses ${JSON.stringify(uses)}: there is no file ${file}` };
   } catch (error) {
     if (!isMaestroError(error, 'SPEC_INVALID')) throw error;
-    findings.error('BAD_USES', path, `node ${JSON.stringify(node.id)}: ${error.message}`, node.id);
+    return { code: 'BAD_USES', message: error.message };
   }
 }
 
 function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
-}
-
-/** Thousands of nodes often share one module. */
-function memoise(fn: (key: string) => boolean): (key: string) => boolean {
-  const known = new Map<string, boolean>();
-  return (key) => {
-    const value = known.get(key) ?? fn(key);
-    known.set(key, value);
-    return value;
-  };
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
 }
 
 /** Ids that the schema cannot express as strictly as the runtime needs them. */
@@ -88,20 +99,12 @@ export function checkNodeIds(draft: Draft, findings: Findings): void {
 /** What the format has but this version does not do yet is refused: it must not be ignored silently. */
 export function checkSupported(draft: Draft, findings: Findings): void {
   for (const node of draft.nodes) {
-    const refuse = (key: string, what: string): void =>
-      findings.error(
-        'UNSUPPORTED',
-        ['nodes', node.index, key],
-        `node ${JSON.stringify(node.id)} has ${what}, which this version does not support yet`,
-        node.id,
-      );
-    const { type, input_contracts, output_contracts } = node.fields;
-    if (type === 'parallel_group' || type === 'human_review') refuse('type', `the type ${type}`);
-    if (Array.isArray(input_contracts) && input_contracts.length > 0)
-      refuse('input_contracts', 'input contracts');
-    if (Array.isArray(output_contracts) && output_contracts.length > 0)
-      refuse('output_contracts', 'output contracts');
-    if (type === 'conditional' && node.fields.condition === undefined) {
+    const { type, condition, input_contracts, output_contracts } = node.fields;
+    if (type === 'parallel_group' || type === 'human_review')
+      refuse(node, 'type', `the type ${type}`, findings);
+    if (isNonEmpty(input_contracts)) refuse(node, 'input_contracts', 'input contracts', findings);
+    if (isNonEmpty(output_contracts)) refuse(node, 'output_contracts', 'output contracts', findings);
+    if (type === 'conditional' && condition === undefined) {
       const message = `node ${JSON.stringify(node.id)} has the type conditional but no condition: it always runs`;
       findings.warning('NO_CONDITION', ['nodes', node.index], message, node.id);
     }
@@ -111,4 +114,13 @@ export function checkSupported(draft: Draft, findings: Findings): void {
     const message = `edges[${edge.index}] has a condition, which this version does not support yet: put it on the node`;
     findings.error('UNSUPPORTED', ['edges', edge.index, 'condition'], message);
   }
+}
+
+function refuse(node: DraftNode, key: string, what: string, findings: Findings): void {
+  const message = `node ${JSON.stringify(node.id)} has ${what}, which this version does not support yet`;
+  findings.error('UNSUPPORTED', ['nodes', node.index, key], message, node.id);
+}
+
+function isNonEmpty(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0;
 }

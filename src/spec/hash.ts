@@ -24,13 +24,17 @@ function write(value: unknown, depth: number): string | undefined {
   if (depth === MAX_DEPTH) {
     throw new MaestroError('SPEC_INVALID', `the workflow is nested deeper than ${MAX_DEPTH} levels`);
   }
-  if (Array.isArray(value)) {
-    return `[${value.map((item) => write(item, depth + 1) ?? 'null').join(',')}]`;
-  }
-  const parts: string[] = [];
+  if (Array.isArray(value)) return writeArray(value, depth);
+  let text = '';
   for (const key of Object.keys(value).sort()) {
-    const text = write((value as Record<string, unknown>)[key], depth + 1);
-    if (text !== undefined) parts.push(`${JSON.stringify(key)}:${text}`);
+    const item = write((value as Record<string, unknown>)[key], depth + 1);
+    if (item !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${item}`;
   }
-  return `{${parts.join(',')}}`;
+  return `{${text}}`;
+}
+
+function writeArray(items: readonly unknown[], depth: number): string {
+  // Lists of ids are most of a large spec, and there is nothing to sort in them.
+  if (items.every((item) => typeof item === 'string')) return JSON.stringify(items);
+  return `[${items.map((item) => write(item, depth + 1) ?? 'null').join(',')}]`;
 }

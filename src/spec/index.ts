@@ -13,6 +13,16 @@ export { canonicalJson, definitionHash } from './hash.js';
 export { loadWorkflowFile, parseWorkflow, type LoadOptions, type ParseOptions } from './load.js';
 export { workflowSchema } from './schema.js';
 export {
+  linearWorkflow,
+  parallelWorkflow,
+  SDLC_PHASES,
+  type PhaseExecutor,
+  type SdlcBuilder,
+  type SdlcOptions,
+  type SdlcPhase,
+} from './sdlc.js';
+export { compareStructure, structureMismatch, type StructureDifference } from './structure.js';
+export {
   NODE_TYPES,
   type EdgeSpec,
   type NodeSpec,

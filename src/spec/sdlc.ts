@@ -1,0 +1,88 @@
+import type { NodeExecutor } from './builder.js';
+import { defineWorkflow, type WorkflowBuilder } from './builder.js';
+
+/** The phases of the software development life cycle, in their linear order. */
+export const SDLC_PHASES = [
+  'requirement_analysis',
+  'design',
+  'backend_development',
+  'frontend_development',
+  'testing',
+  'review',
+] as const;
+export type SdlcPhase = (typeof SDLC_PHASES)[number];
+
+/** Gives each phase what it executes. */
+export type PhaseExecutor<Phase extends string> = (
+  phase: Phase,
+) => NodeExecutor<Record<string, unknown>, unknown>;
+
+export interface SdlcOptions {
+  /** Default `sdlc_linear` or `sdlc_parallel`. */
+  id?: string;
+  name?: string;
+  globalContext?: Record<string, unknown>;
+}
+
+/** Node ids are only known at run time, so outputs have no types here. */
+export type SdlcBuilder = WorkflowBuilder<Record<string, unknown>>;
+
+/** One phase after another; nodes are called `phase_<name>`. */
+export function linearWorkflow(executor: PhaseExecutor<SdlcPhase>, options?: SdlcOptions): SdlcBuilder;
+export function linearWorkflow<const Phase extends string>(
+  executor: PhaseExecutor<NoInfer<Phase>>,
+  options: SdlcOptions & { phases: readonly Phase[] },
+): SdlcBuilder;
+export function linearWorkflow(
+  executor: PhaseExecutor<never>,
+  options: SdlcOptions & { phases?: readonly string[] } = {},
+): SdlcBuilder {
+  const phases = options.phases ?? SDLC_PHASES;
+  return assemble(
+    'linear',
+    phases.map((phase, index) => [phase, phases.slice(Math.max(0, index - 1), index)]),
+    executor as PhaseExecutor<string>,
+    options,
+  );
+}
+
+/** requirement_analysis → design → {backend_development, frontend_development} → testing → review. */
+export function parallelWorkflow(executor: PhaseExecutor<SdlcPhase>, options: SdlcOptions = {}): SdlcBuilder {
+  const phases: [SdlcPhase, SdlcPhase[]][] = [
+    ['requirement_analysis', []],
+    ['design', ['requirement_analysis']],
+    ['backend_development', ['design']],
+    ['frontend_development', ['design']],
+    ['testing', ['backend_development', 'frontend_development']],
+    ['review', ['testing']],
+  ];
+  return assemble('parallel', phases, executor as PhaseExecutor<string>, options);
+}
+
+function assemble(
+  type: 'linear' | 'parallel',
+  phases: readonly (readonly [string, readonly string[]])[],
+  executor: PhaseExecutor<string>,
+  options: SdlcOptions,
+): SdlcBuilder {
+  const builder = defineWorkflow<Record<string, unknown>>({
+    id: options.id ?? `sdlc_${type}`,
+    name: options.name ?? `SDLC, ${type}`,
+    metadata: { type },
+    globalContext: options.globalContext,
+  });
+  for (const [phase, after] of phases) {
+    builder.node(nodeId(phase), {
+      ...executor(phase),
+      type: 'phase',
+      name: phase,
+      dependsOn: after.map(nodeId),
+      config: { phase },
+    });
+  }
+  return builder;
+}
+
+function nodeId(phase: string): string {
+  return `phase_${phase}`;
+}
