@@ -1,4 +1,4 @@
-import { MaestroError } from '../base/errors.js';
+import { MaestroError, isMaestroError } from '../base/errors.js';
 import { checkKey, closedError, conflict, guardHolds, takeGuards, takeOps } from './key-rules.js';
 import type { Kv, KvEntry, KvGuard, KvOp, KvRange } from './kv.js';
 import { PAGE_BYTES, scanPages } from './paging.js';
@@ -172,11 +172,11 @@ export class LmdbKv implements Kv {
         for (const guard of guards) if (!guardHolds(guard, this.db.getBinary(guard.key))) conflict(guard);
         this.apply(ops);
       });
+      resolve();
     } catch (error) {
-      if (!(error instanceof MaestroError)) throw error;
+      if (!isMaestroError(error, 'STORE_CONFLICT')) throw error;
       reject(error);
     }
-    resolve();
   }
 
   private apply(ops: readonly KvOp[]): void {

@@ -1,4 +1,4 @@
-import { closedError, conflict, guardHolds, takeGuards, takeOps } from './key-rules.js';
+import { closedError, conflict, copyOf, guardHolds, takeGuards, takeOps } from './key-rules.js';
 import type { Kv, KvEntry, KvGuard, KvOp, KvRange } from './kv.js';
 import { scanPages } from './paging.js';
 import { SortedKeys } from './sorted-keys.js';
@@ -15,11 +15,11 @@ export class MemoryKv implements Kv {
   async get(key: string): Promise<Uint8Array | undefined> {
     this.assertOpen();
     const value = this.values.get(key);
-    return value && Uint8Array.prototype.slice.call(value);
+    return value && copyOf(value);
   }
 
   scan(range: KvRange): AsyncIterable<KvEntry> {
-    const entryOf = (key: string): KvEntry => ({ key, value: this.values.get(key)!.slice() });
+    const entryOf = (key: string): KvEntry => ({ key, value: copyOf(this.values.get(key)!) });
     return scanPages(
       range,
       (entry) => entry.key,
