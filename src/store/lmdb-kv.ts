@@ -116,6 +116,12 @@ export class LmdbKv implements Kv {
     return this.closing;
   }
 
+  /** Closes without `onClosed`: the file was found to be not what it should be. */
+  async discard(): Promise<void> {
+    this.closing ??= this.db.close();
+    await this.closing;
+  }
+
   private async shutDown(): Promise<void> {
     await this.writing;
     if (this.failure) {

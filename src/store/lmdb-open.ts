@@ -1,59 +1,92 @@
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { open, type RootDatabaseOptions } from 'lmdb';
 import { MaestroError } from '../base/errors.js';
+import { FORMAT_VERSION } from './envelope.js';
+import { MARKER_KEY } from './keys.js';
+import { openEnvironment } from './lmdb-environment.js';
 import { LmdbKv, type LmdbDatabase, type LmdbKvOptions } from './lmdb-kv.js';
+import { dataFile, readLabel, sameStamp, stampOf, writeLabel, type Label } from './lmdb-label.js';
+import { probe } from './lmdb-probe.js';
+import { ensureMarker } from './marker.js';
 
-/** Address space for the file's mapping, not its size; it grows beyond by itself. */
-const MAP_SIZE_BYTES = 4 * 2 ** 30;
-const MAX_READERS = 1024;
-
-/** Printable ASCII as its own bytes: LMDB then orders keys as the port does. */
-const asciiKeys = {
-  writeKey: (key: string, target: Buffer, start: number) => start + target.write(key, start, 'latin1'),
-  readKey: (target: Buffer, start: number, end: number) => target.toString('latin1', start, end),
-};
-
-/** Options of every environment here. `overlappingSync` off: a commit that was acknowledged survives power loss. */
-const LMDB_OPTIONS: RootDatabaseOptions & { noSubdir: boolean } = {
-  noSubdir: false,
-  encoding: 'binary',
-  keyEncoder: asciiKeys,
-  overlappingSync: false,
-  cache: false,
-  compression: false,
-  mapSize: MAP_SIZE_BYTES,
-  maxReaders: MAX_READERS,
-};
-
-/** Opens the folder at `path` as an LMDB store, creating it if need be. */
-export async function openLmdb(path: string, options: LmdbKvOptions = {}): Promise<LmdbKv> {
+/**
+ * Opens the folder at `path` as an LMDB store, creating it if need be. LMDB maps the data file into memory, where
+ * damage can end the process with a signal; so a file that is not exactly as it was last closed is first opened in
+ * a child process.
+ * @throws MaestroError STORE_UNAVAILABLE, STORE_CORRUPT, STORE_VERSION; an existing store is unchanged then.
+ */
+export async function openLmdb(
+  path: string,
+  options: Pick<LmdbKvOptions, 'commitTimeoutMs'> = {},
+): Promise<LmdbKv> {
   const folder = resolve(path);
   prepareFolder(folder);
-  return new LmdbKv(openDatabase(folder), options);
+  const label = readLabel(folder);
+  await inspect(folder, label);
+  const kv = new LmdbKv(openDatabase(folder), { ...options, onClosed: () => stamp(folder) });
+  try {
+    if (label !== null && !(await kv.get(MARKER_KEY)))
+      throw new MaestroError('STORE_CORRUPT', 'it was in use before, and is empty now');
+    await ensureMarker(kv);
+    if (label === null) writeLabel(folder);
+    return kv;
+  } catch (error) {
+    await kv.discard();
+    throw located(folder, error);
+  }
 }
 
-/** @throws MaestroError STORE_UNAVAILABLE */
-export function openDatabase(folder: string, readOnly = false): LmdbDatabase {
+/** Everything that can be known without mapping the file into this process. */
+async function inspect(folder: string, label: Label | null): Promise<void> {
+  if (label?.format !== undefined && label.format > FORMAT_VERSION)
+    throw new MaestroError(
+      'STORE_VERSION',
+      `the store ${folder} has format ${label.format}; this release reads up to ${FORMAT_VERSION}`,
+    );
+  const now = stampOf(folder);
+  // Without a label a file of no size was left by a process that died while it created the store.
+  if (now === null && label !== null)
+    throw new MaestroError('STORE_CORRUPT', `${dataFile(folder)} is missing or empty, and was not before`);
+  if (now !== null && !sameStamp(label?.closed, now)) await probe(folder);
+}
+
+function openDatabase(folder: string): LmdbDatabase {
   try {
-    return open<Uint8Array, string>(folder, { ...LMDB_OPTIONS, readOnly });
+    return openEnvironment(folder);
   } catch (cause) {
-    throw unavailable(folder, (cause as Error).message, cause);
+    throw unavailable(folder, cause);
+  }
+}
+
+/** Notes what the properly closed file looks like. Only saves the next process time, so it may fail. */
+function stamp(folder: string): void {
+  try {
+    const now = stampOf(folder);
+    if (now) writeLabel(folder, now);
+  } catch {
+    // A full or vanished disk: the next process probes.
   }
 }
 
 function prepareFolder(folder: string): void {
   try {
     if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === false)
-      throw unavailable(folder, 'it is a file, not a folder');
+      throw new Error('it is a file, not a folder');
     mkdirSync(folder, { recursive: true });
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+    if (stampOf(folder)) accessSync(dataFile(folder), constants.R_OK | constants.W_OK);
   } catch (cause) {
-    if (cause instanceof MaestroError) throw cause;
-    throw unavailable(folder, (cause as Error).message, cause);
+    throw unavailable(folder, cause);
   }
 }
 
-function unavailable(folder: string, why: string, cause?: unknown): MaestroError {
+function unavailable(folder: string, cause: unknown): MaestroError {
+  const why = (cause as Error).message;
   return new MaestroError('STORE_UNAVAILABLE', `cannot open the store ${folder}: ${why}`, { cause });
+}
+
+/** Says which file an error is about, which those who only see a Kv do not know. */
+function located(folder: string, error: unknown): unknown {
+  if (!(error instanceof MaestroError)) return error;
+  return new MaestroError(error.code, `${dataFile(folder)}: ${error.message}`, { cause: error });
 }

@@ -1,4 +1,5 @@
-import { openLmdb } from '../../src/store/lmdb-open.js';
+import { openEnvironment } from '../../src/store/lmdb-environment.js';
+import { LmdbKv } from '../../src/store/lmdb-kv.js';
 import { MemoryKv } from '../../src/store/memory-kv.js';
 import { kvContract } from '../contracts/kv.contract.js';
 import { tempDirs } from '../support/temp-dir.js';
@@ -6,4 +7,4 @@ import { tempDirs } from '../support/temp-dir.js';
 const tempDir = tempDirs('maestro-kv');
 
 kvContract('memory', () => Promise.resolve(new MemoryKv()));
-kvContract('lmdb', () => openLmdb(tempDir()));
+kvContract('lmdb', () => Promise.resolve(new LmdbKv(openEnvironment(tempDir()))));
