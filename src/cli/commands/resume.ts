@@ -1,0 +1,124 @@
+import { attach, exitCodeFor } from '../attach.js';
+import { examples, type Registry } from '../command-registry.js';
+import { EXIT, exitCodeOf } from '../error-report.js';
+import { findExecution } from '../execution-ref.js';
+import { colorStatus } from '../format/status.js';
+import { findInterrupted } from '../report/listing.js';
+import { MaestroError, type ExecutionResult, type Runtime } from '../../runtime/index.js';
+import { addRuntimeFlags, runtimeOptionsOf, type RuntimeFlags } from '../runtime-options.js';
+import { withStoredRuntime, type CommandContext } from '../session.js';
+
+const ID_HELP = 'execution id, a unique beginning of one, or `last`';
+
+export function addResumeCommand({ program, bind }: Registry): void {
+  const command = program
+    .command('resume')
+    .description('continue a paused or interrupted execution: completed nodes are not run again')
+    .argument('[id]', ID_HELP)
+    .option('--all', 'every execution whose process died')
+    .addHelpText('after', examples('maestro resume last', 'maestro resume --all'));
+  addRuntimeFlags(command).action(
+    bind((context, ref: string | undefined, options: RuntimeFlags & { all?: boolean }) => {
+      if (options.all === true && ref === undefined) return resumeAll(context, options);
+      if (ref !== undefined && options.all !== true) return proceed(context, ref, 'resume', options);
+      throw new MaestroError('USAGE', 'give either an execution id or --all', {
+        next: 'See what can be resumed with `maestro list --status interrupted`.',
+      });
+    }),
+  );
+}
+
+export function addRetryCommand({ program, bind }: Registry): void {
+  const command = program
+    .command('retry')
+    .description(
+      'run a failed or cancelled execution again from what failed: completed nodes keep their results',
+    )
+    .argument('<id>', ID_HELP)
+    .addHelpText('after', examples('maestro retry last'));
+  addRuntimeFlags(command).action(
+    bind((context, ref: string, options: RuntimeFlags) => proceed(context, ref, 'retry', options)),
+  );
+}
+
+async function proceed(
+  context: CommandContext,
+  ref: string,
+  action: 'resume' | 'retry',
+  flags: RuntimeFlags,
+): Promise<number> {
+  const { ui, terminal } = context;
+  return withStoredRuntime(
+    context,
+    async (runtime) => {
+      const before = await findExecution(runtime, ref);
+      const sinceMs = terminal.nowMs();
+      const execution = await runtime[action](before.execution_id);
+      announce(context, execution.id);
+      if (before.completed_nodes > 0) {
+        ui.notice(`${before.completed_nodes} of ${before.total_nodes} nodes are completed already`);
+      }
+      return attach(context, runtime, execution, {
+        title: before.workflow_id,
+        totalNodes: before.total_nodes,
+        durability: flags.durability,
+        sinceMs,
+        fresh: false,
+        events: true,
+      });
+    },
+    runtimeOptionsOf(flags),
+  );
+}
+
+/** The first line of every command that executes: what to resume should anything happen. */
+export function announce({ ui }: CommandContext, executionId: string): void {
+  if (ui.json) ui.notice('execution', { execution_id: executionId });
+  else ui.print(`execution ${executionId}`);
+}
+
+const MAX_RESUMED = 1000;
+
+interface Resumed {
+  execution_id: string;
+  result: Pick<ExecutionResult, 'status' | 'completed_nodes' | 'total_nodes'> | null;
+  error: unknown;
+}
+
+async function resumeAll(context: CommandContext, flags: RuntimeFlags): Promise<number> {
+  const { ui, terminal } = context;
+  return withStoredRuntime(
+    context,
+    async (runtime) => {
+      const ids = await findInterrupted(runtime, MAX_RESUMED);
+      const release = terminal.onInterrupt(() => {
+        for (const id of ids) runtime.pause(id).catch(() => undefined);
+      });
+      const resumed = await Promise.all(ids.map((id) => resumeOne(context, runtime, id)));
+      release();
+      if (ui.json)
+        ui.document({ executions: resumed.map(({ execution_id, result }) => ({ execution_id, ...result })) });
+      else if (ids.length === 0) ui.print('nothing was interrupted');
+      return Math.max(EXIT.success, ...resumed.map(exitCodeOfResumed));
+    },
+    runtimeOptionsOf(flags),
+  );
+}
+
+async function resumeOne({ ui }: CommandContext, runtime: Runtime, id: string): Promise<Resumed> {
+  try {
+    const result = await (await runtime.resume(id)).result;
+    if (!ui.json) {
+      const nodes = `${result.completed_nodes}/${result.total_nodes} nodes`;
+      ui.print(`${colorStatus(ui.color, result.status)} ${id} ${result.workflow_id}: ${nodes}`);
+    }
+    return { execution_id: id, result, error: undefined };
+  } catch (error) {
+    ui.error(error);
+    return { execution_id: id, result: null, error };
+  }
+}
+
+function exitCodeOfResumed({ result, error }: Resumed): number {
+  return result === null ? exitCodeOf(error) : exitCodeFor(result.status);
+}

@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { InvalidArgumentError } from 'commander';
+import { MaestroError, toErrorDocument } from '../runtime/index.js';
+
+/** Options every command takes. */
+export interface GlobalOptions {
+  store?: string;
+  json?: boolean;
+  quiet?: boolean;
+  verbose?: boolean;
+  logLevel?: string;
+}
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+
+/** A whole number of at least 1. @throws InvalidArgumentError */
+export function parseCount(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < 1) {
+    throw new InvalidArgumentError('It must be a whole number of at least 1.');
+  }
+  return value;
+}
+
+/** A number of at least 0, fractions allowed. @throws InvalidArgumentError */
+export function parseNonNegative(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0) {
+    throw new InvalidArgumentError('It must be a number of at least 0.');
+  }
+  return value;
+}
+
+const UNIT_SECONDS: ReadonlyMap<string, number> = new Map([
+  ['s', 1],
+  ['m', 60],
+  ['h', 3600],
+  ['d', 86_400],
+]);
+
+/**
+ * A moment in epoch milliseconds: `30m`, `12h`, `7d` before now, or a date such as `2026-01-31`.
+ * @throws USAGE
+ */
+export function parseSince(text: string, nowMs: number): number {
+  const ago = /^(\d+(?:\.\d+)?)([smhd])$/.exec(text);
+  if (ago !== null) return nowMs - Number(ago[1]) * UNIT_SECONDS.get(ago[2])! * 1000;
+  const atMs = /^\d{4}-/.test(text) ? Date.parse(text) : NaN;
+  if (!Number.isNaN(atMs)) return atMs;
+  throw new MaestroError('USAGE', `--since ${JSON.stringify(text)} is neither a time span nor a date`, {
+    next: 'Write 30m, 12h, 7d, or a date such as 2026-01-31.',
+  });
+}
+
+/**
+ * The initial context: a JSON object, or `@file` that holds one.
+ * @throws CONTEXT_INVALID
+ */
+export function parseContext(text: string, cwd: string): Record<string, unknown> {
+  const fromFile = text.startsWith('@');
+  const source = fromFile ? readContextFile(resolve(cwd, text.slice(1))) : text;
+  const where = fromFile ? text.slice(1) : '--context';
+  let value: unknown;
+  try {
+    value = JSON.parse(source);
+  } catch (error) {
+    throw new MaestroError('CONTEXT_INVALID', `${where} is not JSON: ${toErrorDocument(error).message}`);
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
+  const kind = value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`;
+  throw new MaestroError('CONTEXT_INVALID', `${where} must hold a JSON object, not ${kind}`);
+}
+
+function readContextFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new MaestroError(
+      'CONTEXT_INVALID',
+      `the context file cannot be read: ${toErrorDocument(error).message}`,
+      {
+        next: 'Check the path after @.',
+      },
+    );
+  }
+}

@@ -1,0 +1,68 @@
+import type { Colors } from 'picocolors/types.js';
+import type { ExecutionEvent } from '../../runtime/index.js';
+import { colorStatus } from '../format/status.js';
+import { formatSeconds, oneLine } from '../format/text.js';
+import { formatCounts, percent } from './frame.js';
+import type { RunProgress } from './run-progress.js';
+
+/** Executions with more nodes than this get summary lines instead of a line per node. */
+export const LINE_PER_NODE_LIMIT = 50;
+
+/** One event for people, or undefined when it is not worth a line. */
+export function describeEvent(event: ExecutionEvent, color: Colors): string | undefined {
+  const node = event.node_id === undefined ? '' : oneLine(event.node_id);
+  const { data } = event;
+  switch (event.event_type) {
+    case 'node_started':
+      return `${colorStatus(color, 'running', 'started')} ${node}${attemptText(data)}`;
+    case 'node_completed':
+      return `${colorStatus(color, 'completed')} ${node}${secondsText(data)}`;
+    case 'node_failed':
+      return `${colorStatus(color, 'failed')} ${node}: ${errorText(data.error)}${data.will_retry === true ? ' (will be retried)' : ''}`;
+    case 'node_retry':
+      return `${colorStatus(color, 'paused', 'retrying')} ${node} in ${formatSeconds(Number(data.delay ?? 0))}`;
+    case 'node_skipped':
+      return `${colorStatus(color, 'skipped')} ${node}${conditionText(data.condition)}`;
+    case 'node_blocked':
+      return `${colorStatus(color, 'blocked')} ${node}`;
+    case 'node_cancelled':
+      return `${colorStatus(color, 'cancelled')} ${node}`;
+    case 'node_recovered':
+      return `${colorStatus(color, 'interrupted', 'recovered')} ${node}: interrupted before, runs again`;
+    default:
+      return undefined;
+  }
+}
+
+/** A line for the whole: `[  3.0s]  40% 400/1000 · completed 400 · running 2`. */
+export function describeProgress(progress: RunProgress, secondsLeft: number | undefined): string {
+  const share = progress.totalWeight > 0 ? Math.min(1, progress.weightDone / progress.totalWeight) : 1;
+  const left = secondsLeft === undefined ? '' : ` · about ${formatSeconds(secondsLeft)} left`;
+  return `${percent(share)} ${progress.settledNodes}/${progress.totalNodes} · ${formatCounts(progress.counts)}${left}`;
+}
+
+/** The message of an error document, whatever it turns out to be. */
+export function errorText(error: unknown): string {
+  if (typeof error === 'string') return oneLine(error);
+  if (typeof error === 'object' && error !== null && 'message' in error) {
+    const { message } = error;
+    const code = 'code' in error && typeof error.code === 'string' ? ` [${oneLine(error.code)}]` : '';
+    return `${typeof message === 'string' ? oneLine(message) : 'unknown error'}${code}`;
+  }
+  return 'unknown error';
+}
+
+function attemptText(data: Record<string, unknown>): string {
+  const { attempt, max_attempts: max } = data;
+  if (typeof attempt !== 'number' || attempt <= 1) return '';
+  return typeof max === 'number' ? ` (attempt ${attempt} of ${max})` : ` (attempt ${attempt})`;
+}
+
+function secondsText(data: Record<string, unknown>): string {
+  const seconds = data.execution_time_seconds;
+  return typeof seconds === 'number' ? ` in ${formatSeconds(seconds)}` : '';
+}
+
+function conditionText(condition: unknown): string {
+  return typeof condition === 'string' && condition !== '' ? `: ${oneLine(condition)}` : '';
+}

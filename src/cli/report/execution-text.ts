@@ -1,0 +1,138 @@
+import type { Colors } from 'picocolors/types.js';
+import type { ExecutionDocument, NodeStateDocument, NodeStatus } from '../../runtime/index.js';
+import { colorStatus } from '../format/status.js';
+import {
+  cleanLines,
+  formatAgo,
+  formatLocalTime,
+  formatSeconds,
+  formatTable,
+  oneLine,
+  truncate,
+} from '../format/text.js';
+import { formatCounts } from '../progress/frame.js';
+import { countStatuses, durationOf, secondsOf } from './run-summary.js';
+import { formatErrorDocument } from './summary-text.js';
+
+export interface ExecutionTextOptions {
+  readonly color: Colors;
+  readonly nowMs: number;
+  /** Every node, however many. */
+  readonly all: boolean;
+  /** Stack traces. */
+  readonly verbose: boolean;
+}
+
+const NODES_SHOWN = 60;
+const NOTE_WIDTH = 80;
+
+/** What needs attention comes first when not all nodes are shown. */
+const URGENCY: readonly NodeStatus[] = [
+  'failed',
+  'running',
+  'blocked',
+  'cancelled',
+  'ready',
+  'pending',
+  'completed',
+  'skipped',
+];
+
+/** An execution for people: facts, error, a table of nodes. */
+export function formatExecution(document: ExecutionDocument, options: ExecutionTextOptions): string {
+  const { color } = options;
+  const states = Object.values(document.node_states);
+  const facts = formatTable(
+    factsOf(document, states, options).map(([name, value]) => [color.dim(name), value]),
+  );
+  const lines = [...facts];
+  if (document.error !== null) {
+    const where = document.failed_node === null ? 'error' : `node ${oneLine(document.failed_node)} failed`;
+    const error = formatErrorDocument(document.error, color, options.verbose);
+    lines.push('', `${color.red('✗')} ${where}`, ...error.map((line) => `    ${line}`));
+  }
+  lines.push('', ...nodeTable(states, options));
+  return lines.join('\n');
+}
+
+function factsOf(
+  document: ExecutionDocument,
+  states: readonly NodeStateDocument[],
+  { color, nowMs }: ExecutionTextOptions,
+): [string, string][] {
+  const status = document.interrupted
+    ? `${colorStatus(color, 'interrupted')} (its process died; continue with: maestro resume ${document.execution_id})`
+    : colorStatus(color, document.status);
+  const name = document.workflow_name === document.workflow_id ? '' : ` (${oneLine(document.workflow_name)})`;
+  const facts: [string, string][] = [
+    ['execution', document.execution_id],
+    ['workflow', `${oneLine(document.workflow_id)}${name}`],
+    ['status', status],
+    ['mode', document.mode],
+    ['nodes', `${document.completed_nodes}/${document.total_nodes} (${formatCounts(countStatuses(states))})`],
+  ];
+  if (document.started_at !== null) facts.push(['started', formatTime(document.started_at, nowMs)]);
+  const seconds = durationOf(document);
+  if (seconds !== null) facts.push(['duration', formatSeconds(seconds)]);
+  return facts;
+}
+
+function nodeTable(states: readonly NodeStateDocument[], { color, all }: ExecutionTextOptions): string[] {
+  const fits = all || states.length <= NODES_SHOWN;
+  const shown = fits ? states : mostUrgent(states);
+  const header = ['NODE', 'STATUS', 'ATTEMPTS', 'DURATION', 'NOTE'].map(color.dim);
+  const rows = shown.map((state) => {
+    const seconds = secondsOf(state);
+    return [
+      oneLine(state.node_id),
+      colorStatus(color, state.status),
+      String(state.attempt_count),
+      seconds === undefined ? '–' : formatSeconds(seconds),
+      noteOf(state),
+    ];
+  });
+  const lines = formatTable([header, ...rows]);
+  if (!fits) lines.push(color.dim(`… and ${states.length - shown.length} more: --all shows every node`));
+  return lines;
+}
+
+function mostUrgent(states: readonly NodeStateDocument[]): NodeStateDocument[] {
+  return [...states]
+    .sort((a, b) => URGENCY.indexOf(a.status) - URGENCY.indexOf(b.status))
+    .slice(0, NODES_SHOWN);
+}
+
+function noteOf(state: NodeStateDocument): string {
+  if (state.error_message !== null) return truncate(oneLine(state.error_message), NOTE_WIDTH);
+  const { condition } = state.metadata;
+  if (state.status === 'skipped' && typeof condition === 'string')
+    return truncate(oneLine(condition), NOTE_WIDTH);
+  return state.artifacts.length > 0 ? truncate(state.artifacts.map(oneLine).join(', '), NOTE_WIDTH) : '';
+}
+
+/** One node for people, with its whole output. */
+export function formatNode(state: NodeStateDocument, color: Colors, nowMs: number): string {
+  const facts: [string, string][] = [
+    ['node', oneLine(state.node_id)],
+    ['status', colorStatus(color, state.status)],
+    ['attempts', String(state.attempt_count)],
+  ];
+  if (state.start_time !== null) facts.push(['started', formatTime(state.start_time, nowMs)]);
+  const seconds = secondsOf(state);
+  if (seconds !== undefined) facts.push(['duration', formatSeconds(seconds)]);
+  for (const path of state.artifacts) facts.push(['artifact', oneLine(path)]);
+  const lines = formatTable(facts.map(([name, value]) => [color.dim(name), value]));
+  if (state.error_message !== null) lines.push('', color.red('error'), cleanLines(state.error_message));
+  if (Object.keys(state.metadata).length > 0) lines.push('', color.dim('metadata'), jsonText(state.metadata));
+  if (state.output !== null && state.output !== undefined)
+    lines.push('', color.dim('output'), jsonText(state.output));
+  return lines.join('\n');
+}
+
+function jsonText(value: unknown): string {
+  return cleanLines(JSON.stringify(value, null, 2));
+}
+
+function formatTime(iso: string, nowMs: number): string {
+  return `${formatLocalTime(Date.parse(iso))} (${formatAgo(Date.parse(iso), nowMs)})`;
+}

@@ -1,0 +1,39 @@
+import { availableParallelism } from 'node:os';
+import { Option, type Command } from 'commander';
+import { DURABILITIES, type Durability, type PoolOptions, type RuntimeOptions } from '../runtime/index.js';
+import { parseCount, parseNonNegative } from './options.js';
+
+/** Options of the commands that execute nodes. */
+export interface RuntimeFlags {
+  durability: Durability;
+  concurrency?: number;
+  threads?: number;
+  grace?: number;
+  maxOutputBytes?: number;
+}
+
+export function addRuntimeFlags(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '--durability <how>',
+        'sync: a result is on disk before what depends on it starts; async: soon after; exit: at pause and end',
+      )
+        .choices(DURABILITIES)
+        .default('sync'),
+    )
+    .option('--concurrency <n>', 'nodes that may run at once', parseCount)
+    .option(
+      '--threads <n>',
+      `worker threads (default: ${availableParallelism()}, the processors)`,
+      parseCount,
+    )
+    .option('--grace <seconds>', 'time a cancelled node has to stop before it is ended', parseNonNegative, 5)
+    .option('--max-output-bytes <n>', 'largest output of a node, as JSON', parseCount);
+}
+
+export function runtimeOptionsOf(flags: RuntimeFlags): RuntimeOptions {
+  const pool: PoolOptions = { threads: flags.threads, maxOutputBytes: flags.maxOutputBytes };
+  if (flags.grace !== undefined) pool.graceMs = flags.grace * 1000;
+  return { durability: flags.durability, concurrency: flags.concurrency, pool };
+}

@@ -1,0 +1,148 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseContext, parseCount, parseNonNegative, parseSince } from '../../src/cli/options.js';
+import { noticesFor, resolveSettings } from '../../src/cli/run-settings.js';
+import { locateStore } from '../../src/cli/store-location.js';
+import { compilePlan } from '../../src/graph/index.js';
+import { readFlags } from '../../src/policy/flags.js';
+import { workflowFromSpec } from '../../src/spec/index.js';
+
+describe('numbers', () => {
+  it.each(['0', '-1', '1.5', 'x', '', '1e3', '99999999999999999999'])('refuses %j as a count', (text) => {
+    expect(() => parseCount(text)).toThrow(/whole number/);
+  });
+  it('takes counts', () => expect(parseCount('12')).toBe(12));
+  it.each(['-1', 'x', '', ' ', 'Infinity'])('refuses %j as a factor', (text) => {
+    expect(() => parseNonNegative(text)).toThrow(/at least 0/);
+  });
+  it('takes factors', () => expect([parseNonNegative('0'), parseNonNegative('0.25')]).toEqual([0, 0.25]));
+});
+
+describe('parseSince', () => {
+  it('takes spans and dates', () => {
+    expect(parseSince('30m', 1e12)).toBe(1e12 - 1_800_000);
+    expect(parseSince('1.5h', 1e12)).toBe(1e12 - 5_400_000);
+    expect(parseSince('2026-01-31T00:00:00Z', 0)).toBe(Date.UTC(2026, 0, 31));
+  });
+  it.each(['', 'yesterday', '5', '5w', '2026-99-99'])('refuses %j', (text) => {
+    expect(() => parseSince(text, 0)).toThrow(expect.objectContaining({ code: 'USAGE' }));
+  });
+});
+
+describe('parseContext', () => {
+  it('takes an object, also from a file', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'cli-'));
+    writeFileSync(join(folder, 'c.json'), '{"b": 2}');
+    expect(parseContext('{"a": 1}', '/')).toEqual({ a: 1 });
+    expect(parseContext('@c.json', folder)).toEqual({ b: 2 });
+    rmSync(folder, { recursive: true });
+  });
+  it.each([
+    ['{', /--context is not JSON/],
+    ['[1]', /not an array/],
+    ['null', /not null/],
+    ['5', /not a number/],
+    ['@missing.json', /cannot be read.*missing\.json/],
+  ])('refuses %s', (text, message) => {
+    expect(() => parseContext(text, '/nowhere')).toThrow(
+      expect.objectContaining({ code: 'CONTEXT_INVALID', message: expect.stringMatching(message) as string }),
+    );
+  });
+});
+
+describe('locateStore', () => {
+  it('prefers the option, then the variable, then the default', () => {
+    expect(locateStore('lmdb:a', { MAESTRO_STORE: 'lmdb:b' }, '/w')).toEqual({
+      url: 'lmdb:/w/a',
+      path: '/w/a',
+      args: ['--store', 'lmdb:a'],
+    });
+    expect(locateStore(undefined, { MAESTRO_STORE: 'lmdb:/b' }, '/w')).toMatchObject({
+      path: '/b',
+      args: [],
+    });
+    expect(locateStore(undefined, { MAESTRO_STORE: '' }, '/w')).toMatchObject({
+      path: '/w/.maestro',
+      args: [],
+    });
+    expect(locateStore('memory:', {}, '/w')).toMatchObject({ url: 'memory:', path: null });
+  });
+  it.each(['', 'lmdb:', 'redis:x', '/path'])('refuses %j', (text) => {
+    expect(() => locateStore(text, {}, '/w')).toThrow(
+      expect.objectContaining({ code: 'USAGE', exitCode: 2 }),
+    );
+  });
+});
+
+describe('resolveSettings', () => {
+  const off = { storeGiven: false };
+
+  it('follows the flags', () => {
+    expect(resolveSettings(off, readFlags({}))).toEqual({
+      mode: 'linear',
+      retries: false,
+      events: true,
+      persistent: true,
+    });
+    const on = readFlags({
+      MAESTRO_ENABLE_DAG_EXECUTION: 'true',
+      MAESTRO_ENABLE_PARALLEL_EXECUTION: 'yes',
+      MAESTRO_ENABLE_RETRY_LOGIC: '1',
+      MAESTRO_ENABLE_CONTEXT_PERSISTENCE: 'off',
+      MAESTRO_ENABLE_EXECUTION_EVENTS: 'false',
+    });
+    expect(resolveSettings(off, on)).toEqual({
+      mode: 'dag_parallel',
+      retries: true,
+      events: false,
+      persistent: false,
+    });
+    expect(resolveSettings({ storeGiven: true }, on).persistent).toBe(true);
+  });
+
+  it('refuses parallel without DAG, unless a mode is given', () => {
+    const flags = readFlags({ MAESTRO_ENABLE_PARALLEL_EXECUTION: 'true' });
+    expect(() => resolveSettings(off, flags)).toThrow(
+      expect.objectContaining({ code: 'CONFIG_CONFLICT', exitCode: 2 }),
+    );
+    expect(resolveSettings({ ...off, mode: 'dag_linear' }, flags).mode).toBe('dag_linear');
+  });
+
+  it('lets options beat flags', () => {
+    const flags = readFlags({ MAESTRO_ENABLE_RETRY_LOGIC: 'true' });
+    expect(resolveSettings({ ...off, retries: false }, flags).retries).toBe(false);
+  });
+});
+
+describe('noticesFor', () => {
+  const workflow = workflowFromSpec({
+    workflow: { id: 'w', name: 'w' },
+    nodes: [
+      { id: 'a', name: 'a', type: 'custom', run: 'true', retry_policy: { max_attempts: 3 } },
+      { id: 'b', name: 'b', type: 'custom', run: 'true' },
+    ],
+  });
+  const plan = compilePlan([
+    { id: 'a', dependencies: [] },
+    { id: 'b', dependencies: [] },
+  ]);
+
+  it('says when flags keep retries, parallelism or the store off', () => {
+    const settings = { mode: 'linear', retries: false, events: true, persistent: false } as const;
+    const notices = noticesFor(settings, { storeGiven: false }, workflow, plan);
+    expect(notices.map((notice) => /PERSISTENCE|--retries|--mode/.exec(notice)?.[0])).toEqual([
+      'PERSISTENCE',
+      '--retries',
+      '--mode',
+    ]);
+  });
+
+  it('is silent about what was chosen', () => {
+    const settings = { mode: 'linear', retries: false, events: true, persistent: true } as const;
+    expect(
+      noticesFor(settings, { storeGiven: false, mode: 'linear', retries: false }, workflow, plan),
+    ).toEqual([]);
+  });
+});
