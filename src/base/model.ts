@@ -59,3 +59,8 @@ export interface LargeOutput {
 
 /** Outputs whose JSON text is longer than this live in rows of their own. */
 export const INLINE_OUTPUT_LIMIT_BYTES = 64 * 1024;
+
+/** Whether an execution with this status has ended (a retry can start it again). */
+export function isWorkflowStatusEnded(status: WorkflowStatus): boolean {
+  return status === 'completed' || status === 'failed' || status === 'cancelled';
+}

@@ -123,8 +123,9 @@ export class ExecutionState {
     return taken;
   }
 
-  get pendingEntries(): number {
-    return this.entries.length;
+  /** The same, left in place. */
+  get openEntries(): readonly Entry[] {
+    return this.entries;
   }
 
   /** Stops every actor. The columns stay readable. */

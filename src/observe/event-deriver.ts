@@ -19,11 +19,18 @@ export interface EventSource {
  * counted here, so that the journal need not carry it.
  */
 export class EventDeriver {
+  /** Which nodes are completed, and how many. */
+  private readonly done: Uint8Array;
+  private completed = 0;
+
   constructor(
     private readonly source: EventSource,
     private readonly attempts = new Int32Array(source.ids.length),
-    private completed = 0,
-  ) {}
+    completed?: Uint8Array,
+  ) {
+    this.done = completed ?? new Uint8Array(source.ids.length);
+    for (const flag of this.done) this.completed += flag;
+  }
 
   /** Takes the entries of one journal record without building events. */
   skip(entries: readonly Entry[]): void {
@@ -56,11 +63,31 @@ export class EventDeriver {
     return events;
   }
 
+  /** node_progress is told live only: it is not part of the history. */
+  progress(node: number, atMs: number, fraction: number, message: string | undefined): ExecutionEvent {
+    return {
+      event_type: 'node_progress',
+      workflow_id: this.source.workflowId,
+      execution_id: this.source.executionId,
+      node_id: this.source.ids[node],
+      timestamp: new Date(atMs).toISOString(),
+      data: message === undefined ? { fraction } : { fraction, message },
+    };
+  }
+
   private count(node: number, type: Entry['event']['type']): void {
     if (type === 'attemptStarted') this.attempts[node]++;
     else if (type === 'recovered') this.attempts[node]--;
-    else if (type === 'attemptSucceeded') this.completed++;
-    else if (type === 'rerunRequested') this.attempts[node] = 0;
+    else if (type === 'attemptSucceeded') this.setDone(node, 1);
+    else if (type === 'rerunRequested') {
+      this.attempts[node] = 0;
+      this.setDone(node, 0);
+    }
+  }
+
+  private setDone(node: number, flag: 0 | 1): void {
+    this.completed += flag - this.done[node];
+    this.done[node] = flag;
   }
 
   private ofWorkflow(

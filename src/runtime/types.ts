@@ -1,5 +1,5 @@
-import type { AnyActorRef } from 'xstate';
 import type { Durability, ExecutionMode, WorkflowStatus } from '../base/model.js';
+import type { ObservedNode, ObservedWorkflow } from '../engine/actors.js';
 import type { Clock } from '../base/clock.js';
 import type { Random } from '../base/random.js';
 import type { ErrorDocument } from '../base/errors.js';
@@ -116,10 +116,13 @@ export interface Execution {
   readonly result: Promise<ExecutionResult>;
   /** This execution's events from the first one on, stored and live; ends when it has ended. */
   events(): AsyncIterable<ExecutionEvent>;
-  /** The workflow's XState actor reference. */
-  readonly actor: AnyActorRef;
-  /** A node's XState actor reference. @throws NODE_NOT_FOUND */
-  node(id: string): AnyActorRef;
+  /**
+   * The workflow's XState actor reference: a replica that follows what is durable. `send` takes requests
+   * (pauseRequested, resumeRequested, cancelRequested). @throws EXECUTION_STATE while it waits in the store for its turn
+   */
+  readonly actor: ObservedWorkflow;
+  /** A node's XState actor reference; `send` takes cancelRequested. @throws NODE_NOT_FOUND, EXECUTION_STATE */
+  node(id: string): ObservedNode;
 }
 
 export interface Runtime {

@@ -1,0 +1,77 @@
+import { MaestroError } from '../base/errors.js';
+import { compareStructure, structureMismatch, type Workflow, type WorkflowSpec } from '../spec/index.js';
+import { Definition } from '../supervisor/definition.js';
+import type { ExecutionRecord } from '../store/types.js';
+
+const MAX_CACHED = 256;
+
+/**
+ * Compiled workflows, so that many executions of one share it. Those from files are known by hash and folder; those
+ * with functions by identity, because functions have no hash.
+ */
+export class Definitions {
+  private readonly byHash = new Map<string, Definition>();
+  private readonly byWorkflow = new WeakMap<Workflow, Definition>();
+  private readonly registered = new Map<string, Workflow>();
+
+  constructor(workflows: readonly Workflow[] = []) {
+    for (const workflow of workflows) this.registered.set(workflow.spec.workflow.id, workflow);
+  }
+
+  of(workflow: Workflow): Definition {
+    let definition = this.byWorkflow.get(workflow);
+    if (definition !== undefined) return definition;
+    definition = workflow.functions.size > 0 ? new Definition(workflow) : this.cached(workflow);
+    this.byWorkflow.set(workflow, definition);
+    return definition;
+  }
+
+  /**
+   * The definition a stored execution runs with: its stored spec, with the functions of the workflow given (or
+   * registered under its id).
+   * @throws STRUCTURE_MISMATCH, EXECUTOR_MISSING
+   */
+  forStored(record: ExecutionRecord, spec: WorkflowSpec, given?: Workflow): Definition {
+    const source = given ?? this.registered.get(record.workflowId);
+    if (source !== undefined) {
+      const differences = compareStructure(spec, source.spec);
+      if (differences !== null) throw structureMismatch(record.workflowId, differences);
+      if (source.definitionHash === record.definitionHash) return this.of(source);
+    }
+    const functions = source?.functions ?? new Map<string, never>();
+    const missing = spec.nodes.filter((node) => !node.uses && !node.run && !functions.has(node.id));
+    if (missing.length > 0)
+      throw executorMissing(
+        record,
+        missing.map((node) => node.id),
+      );
+    const { baseDir, definitionHash } = record;
+    const workflow: Workflow = { spec, baseDir, definitionHash, functions };
+    return functions.size > 0 ? new Definition(workflow) : this.cached(workflow);
+  }
+
+  /** For looking at a stored execution, or ending it: its functions need not be known. */
+  plain({ baseDir, definitionHash }: ExecutionRecord, spec: WorkflowSpec): Definition {
+    return this.cached({ spec, baseDir, definitionHash, functions: new Map() });
+  }
+
+  private cached(workflow: Workflow): Definition {
+    const key = `${workflow.definitionHash}\n${workflow.baseDir}`;
+    let definition = this.byHash.get(key);
+    if (definition === undefined) {
+      definition = new Definition(workflow);
+      if (this.byHash.size >= MAX_CACHED) this.byHash.delete(this.byHash.keys().next().value!);
+      this.byHash.set(key, definition);
+    }
+    return definition;
+  }
+}
+
+function executorMissing(record: ExecutionRecord, ids: readonly string[]): MaestroError {
+  const shown = ids.slice(0, 10).join(', ') + (ids.length > 10 ? `, and ${ids.length - 10} more` : '');
+  return new MaestroError(
+    'EXECUTOR_MISSING',
+    `execution ${record.executionId} of workflow "${record.workflowId}" has nodes whose functions are not known here: ${shown}`,
+    { details: { nodes: ids } },
+  );
+}

@@ -1,0 +1,117 @@
+import type { ErrorDocument } from '../base/errors.js';
+import { LEAF, statusOfLeaf } from '../engine/columns.js';
+import type { ExecutionState } from '../engine/execution-state.js';
+import type { NodeStateDocument } from '../observe/events.js';
+import type { ExecutionRecord } from '../store/types.js';
+import type { Definition } from '../supervisor/definition.js';
+import type { ExecutionDocument, ExecutionResult } from './types.js';
+
+interface DocumentSource {
+  readonly record: ExecutionRecord;
+  readonly definition: Definition;
+  readonly state: ExecutionState;
+  /** JSON text. */
+  readonly globalContext: string;
+  readonly interrupted: boolean;
+  /** The JSON text of a completed node's output. */
+  outputText(node: number): Promise<string>;
+}
+
+/** The canonical stored document of an execution. */
+export async function executionDocument(source: DocumentSource): Promise<ExecutionDocument> {
+  const { record, definition, state } = source;
+  const { columns } = state;
+  const node_states = nullPrototype<NodeStateDocument>();
+  const node_outputs = nullPrototype<unknown>();
+  const artifacts = nullPrototype<string[]>();
+  for (let node = 0; node < columns.nodeCount; node++) {
+    const id = definition.plan.ids[node];
+    const completed = columns.leaf[node] === LEAF.completed;
+    const output = completed ? (JSON.parse(await source.outputText(node)) as unknown) : null;
+    node_states[id] = nodeDocument(source, node, output);
+    if (completed) node_outputs[id] = output;
+    const files = columns.artifacts.get(node);
+    if (files !== undefined) artifacts[id] = [...files];
+  }
+  const { failedNode, error, startedAtMs, endedAtMs } = state.workflowRow;
+  const completed_nodes = columns.counts[LEAF.completed];
+  const total_nodes = columns.nodeCount;
+  return {
+    workflow_id: record.workflowId,
+    workflow_name: record.workflowName,
+    execution_id: record.executionId,
+    status: state.workflowLeaf,
+    mode: record.mode,
+    interrupted: source.interrupted,
+    completed_nodes,
+    total_nodes,
+    progress_percent: total_nodes === 0 ? 100 : Math.round((completed_nodes / total_nodes) * 1000) / 10,
+    failed_node: failedNode >= 0 ? definition.plan.ids[failedNode] : null,
+    error,
+    node_states,
+    node_outputs,
+    artifacts,
+    global_context: JSON.parse(source.globalContext) as Record<string, unknown>,
+    created_at: iso(record.createdAtMs)!,
+    updated_at: iso(record.updatedAtMs)!,
+    started_at: iso(startedAtMs),
+    completed_at: iso(endedAtMs),
+  };
+}
+
+/** How an execution ended, from its state. */
+export function executionResult(
+  record: ExecutionRecord,
+  definition: Definition,
+  state: ExecutionState,
+): ExecutionResult {
+  const { failedNode, error, startedAtMs, endedAtMs } = state.workflowRow;
+  const result: ExecutionResult = {
+    execution_id: record.executionId,
+    workflow_id: record.workflowId,
+    status: state.workflowLeaf,
+    completed_nodes: state.columns.counts[LEAF.completed],
+    total_nodes: state.columns.nodeCount,
+    execution_time: Math.max(0, (endedAtMs || record.updatedAtMs) - startedAtMs) / 1000,
+  };
+  if (failedNode >= 0) result.failed_node = definition.plan.ids[failedNode];
+  if (error !== null) result.error = error;
+  return result;
+}
+
+function nodeDocument(
+  { definition, state }: DocumentSource,
+  node: number,
+  output: unknown,
+): NodeStateDocument {
+  const { columns } = state;
+  const error: ErrorDocument | undefined = columns.error.get(node);
+  const condition = columns.condition.get(node);
+  return {
+    node_id: definition.plan.ids[node],
+    status: statusOfLeaf(columns.leaf[node]),
+    start_time: iso(columns.startedAtMs[node]),
+    end_time: iso(columns.endedAtMs[node]),
+    attempt_count: columns.attempt[node],
+    error_message: error?.message ?? null,
+    output,
+    artifacts: [...(columns.artifacts.get(node) ?? [])],
+    metadata: {
+      ...(definition.nodeSpec(node).metadata ?? {}),
+      ...(error === undefined ? {} : { error }),
+      ...(condition === undefined ? {} : { skipped_because: condition }),
+      ...(columns.leaf[node] === LEAF['failed.retrying']
+        ? { retry_at: iso(columns.wakeAtMs.get(node) ?? 0) }
+        : {}),
+    },
+  };
+}
+
+/** Keys are users' node ids: no prototype to collide with. */
+function nullPrototype<T>(): Record<string, T> {
+  return Object.create(null) as Record<string, T>;
+}
+
+function iso(ms: number): string | null {
+  return ms > 0 ? new Date(ms).toISOString() : null;
+}

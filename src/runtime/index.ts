@@ -1,0 +1,43 @@
+/** The public API of maestro-dag. Importing it starts nothing. */
+export { createRuntime } from './create-runtime.js';
+export type * from './types.js';
+export { ERROR_CODES, type ErrorCode } from '../base/error-codes.js';
+export {
+  isMaestroError,
+  MaestroError,
+  toErrorDocument,
+  type ErrorDocument,
+  type Problem,
+} from '../base/errors.js';
+export { systemClock, type Clock } from '../base/clock.js';
+export { seededRandom, systemRandom, type Random } from '../base/random.js';
+export { isValidId } from '../base/ids.js';
+export {
+  DURABILITIES,
+  EXECUTION_MODES,
+  FAILURE_MODES,
+  isWorkflowStatusEnded,
+  NODE_STATUSES,
+  WORKFLOW_STATUSES,
+  type Durability,
+  type ExecutionMode,
+  type FailureMode,
+  type NodeStatus,
+  type RetryPolicy,
+  type WorkflowStatus,
+} from '../base/model.js';
+export type { StepContext, StepFunction } from '../base/step.js';
+export * from '../graph/index.js';
+export * from '../spec/index.js';
+export {
+  EVENT_TYPES,
+  type EventType,
+  type ExecutionEvent,
+  type NodeStateDocument,
+} from '../observe/events.js';
+export { flagsDocument, readFlags, type Flags } from '../policy/flags.js';
+export { normalizeRetryPolicy } from '../policy/retry.js';
+export type { Kv, KvEntry, KvGuard, KvOp, KvRange } from '../store/kv.js';
+export type { ExecutionRecord, ListFilter, ListPage, NodeCounts } from '../store/types.js';
+export { openKv } from '../store/open.js';
+export type { ObservedNode, ObservedWorkflow } from '../engine/actors.js';

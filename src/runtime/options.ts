@@ -1,0 +1,75 @@
+import { join, resolve } from 'node:path';
+import { systemClock, type Clock } from '../base/clock.js';
+import { MaestroError } from '../base/errors.js';
+import { DURABILITIES, EXECUTION_MODES, type Durability, type ExecutionMode } from '../base/model.js';
+import { systemRandom, type Random } from '../base/random.js';
+import type { Kv } from '../store/kv.js';
+import type { Logger, RuntimeOptions } from './types.js';
+
+export const DEFAULT_STORE = 'lmdb:.maestro';
+const DEFAULT_MAX_ACTIVE = 1000;
+const DEFAULT_GRACE_MS = 5000;
+
+/** RuntimeOptions with every default filled in. */
+export interface Settings {
+  readonly store: string | Kv;
+  readonly mode: ExecutionMode;
+  readonly durability: Durability;
+  readonly concurrency: number;
+  readonly maxActiveExecutions: number;
+  readonly graceMs: number;
+  readonly artifactRoot: string;
+  readonly events: boolean;
+  readonly retries: boolean;
+  readonly recover: boolean;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+const nothing = (): void => {};
+const silent: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+
+/** Checks the options and fills in the defaults. @throws CONFIG_CONFLICT naming the option */
+export function settingsOf(options: RuntimeOptions): Settings {
+  const store = options.store ?? DEFAULT_STORE;
+  const graceMs = options.pool?.graceMs ?? DEFAULT_GRACE_MS;
+  if (!(graceMs >= 0)) throw conflict('pool.graceMs', graceMs, 'a number of milliseconds, 0 or more');
+  return {
+    store,
+    mode: oneOf('mode', options.mode ?? 'dag_parallel', EXECUTION_MODES),
+    durability: oneOf('durability', options.durability ?? 'sync', DURABILITIES),
+    concurrency: count('concurrency', options.concurrency ?? Infinity),
+    maxActiveExecutions: count('maxActiveExecutions', options.maxActiveExecutions ?? DEFAULT_MAX_ACTIVE),
+    graceMs,
+    artifactRoot: resolve(options.artifactRoot ?? defaultArtifactRoot(store)),
+    events: options.events ?? true,
+    retries: options.retries ?? true,
+    recover: options.recover ?? true,
+    logger: options.logger ?? silent,
+    clock: options.clock ?? systemClock,
+    random: options.random ?? systemRandom,
+  };
+}
+
+function defaultArtifactRoot(store: string | Kv): string {
+  const path = typeof store !== 'string' || store === 'memory:' ? '.maestro' : store.replace(/^lmdb:/, '');
+  return join(path, 'artifacts');
+}
+
+function count(name: string, value: number): number {
+  if (value === Infinity || (Number.isInteger(value) && value >= 1)) return value;
+  throw conflict(name, value, 'a whole number, 1 or more');
+}
+
+function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
+  if (allowed.includes(value)) return value;
+  throw conflict(name, value, `one of ${allowed.join(', ')}`);
+}
+
+function conflict(name: string, value: unknown, expected: string): MaestroError {
+  return new MaestroError(
+    'CONFIG_CONFLICT',
+    `option ${name} is ${JSON.stringify(value) ?? 'missing'}; it must be ${expected}`,
+  );
+}

@@ -1,0 +1,65 @@
+import type { Clock } from '../base/clock.js';
+import { newId } from '../base/ids.js';
+import type { Random } from '../base/random.js';
+import { currentProcess, isAlive } from '../store/process-identity.js';
+import type { ExecutionStore, OwnerRecord } from '../store/types.js';
+
+/** Owners of this thread whose runtime closed or died while the process lives on. */
+const retired = new Set<string>();
+
+/** Who runs what: this runtime's own lease, and whether those of others still hold. */
+export class Ownership {
+  readonly self: OwnerRecord;
+  private announced: Promise<void> | null = null;
+
+  constructor(
+    private readonly store: ExecutionStore,
+    clock: Clock,
+    random: Random,
+  ) {
+    this.self = { ownerId: newId(clock, random), ...currentProcess(), createdAtMs: clock.nowMs() };
+  }
+
+  /** Makes the lease durable, once, before the first execution names it. */
+  announce(): Promise<void> {
+    return (this.announced ??= this.store.commit([this.store.putOwner(this.self)]));
+  }
+
+  /** This runtime runs nothing any more, though its process lives. */
+  retire(): void {
+    retired.add(this.self.ownerId);
+  }
+
+  /** Gives the lease up. Nothing must name it any more. */
+  async resign(): Promise<void> {
+    this.retire();
+    if (this.announced === null) return;
+    await this.announced;
+    await this.store.commit([this.store.deleteOwner(this.self.ownerId)]);
+  }
+
+  /** Owners other than this one that are alive, by id. A lease without a record is nobody's. */
+  async livingOthers(): Promise<Map<string, OwnerRecord>> {
+    const living = new Map<string, OwnerRecord>();
+    for (const owner of await this.store.owners()) {
+      if (owner.ownerId === this.self.ownerId || retired.has(owner.ownerId)) continue;
+      if (isAlive(owner)) living.set(owner.ownerId, owner);
+    }
+    return living;
+  }
+
+  /** The living process that runs an execution, if it is another one. */
+  async holder(ownerId: string | null): Promise<OwnerRecord | undefined> {
+    if (ownerId === null || ownerId === this.self.ownerId) return undefined;
+    return (await this.livingOthers()).get(ownerId);
+  }
+
+  /** Forgets leases of dead processes that no execution names any more (call after recovery). */
+  async sweep(named: ReadonlySet<string>): Promise<void> {
+    const living = await this.livingOthers();
+    const dead = (await this.store.owners()).filter(
+      ({ ownerId }) => ownerId !== this.self.ownerId && !living.has(ownerId) && !named.has(ownerId),
+    );
+    if (dead.length > 0) await this.store.commit(dead.map(({ ownerId }) => this.store.deleteOwner(ownerId)));
+  }
+}

@@ -1,0 +1,123 @@
+import type { ErrorDocument } from '../base/errors.js';
+import { isWorkflowStatusEnded } from '../base/model.js';
+import { LEAF } from '../engine/columns.js';
+import type { Entry, NodeRow } from '../engine/entries.js';
+import type { ExecutionEngine } from '../engine/execution-engine.js';
+import type { EventDeriver } from '../observe/event-deriver.js';
+import { CHECKPOINT_CHUNK, type Checkpoint, type ExecutionRecord, type NodeCounts } from '../store/types.js';
+import type { Definition } from './definition.js';
+import type { RunningJob } from './jobs.js';
+import type { Replicas } from '../engine/replicas.js';
+
+/** Checkpoints are at least this many entries apart; and as many as there are nodes, so their cost is amortised. */
+const MIN_CHECKPOINT_ENTRIES = 4096;
+
+/** An execution in memory: its engine, and what the supervisor keeps beside it. */
+export class ActiveExecution {
+  /** The attempt under way of each node that has one. */
+  readonly jobs = new Map<number, RunningJob>();
+  /** Large outputs that are not yet readable from the store, by `node/run`. */
+  readonly unsavedOutputs = new Map<string, string>();
+  /** Actor references that users hold. */
+  replicas: Replicas | null = null;
+  /** Entries handed to the store whose commit is under way. */
+  committing: readonly Entry[] = [];
+  /** True when its runtime closes: nobody owns it any more. */
+  suspended = false;
+  /** True once it has left memory: whatever still arrives for it is dropped. */
+  released = false;
+  private entriesSinceCheckpoint = 0;
+  private readonly dirtyChunks = new Set<number>();
+
+  constructor(
+    readonly definition: Definition,
+    readonly engine: ExecutionEngine,
+    /** As last handed to the store. */
+    public record: ExecutionRecord,
+    readonly globalContext: string,
+    readonly deriver: EventDeriver,
+    /** Sequence of the next journal record. */
+    public nextSequence: number,
+    /** Nodes that may run at once. */
+    readonly concurrency: number,
+    /** The owner that records name while it is not at rest. */
+    readonly ownerId: string,
+  ) {}
+
+  get id(): string {
+    return this.record.executionId;
+  }
+
+  /** Entries decided and not yet durable. */
+  get unpublished(): readonly Entry[] {
+    return [...this.committing, ...this.engine.state.openEntries];
+  }
+
+  /** Nodes running now, those whose dispatch still waits for a commit included. */
+  get running(): number {
+    return this.engine.state.columns.counts[LEAF.running];
+  }
+
+  get counts(): NodeCounts {
+    const { counts } = this.engine.state.columns;
+    return {
+      completed: counts[LEAF.completed],
+      failed: counts[LEAF['failed.exhausted']] + counts[LEAF['failed.retrying']],
+      skipped: counts[LEAF.skipped],
+      blocked: counts[LEAF.blocked],
+      cancelled: counts[LEAF.cancelled],
+      running: counts[LEAF.running],
+    };
+  }
+
+  get isEnded(): boolean {
+    return isWorkflowStatusEnded(this.engine.state.workflowLeaf);
+  }
+
+  /** Ended, or paused with nothing left to finish: it can leave memory. */
+  get isAtRest(): boolean {
+    return this.isEnded || (this.engine.state.workflowLeaf === 'paused' && this.engine.isIdle);
+  }
+
+  /** The record as it should be now; the same object when nothing in it changed. */
+  currentRecord(nowMs: number): ExecutionRecord {
+    const status = this.engine.state.workflowLeaf;
+    const ownerId = this.isAtRest || this.suspended ? null : this.ownerId;
+    if (status === this.record.status && ownerId === this.record.ownerId) return this.record;
+    const { startedAtMs, endedAtMs, error } = this.engine.state.workflowRow;
+    return {
+      ...this.record,
+      status,
+      ownerId,
+      updatedAtMs: nowMs,
+      startedAtMs: startedAtMs || null,
+      endedAtMs: endedAtMs || null,
+      error: error as ErrorDocument | null,
+      counts: this.counts,
+    };
+  }
+
+  /** Counts what a journal record adds. Returns a checkpoint when one is due after it. */
+  noteJournaled(entries: readonly Entry[]): Checkpoint | null {
+    for (const { node } of entries) if (node >= 0) this.dirtyChunks.add(Math.floor(node / CHECKPOINT_CHUNK));
+    this.entriesSinceCheckpoint += entries.length;
+    const { nodeCount } = this.definition.plan;
+    if (this.isEnded || this.entriesSinceCheckpoint < Math.max(MIN_CHECKPOINT_ENTRIES, nodeCount))
+      return null;
+    return this.takeCheckpoint();
+  }
+
+  private takeCheckpoint(): Checkpoint {
+    const { columns, workflowRow } = this.engine.state;
+    const chunks = new Map<number, readonly NodeRow[]>();
+    for (const chunk of this.dirtyChunks) {
+      const rows: NodeRow[] = [];
+      const end = Math.min((chunk + 1) * CHECKPOINT_CHUNK, columns.nodeCount);
+      for (let node = chunk * CHECKPOINT_CHUNK; node < end; node++) rows.push(columns.row(node));
+      chunks.set(chunk, rows);
+    }
+    this.dirtyChunks.clear();
+    this.entriesSinceCheckpoint = 0;
+    return { nextSequence: this.nextSequence, workflow: workflowRow, chunks };
+  }
+}

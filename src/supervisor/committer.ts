@@ -1,0 +1,127 @@
+import type { Clock, CancelTimer } from '../base/clock.js';
+import type { Durability } from '../base/model.js';
+import type { KvOp } from '../store/kv.js';
+import type { ExecutionStore } from '../store/types.js';
+import { Turn, type TurnRecord } from './turn.js';
+
+/** How long started attempts may wait for a commit that something else needs. */
+const LAZY_MS = 5;
+
+interface CommitterOptions {
+  readonly store: ExecutionStore;
+  readonly clock: Clock;
+  readonly durability: Durability;
+  /** The turn is durable (under `exit`: decided): publish it and send what it held. */
+  readonly durable: (turn: Turn, records: readonly TurnRecord[]) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/**
+ * Group commit: at most one commit is under way; what is decided meanwhile is the next one. `turn` is the open turn.
+ */
+export class Committer {
+  turn = new Turn(1);
+  /** Number of the last durable turn: what it made ready may be sent at once. */
+  durableTurn = 0;
+  private committing = false;
+  private stopLazy: CancelTimer | null = null;
+  private closed = false;
+  /** Under `exit`: ops of turns already told, written at the next rest. */
+  private deferred: KvOp[] = [];
+
+  constructor(private readonly options: CommitterOptions) {}
+
+  /** Whether an attempt made ready in turn `readyTurn` may be sent now. */
+  maySend(readyTurn: number): boolean {
+    return this.options.durability !== 'sync' || readyTurn <= this.durableTurn;
+  }
+
+  /** Commits the open turn, unless a commit is under way (then it follows) or nothing in it is urgent. */
+  flush(): void {
+    if (this.committing || this.closed) return;
+    if (!this.turn.urgent) {
+      if (this.turn.touched.size > 0) this.flushLater();
+      return;
+    }
+    this.stopLazy?.();
+    this.stopLazy = null;
+    const turn = this.turn;
+    this.turn = new Turn(turn.number + 1);
+    const records = this.collect(turn);
+    this.committing = true;
+    this.write(turn, records)
+      .then(
+        () => this.settle(turn, records),
+        (error: unknown) => this.fail(turn, error),
+      )
+      .catch((error: unknown) => this.options.failed(error));
+  }
+
+  /** No further commits. Those who wait for the open turn are told `error`. */
+  close(error: unknown): void {
+    this.closed = true;
+    this.stopLazy?.();
+    for (const waiter of this.turn.waiters) waiter.failed(error);
+  }
+
+  private flushLater(): void {
+    this.stopLazy ??= this.options.clock.setTimer(LAZY_MS, () => {
+      this.stopLazy = null;
+      this.turn.urgent = true;
+      this.flush();
+    });
+  }
+
+  private collect(turn: Turn): TurnRecord[] {
+    const { store, clock } = this.options;
+    const nowMs = clock.nowMs();
+    const records: TurnRecord[] = [];
+    for (const execution of turn.touched) {
+      const entries = execution.engine.state.takeEntries();
+      const sequence = execution.nextSequence;
+      if (entries.length > 0) {
+        turn.ops.push(store.appendJournal(execution.id, { sequence, entries }));
+        execution.nextSequence++;
+        const checkpoint = execution.noteJournaled(entries);
+        if (checkpoint !== null) turn.ops.push(...store.putCheckpoint(execution.id, checkpoint));
+      }
+      const next = execution.currentRecord(nowMs);
+      if (next !== execution.record) {
+        turn.ops.push(...store.update(execution.record, next));
+        execution.record = next;
+      }
+      execution.committing = entries;
+      records.push({ execution, sequence, entries, atRest: execution.isAtRest });
+    }
+    return records;
+  }
+
+  /** Under `exit` ops wait until something comes to rest, so that an observer of the end finds it stored. */
+  private async write(turn: Turn, records: readonly TurnRecord[]): Promise<void> {
+    if (this.options.durability !== 'exit') {
+      if (turn.ops.length > 0) await this.options.store.commit(turn.ops);
+      return;
+    }
+    for (const op of turn.ops) this.deferred.push(op);
+    if (turn.waiters.length === 0 && !records.some((record) => record.atRest)) return;
+    const ops = this.deferred;
+    this.deferred = [];
+    if (ops.length > 0) await this.options.store.commit(ops);
+  }
+
+  private settle(turn: Turn, records: readonly TurnRecord[]): void {
+    this.committing = false;
+    if (this.closed) return;
+    this.durableTurn = turn.number;
+    for (const { execution } of records) execution.committing = [];
+    this.options.durable(turn, records);
+    for (const waiter of turn.waiters) waiter.done();
+    this.flush();
+  }
+
+  private fail(turn: Turn, error: unknown): void {
+    this.committing = false;
+    for (const waiter of turn.waiters) waiter.failed(error);
+    this.options.failed(error);
+  }
+}

@@ -1,0 +1,43 @@
+import { toErrorDocument } from '../base/errors.js';
+import { LEAF } from '../engine/columns.js';
+import type { ConditionVerdict } from '../engine/effects.js';
+import type { ActiveExecution } from './active-execution.js';
+
+/** Evaluates a node's condition over the outputs it refers to. Never rejects: what goes wrong is the verdict. */
+export async function evaluateCondition(
+  execution: ActiveExecution,
+  node: number,
+  outputText: (node: number) => Promise<string>,
+): Promise<ConditionVerdict> {
+  try {
+    const { definition, engine } = execution;
+    const condition = definition.conditionOf(node);
+    const outputs = new Map<string, unknown>();
+    for (const index of referenced(execution, condition.references)) {
+      if (engine.state.columns.leaf[index] !== LEAF.completed) continue;
+      outputs.set(definition.plan.ids[index], JSON.parse(await outputText(index)) as unknown);
+    }
+    const spec = definition.nodeSpec(node);
+    const met = condition.evaluate({
+      outputs,
+      globalContext: JSON.parse(execution.globalContext) as Record<string, unknown>,
+      node: {
+        id: spec.id,
+        name: spec.name,
+        type: spec.type,
+        config: spec.config ?? {},
+        metadata: spec.metadata ?? {},
+      },
+    });
+    return met ? { met: true } : { met: false, condition: condition.source };
+  } catch (error) {
+    return { met: 'error', error: toErrorDocument(error) };
+  }
+}
+
+/** Only what the expression names is parsed; all completed nodes when it cannot be told. */
+function referenced(execution: ActiveExecution, references: readonly string[] | 'all'): Iterable<number> {
+  const { plan } = execution.definition;
+  if (references === 'all') return plan.order;
+  return references.flatMap((id) => plan.indexOf.get(id) ?? []);
+}

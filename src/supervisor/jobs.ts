@@ -1,0 +1,264 @@
+import { join } from 'node:path';
+import type { CancelTimer, Clock } from '../base/clock.js';
+import { MaestroError, toErrorDocument, type ErrorDocument } from '../base/errors.js';
+import type { NodeOutput } from '../base/model.js';
+import { LEAF } from '../engine/columns.js';
+import type { Effect } from '../engine/effects.js';
+import type { FetchKind, Job, Pool, StepRef } from '../pool/index.js';
+import type { ExecutionStore } from '../store/types.js';
+import type { ActiveExecution } from './active-execution.js';
+import type { TimerHeap } from './timer-heap.js';
+
+/** Larger global contexts are fetched by the worker once instead of travelling with every call. */
+const INLINE_CONTEXT_CHARS = 4096;
+
+/** One attempt, from the decision to start it until its outcome. */
+export interface RunningJob {
+  readonly id: number;
+  readonly execution: ActiveExecution;
+  readonly node: number;
+  readonly attempt: number;
+  readonly run: number;
+  /** held: waits for a commit or for its inputs; sent: the pool has it; dropped: cancelled while held. */
+  state: 'held' | 'sent' | 'dropped';
+  stopTimers: CancelTimer[];
+}
+
+interface JobsOptions {
+  readonly store: ExecutionStore;
+  readonly pool: Pool;
+  readonly clock: Clock;
+  readonly timers: TimerHeap;
+  readonly artifactRoot: string;
+  readonly graceMs: number;
+  /** Called when a job ends without the pool: its inputs could not be read. */
+  readonly failed: (job: RunningJob, error: ErrorDocument) => void;
+}
+
+/** The attempts under way: builds their calls, sends them to the pool in batches, keeps their deadlines. */
+export class Jobs {
+  private readonly jobs = new Map<number, RunningJob>();
+  /** Attempts the pool does not have yet, by kind of step: they take room all the same. */
+  private readonly waitingByKind = { inline: 0, module: 0, command: 0 };
+  private outbox: Job[] = [];
+  private nextId = 1;
+
+  constructor(private readonly options: JobsOptions) {}
+
+  /** Attempts decided and not settled, over all executions. */
+  get size(): number {
+    return this.jobs.size;
+  }
+
+  get(id: number): RunningJob | undefined {
+    return this.jobs.get(id);
+  }
+
+  /** Attempts of this kind of step that the pool does not have yet. */
+  waiting(kind: StepRef['kind']): number {
+    return this.waitingByKind[kind];
+  }
+
+  /** Registers an attempt; it is sent by `send`. */
+  create(execution: ActiveExecution, effect: Extract<Effect, { kind: 'dispatch' }>): RunningJob {
+    const { node, attempt, run } = effect;
+    const job: RunningJob = {
+      id: this.nextId++,
+      execution,
+      node,
+      attempt,
+      run,
+      state: 'held',
+      stopTimers: [],
+    };
+    this.jobs.set(job.id, job);
+    execution.jobs.set(node, job);
+    this.waitingByKind[execution.definition.stepOf(node).kind]++;
+    return job;
+  }
+
+  /** Puts a job into the outbox, once its inputs are at hand. */
+  send(job: RunningJob): void {
+    if (job.state !== 'held') return;
+    const large = this.largeInputs(job);
+    if (large.length === 0) {
+      this.enqueue(job, new Map());
+      return;
+    }
+    const loads = large.map(async (node) => [node, await this.outputText(job.execution, node)] as const);
+    Promise.all(loads).then(
+      (texts) => {
+        if (job.state !== 'held') return;
+        this.enqueue(job, new Map(texts));
+        this.flush();
+      },
+      (error: unknown) => this.options.failed(job, toErrorDocument(error)),
+    );
+  }
+
+  /** Hands the outbox to the pool: one call, so that the pool can batch. */
+  flush(): void {
+    if (this.outbox.length === 0) return;
+    const jobs = this.outbox;
+    this.outbox = [];
+    this.options.pool.dispatch(jobs);
+  }
+
+  /** Starts the cancellation of a node's attempt, if one is under way. */
+  cancel(execution: ActiveExecution, node: number, reason: ErrorDocument): void {
+    const job = execution.jobs.get(node);
+    if (job === undefined) return;
+    if (job.state === 'sent') this.options.pool.cancel(job.id, reason, this.options.graceMs);
+    else this.remove(job, 'dropped');
+  }
+
+  /** The attempt has an outcome. @returns undefined when it is unknown (dropped before) */
+  settle(id: number): RunningJob | undefined {
+    const job = this.jobs.get(id);
+    if (job !== undefined) this.remove(job, job.state);
+    return job;
+  }
+
+  /** The attempt executes now: its clocks run from here, not from its dispatch. */
+  started(id: number): void {
+    const job = this.jobs.get(id);
+    if (job === undefined) return;
+    const { timeout_seconds, heartbeat_timeout_seconds } = job.execution.definition.nodeSpec(job.node);
+    if (timeout_seconds !== undefined) this.deadline(job, timeout_seconds, 'STEP_TIMEOUT');
+    if (heartbeat_timeout_seconds !== undefined)
+      this.deadline(job, heartbeat_timeout_seconds, 'STEP_HEARTBEAT');
+  }
+
+  heartbeat(id: number): void {
+    const job = this.jobs.get(id);
+    const seconds = job?.execution.definition.nodeSpec(job.node).heartbeat_timeout_seconds;
+    if (job === undefined || seconds === undefined) return;
+    // The heartbeat timer is the last one armed by `started`.
+    job.stopTimers.pop()?.();
+    this.deadline(job, seconds, 'STEP_HEARTBEAT');
+  }
+
+  /** Answers what a step asks for on demand, as JSON text. */
+  async fetch(id: number, kind: FetchKind): Promise<string> {
+    const job = this.jobs.get(id);
+    if (job === undefined) return '{}';
+    const { execution } = job;
+    if (kind === 'globalContext') return execution.globalContext;
+    const { columns } = execution.engine.state;
+    const parts: string[] = [];
+    for (let node = 0; node < columns.nodeCount; node++) {
+      if (columns.leaf[node] !== LEAF.completed) continue;
+      const text =
+        kind === 'allOutputs'
+          ? await this.outputText(execution, node)
+          : JSON.stringify(columns.artifacts.get(node) ?? []);
+      parts.push(`${execution.definition.quotedId(node)}:${text}`);
+    }
+    return `{${parts.join()}}`;
+  }
+
+  /** The JSON text of a node's output, wherever it is. @throws RECORD_CORRUPT when the store lost it */
+  async outputText(execution: ActiveExecution, node: number): Promise<string> {
+    const { columns } = execution.engine.state;
+    const output: NodeOutput | null = columns.output[node];
+    if (output === null) return 'null';
+    if (typeof output === 'string') return output;
+    const run = columns.run[node];
+    const unsaved = execution.unsavedOutputs.get(`${node}/${run}`);
+    const text = unsaved ?? (await this.options.store.getOutput(execution.id, node, run));
+    if (text !== undefined) return text;
+    const id = execution.definition.plan.ids[node];
+    throw new MaestroError(
+      'RECORD_CORRUPT',
+      `the store lost the output of node "${id}" of execution ${execution.id}`,
+    );
+  }
+
+  private remove(job: RunningJob, state: RunningJob['state']): void {
+    if (job.state === 'held') this.waitingByKind[job.execution.definition.stepOf(job.node).kind]--;
+    job.state = state;
+    this.jobs.delete(job.id);
+    if (job.execution.jobs.get(job.node) === job) job.execution.jobs.delete(job.node);
+    for (const stop of job.stopTimers) stop();
+  }
+
+  private deadline(job: RunningJob, seconds: number, code: 'STEP_TIMEOUT' | 'STEP_HEARTBEAT'): void {
+    const { clock, timers, pool, graceMs } = this.options;
+    const what =
+      code === 'STEP_TIMEOUT' ? `took longer than ${seconds} s` : `sent no heartbeat for ${seconds} s`;
+    const message = `attempt ${job.attempt} of node "${job.execution.definition.plan.ids[job.node]}" ${what}`;
+    const fire = (): void => pool.cancel(job.id, { name: 'MaestroError', code, message }, graceMs);
+    job.stopTimers.push(timers.add(clock.nowMs() + seconds * 1000, fire));
+  }
+
+  private largeInputs(job: RunningJob): number[] {
+    const { plan } = job.execution.definition;
+    const { output } = job.execution.engine.state.columns;
+    const large: number[] = [];
+    for (let k = plan.dependencyOffsets[job.node]; k < plan.dependencyOffsets[job.node + 1]; k++) {
+      const dependency = plan.dependencies[k];
+      if (output[dependency] !== null && typeof output[dependency] !== 'string') large.push(dependency);
+    }
+    return large;
+  }
+
+  private enqueue(job: RunningJob, large: ReadonlyMap<number, string>): void {
+    const { execution, node } = job;
+    const { definition } = execution;
+    const spec = definition.nodeSpec(node);
+    const { workflowId } = execution.record;
+    const { globalContext } = execution;
+    const step = definition.stepOf(node);
+    job.state = 'sent';
+    this.waitingByKind[step.kind]--;
+    this.outbox.push({
+      id: job.id,
+      step,
+      exclusive: spec.timeout_seconds !== undefined || spec.heartbeat_timeout_seconds !== undefined,
+      call: {
+        workflowId,
+        executionId: execution.id,
+        nodeId: spec.id,
+        nodeName: spec.name,
+        attempt: job.attempt,
+        idempotencyKey: `${execution.id}/${spec.id}/${job.run}`,
+        artifactDir: join(this.options.artifactRoot, workflowId, execution.id, safeFolder(spec.id)),
+        nodeConfig: definition.configOf(node),
+        ...this.inputs(job, large),
+        globalContext: globalContext.length <= INLINE_CONTEXT_CHARS ? globalContext : null,
+      },
+    });
+  }
+
+  /** JSON texts are joined as text: the host never parses what passes through it. */
+  private inputs(
+    job: RunningJob,
+    large: ReadonlyMap<number, string>,
+  ): { dependencyOutputs: string; dependencyArtifacts: string } {
+    const { definition, engine } = job.execution;
+    const { dependencyOffsets, dependencies } = definition.plan;
+    const { output, artifacts, leaf } = engine.state.columns;
+    const outputs: string[] = [];
+    const paths: string[] = [];
+    for (let k = dependencyOffsets[job.node]; k < dependencyOffsets[job.node + 1]; k++) {
+      const dependency = dependencies[k];
+      if (leaf[dependency] !== LEAF.completed) continue;
+      const key = definition.quotedId(dependency);
+      const inline = output[dependency];
+      outputs.push(`${key}:${typeof inline === 'string' ? inline : (large.get(dependency) ?? 'null')}`);
+      const files = artifacts.get(dependency);
+      if (files !== undefined) paths.push(`${key}:${JSON.stringify(files)}`);
+    }
+    return { dependencyOutputs: `{${outputs.join()}}`, dependencyArtifacts: `{${paths.join()}}` };
+  }
+}
+
+/** A node id as a folder name: anything but letters, digits, `.`, `_`, `-` is percent-encoded, so no id escapes. */
+export function safeFolder(nodeId: string): string {
+  const encoded = nodeId.replace(/[^A-Za-z0-9._-]/gu, percent);
+  return /^\.+$/.test(encoded) ? encoded.replaceAll('.', '%2E') : encoded;
+}
+
+function percent(char: string): string {
+  return Buffer.from(char, 'utf8').toString('hex').toUpperCase().replace(/../g, '%$&');
+}

@@ -1,0 +1,375 @@
+import type { Clock } from '../base/clock.js';
+import { MaestroError, toErrorDocument, type ErrorDocument } from '../base/errors.js';
+import { INLINE_OUTPUT_LIMIT_BYTES, type Durability, type NodeOutput } from '../base/model.js';
+import type { Effect, EngineEvent } from '../engine/effects.js';
+import type { ExecutionEvent } from '../observe/events.js';
+import type { JobOutcome, Pool, PoolListener } from '../pool/index.js';
+import type { KvOp } from '../store/kv.js';
+import type { ExecutionStore } from '../store/types.js';
+import type { ActiveExecution } from './active-execution.js';
+import { Admission } from './admission.js';
+import { Committer } from './committer.js';
+import { evaluateCondition } from './conditions.js';
+import { Jobs, type RunningJob } from './jobs.js';
+import { TimerHeap } from './timer-heap.js';
+import type { Turn, TurnRecord } from './turn.js';
+
+export interface SupervisorOptions {
+  readonly store: ExecutionStore;
+  readonly pool: Pool;
+  readonly clock: Clock;
+  readonly durability: Durability;
+  /** Attempts that may run at once over all executions. */
+  readonly concurrency: number;
+  readonly artifactRoot: string;
+  readonly graceMs: number;
+  /** Told durable events in order; null: nobody listens, none are built. */
+  readonly onEvent: ((event: ExecutionEvent) => void) | null;
+  /** An execution ended, or is paused with nothing left running; it has left memory. */
+  readonly atRest: (execution: ActiveExecution) => void;
+  /** Entries of an execution became durable. */
+  readonly published: (execution: ActiveExecution) => void;
+  /** Nothing can be acknowledged any more: the store or the pool failed. */
+  readonly died: (error: ErrorDocument, cause: unknown) => void;
+}
+
+/** Who waits for the turn that takes an event to be durable. */
+export interface Waiter {
+  done(): void;
+  failed(error: unknown): void;
+}
+
+/** What comes with an event into the same commit. */
+interface Accompanied {
+  readonly ops?: readonly KvOp[];
+  readonly waiter?: Waiter;
+}
+
+/** What the loop takes in: facts about attempts by job, engine events, executions that come into memory. */
+type LoopEvent = Accompanied &
+  (
+    | { readonly kind: 'settled'; readonly jobId: number; readonly outcome: JobOutcome }
+    | { readonly kind: 'engine'; readonly execution: ActiveExecution; readonly event: EngineEvent }
+    | {
+        readonly kind: 'adopt';
+        readonly execution: ActiveExecution;
+        readonly recover: boolean;
+        readonly events: readonly EngineEvent[];
+      }
+    | { readonly kind: 'suspend' }
+    | { readonly kind: 'commit' }
+  );
+
+/**
+ * The one loop: takes what happened, lets engines decide, starts what may start, commits, then acts. Everything
+ * runs on one thread; nothing here waits.
+ */
+export class Supervisor implements PoolListener {
+  readonly active = new Map<string, ActiveExecution>();
+  readonly timers: TimerHeap;
+  private readonly jobs: Jobs;
+  private readonly committer: Committer;
+  private readonly admission: Admission;
+  private inbox: LoopEvent[] = [];
+  private scheduled = false;
+  private draining: (() => void) | null = null;
+  private dead = false;
+  private deathCause: unknown = null;
+
+  constructor(private readonly options: SupervisorOptions) {
+    const { store, pool, clock, durability, artifactRoot, graceMs } = options;
+    this.timers = new TimerHeap(clock);
+    this.jobs = new Jobs({
+      store,
+      pool,
+      clock,
+      timers: this.timers,
+      artifactRoot,
+      graceMs,
+      failed: (job, error) => this.loseInputs(job, error),
+    });
+    this.admission = new Admission(pool, options.concurrency);
+    this.committer = new Committer({
+      store,
+      clock,
+      durability,
+      durable: (turn, records) => this.publish(turn, records),
+      failed: (error) => this.die(error),
+    });
+    pool.listen(this);
+  }
+
+  /**
+   * Takes an execution into memory: what was interrupted is recovered, then `events` are applied, before anything can
+   * start. Resolves once that is durable, together with `ops`.
+   */
+  adopt(
+    execution: ActiveExecution,
+    what: { recover: boolean; events: readonly EngineEvent[]; ops?: readonly KvOp[] },
+  ): Promise<void> {
+    this.active.set(execution.id, execution);
+    return this.submit({ kind: 'adopt', execution, ...what });
+  }
+
+  /** Hands an event to an execution's engine. Resolves once its consequences are durable, together with `ops`. */
+  request(execution: ActiveExecution, event: EngineEvent, ops?: readonly KvOp[]): Promise<void> {
+    return this.submit({ kind: 'engine', execution, event, ops });
+  }
+
+  /** Commits ops that belong to no execution in memory, with everything else. */
+  commit(ops: readonly KvOp[]): Promise<void> {
+    return this.submit({ kind: 'commit', ops });
+  }
+
+  /** Everything in memory is left to be resumed by whoever opens the store next. Resolves once that is durable. */
+  suspend(): Promise<void> {
+    return this.submit({ kind: 'suspend' });
+  }
+
+  get runningJobs(): number {
+    return this.jobs.size;
+  }
+
+  /** Starts nothing new; resolves when no attempt is under way. */
+  drain(): Promise<void> {
+    this.admission.closed = true;
+    if (this.jobs.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.draining = resolve;
+    });
+  }
+
+  /** Ends the loop. Nothing is committed or told afterwards. */
+  stop(error: unknown): void {
+    this.dead = true;
+    this.deathCause = error;
+    for (const { waiter } of this.inbox) waiter?.failed(error);
+    this.inbox = [];
+    this.admission.closed = true;
+    this.timers.clear();
+    this.committer.close(error);
+    for (const execution of this.active.values()) this.release(execution);
+    this.draining?.();
+  }
+
+  // What the pool tells. Never acted upon in place: the loop decides.
+
+  settled(jobId: number, outcome: JobOutcome): void {
+    this.enqueue({ kind: 'settled', jobId, outcome });
+  }
+
+  started(jobId: number): void {
+    this.jobs.started(jobId);
+  }
+
+  heartbeat(jobId: number): void {
+    this.jobs.heartbeat(jobId);
+  }
+
+  progress(jobId: number, fraction: number, message: string | undefined): void {
+    this.jobs.heartbeat(jobId);
+    const job = this.jobs.get(jobId);
+    if (job === undefined) return;
+    this.emit(job.execution.deriver.progress(job.node, this.options.clock.nowMs(), fraction, message));
+  }
+
+  output(): void {
+    // Captured output travels with the node's result; nobody listens to it live yet.
+  }
+
+  fetch(jobId: number, kind: Parameters<PoolListener['fetch']>[1]): Promise<string> {
+    return this.jobs.fetch(jobId, kind);
+  }
+
+  failed(error: ErrorDocument): void {
+    this.die(new MaestroError('POOL_STOPPED', error.message, { details: { ...error } }));
+  }
+
+  private tell(execution: ActiveExecution, event: EngineEvent): void {
+    this.enqueue({ kind: 'engine', execution, event });
+  }
+
+  private submit(event: LoopEvent): Promise<void> {
+    return new Promise((done, failed) => this.enqueue({ ...event, waiter: { done, failed } }));
+  }
+
+  private enqueue(event: LoopEvent): void {
+    if (this.dead) event.waiter?.failed(this.deathCause);
+    else this.inbox.push(event);
+    this.schedule();
+  }
+
+  private schedule(): void {
+    if (this.scheduled || this.dead) return;
+    this.scheduled = true;
+    queueMicrotask(() => this.turn());
+  }
+
+  private turn(): void {
+    this.scheduled = false;
+    if (this.dead) return;
+    try {
+      const nowMs = this.options.clock.nowMs();
+      const events = this.inbox;
+      this.inbox = [];
+      for (const event of events) this.take(event, nowMs);
+      const { touched } = this.committer.turn;
+      this.admission.admit(nowMs, this.jobs, (execution) => touched.add(this.opened(execution)));
+      for (const execution of touched) this.perform(execution);
+      this.jobs.flush();
+      this.committer.flush();
+    } catch (error) {
+      this.die(error);
+    }
+  }
+
+  private take(item: LoopEvent, nowMs: number): void {
+    const { turn } = this.committer;
+    if (item.ops !== undefined) for (const op of item.ops) turn.ops.push(op);
+    if (item.waiter !== undefined) {
+      turn.waiters.push(item.waiter);
+      turn.urgent = true;
+    }
+    switch (item.kind) {
+      case 'settled':
+        this.takeOutcome(item.jobId, item.outcome, nowMs);
+        return;
+      case 'engine':
+        this.apply(item.execution, item.event, nowMs);
+        return;
+      case 'adopt':
+        turn.touched.add(this.opened(item.execution));
+        if (item.recover) item.execution.engine.recover(nowMs);
+        for (const event of item.events) this.apply(item.execution, event, nowMs);
+        this.admission.offer(item.execution);
+        return;
+      case 'suspend':
+        for (const execution of this.active.values()) {
+          execution.suspended = true;
+          turn.touched.add(execution);
+        }
+        return;
+      case 'commit':
+        return;
+    }
+  }
+
+  private takeOutcome(jobId: number, outcome: JobOutcome, nowMs: number): void {
+    const job = this.jobs.settle(jobId);
+    if (job === undefined) return;
+    if (this.jobs.size === 0) this.draining?.();
+    const { execution, node, run, attempt } = job;
+    if (outcome.ok) {
+      const { artifacts, durationMs } = outcome;
+      const output = this.keepOutput(job, outcome.output);
+      this.apply(
+        execution,
+        { type: 'attemptSucceeded', node, run, attempt, output, artifacts, durationMs },
+        nowMs,
+      );
+    } else if (outcome.kind === 'lost') {
+      this.apply(execution, { type: 'attemptLost', node, run, attempt }, nowMs);
+    } else {
+      const { error, durationMs } = outcome;
+      this.apply(execution, { type: 'attemptFailed', node, run, attempt, error, durationMs }, nowMs);
+    }
+  }
+
+  private apply(execution: ActiveExecution, event: EngineEvent, nowMs: number): void {
+    if (execution.released) return;
+    this.opened(execution).engine.apply(event, nowMs);
+    this.committer.turn.touched.add(execution);
+    this.committer.turn.urgent = true;
+    this.admission.offer(execution);
+  }
+
+  /** What the engine decides next belongs to the open turn. */
+  private opened(execution: ActiveExecution): ActiveExecution {
+    execution.engine.turn = this.committer.turn.number;
+    return execution;
+  }
+
+  /** A large output gets a row of its own; the journal keeps its size. */
+  private keepOutput(job: RunningJob, text: string): NodeOutput {
+    if (text.length <= INLINE_OUTPUT_LIMIT_BYTES / 3) return text;
+    const sizeBytes = Buffer.byteLength(text);
+    if (sizeBytes <= INLINE_OUTPUT_LIMIT_BYTES) return text;
+    const { execution, node, run } = job;
+    this.committer.turn.ops.push(this.options.store.putOutput(execution.id, node, run, text));
+    const key = `${node}/${run}`;
+    execution.unsavedOutputs.set(key, text);
+    this.committer.turn.savedOutputs.push({ execution, key });
+    return { sizeBytes };
+  }
+
+  private perform(execution: ActiveExecution): void {
+    for (const effect of execution.engine.takeEffects()) this.act(execution, effect);
+  }
+
+  private act(execution: ActiveExecution, effect: Effect): void {
+    switch (effect.kind) {
+      case 'dispatch': {
+        const job = this.jobs.create(execution, effect);
+        if (this.committer.maySend(effect.readyTurn)) this.jobs.send(job);
+        else this.committer.turn.held.push(job);
+        return;
+      }
+      case 'cancel': {
+        const message = `node "${execution.definition.plan.ids[effect.node]}" was cancelled`;
+        this.jobs.cancel(execution, effect.node, { name: 'MaestroError', code: 'STEP_CANCELLED', message });
+        return;
+      }
+      case 'evaluate':
+        void evaluateCondition(execution, effect.node, (node) => this.jobs.outputText(execution, node)).then(
+          (verdict) =>
+            this.tell(execution, { type: 'conditionEvaluated', node: effect.node, run: effect.run, verdict }),
+        );
+        return;
+      case 'wake':
+        this.timers.add(effect.atMs, () => this.tell(execution, { type: 'woke', node: effect.node }));
+        return;
+    }
+  }
+
+  private publish(turn: Turn, records: readonly TurnRecord[]): void {
+    // Under `exit` they are not in the store before the end.
+    if (this.options.durability !== 'exit')
+      for (const { execution, key } of turn.savedOutputs) execution.unsavedOutputs.delete(key);
+    for (const job of turn.held) this.jobs.send(job);
+    this.jobs.flush();
+    for (const record of records) {
+      const { execution, entries, sequence } = record;
+      if (this.options.onEvent === null) execution.deriver.skip(entries);
+      else for (const event of execution.deriver.derive(sequence, entries)) this.emit(event);
+      execution.replicas?.publish(entries);
+      this.options.published(execution);
+      // Something may have happened to it while it was being committed: then a later turn lets it go.
+      if (!record.atRest || !execution.isAtRest || this.committer.turn.touched.has(execution)) continue;
+      this.active.delete(execution.id);
+      this.release(execution);
+      this.options.atRest(execution);
+    }
+    this.schedule();
+  }
+
+  private release(execution: ActiveExecution): void {
+    execution.released = true;
+    this.admission.withdraw(execution);
+    execution.replicas?.stop();
+    execution.engine.state.dispose();
+  }
+
+  private emit(event: ExecutionEvent): void {
+    this.options.onEvent?.(event);
+  }
+
+  private loseInputs(job: RunningJob, error: ErrorDocument): void {
+    if (job.state === 'held') this.settled(job.id, { ok: false, kind: 'error', error, durationMs: 0 });
+  }
+
+  private die(cause: unknown): void {
+    if (this.dead) return;
+    this.stop(cause);
+    this.options.died(toErrorDocument(cause), cause);
+  }
+}
