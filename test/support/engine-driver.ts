@@ -1,0 +1,160 @@
+import type { EngineEvent } from '../../src/engine/effects.js';
+import type { EngineDefinition } from '../../src/engine/definition.js';
+import type { Entry } from '../../src/engine/entries.js';
+import { ExecutionEngine } from '../../src/engine/execution-engine.js';
+import { ExecutionState } from '../../src/engine/execution-state.js';
+import { checkInvariants } from '../../src/engine/sanity.js';
+import type { Plan } from '../../src/graph/index.js';
+import { normalizeRetryPolicy } from '../../src/policy/retry.js';
+
+/** What a node does, attempt by attempt; the last outcome repeats. */
+export type Outcome = 'ok' | 'fail' | 'lost';
+export interface NodeScript {
+  outcomes: readonly Outcome[];
+  maxAttempts: number;
+  /** undefined: unconditional. */
+  condition?: boolean | 'error';
+}
+
+export interface Script {
+  plan: Plan;
+  nodes: readonly NodeScript[];
+  failureMode: 'fail_fast' | 'continue';
+  linear: boolean;
+  retries: boolean;
+  concurrency: number;
+}
+
+export function definitionOf(script: Script): EngineDefinition {
+  return {
+    plan: script.plan,
+    failureMode: script.failureMode,
+    retryPolicyOf: (node) =>
+      script.retries
+        ? normalizeRetryPolicy({ max_attempts: script.nodes[node].maxAttempts, retry_delay_seconds: 1 })
+        : null,
+    hasCondition: (node) => script.nodes[node].condition !== undefined,
+    laneOf: () => 0,
+    laneCount: 1,
+    startOrder: script.linear ? 'topological' : 'ready',
+  };
+}
+
+interface Pending {
+  event: EngineEvent;
+}
+
+/**
+ * Plays a world for an engine: no shell, no clock of its own. Effects become pending answers; `pick` chooses which
+ * one arrives next. Every entry is kept, commit by commit.
+ */
+export class EngineDriver {
+  engine: ExecutionEngine;
+  readonly journal: Entry[][] = [];
+  pending: Pending[] = [];
+  nowMs = 1_000_000;
+  /** Nodes in the order in which they started. */
+  readonly starts: number[] = [];
+  maxRunning = 0;
+
+  constructor(
+    readonly script: Script,
+    private readonly pick: () => number,
+    state?: ExecutionState,
+  ) {
+    this.engine = new ExecutionEngine(definitionOf(script), () => 0.5, state);
+  }
+
+  apply(event: EngineEvent): void {
+    this.engine.apply(event, this.nowMs);
+    this.turn();
+  }
+
+  /** One turn: start what may start, commit, collect effects. */
+  turn(): void {
+    const { counts } = this.engine.state.columns;
+    while (counts[2] < this.script.concurrency && this.engine.canStart(0)) {
+      const node = this.engine.start(0, this.nowMs);
+      this.starts.push(node);
+    }
+    this.maxRunning = Math.max(this.maxRunning, counts[2]);
+    const entries = this.engine.state.takeEntries();
+    if (entries.length > 0) this.journal.push([...entries]);
+    for (const effect of this.engine.takeEffects()) this.perform(effect);
+    checkInvariants(this.engine);
+  }
+
+  private perform(effect: ReturnType<ExecutionEngine['takeEffects']>[number]): void {
+    switch (effect.kind) {
+      case 'dispatch': {
+        const { node, run, attempt } = effect;
+        const { outcomes } = this.script.nodes[node];
+        const outcome = outcomes[Math.min(attempt - 1, outcomes.length - 1)];
+        if (outcome === 'ok') {
+          const output = JSON.stringify({ node, run });
+          this.pending.push({
+            event: { type: 'attemptSucceeded', node, run, attempt, output, artifacts: [], durationMs: 1 },
+          });
+        } else if (outcome === 'fail') {
+          const error = { name: 'Error', message: `scripted failure of ${node}` };
+          this.pending.push({ event: { type: 'attemptFailed', node, run, attempt, error, durationMs: 1 } });
+        } else if (this.lostOnce.has(node)) {
+          const output = JSON.stringify({ node, run });
+          this.pending.push({
+            event: { type: 'attemptSucceeded', node, run, attempt, output, artifacts: [], durationMs: 1 },
+          });
+        } else {
+          this.lostOnce.add(node);
+          this.pending.push({ event: { type: 'attemptLost', node, run, attempt } });
+        }
+        return;
+      }
+      case 'evaluate': {
+        const condition = this.script.nodes[effect.node].condition;
+        const verdict =
+          condition === 'error'
+            ? {
+                met: 'error' as const,
+                error: { name: 'MaestroError', code: 'CONDITION_FAILED', message: 'no such key' },
+              }
+            : condition === true
+              ? { met: true as const }
+              : { met: false as const, condition: 'false' };
+        this.pending.push({
+          event: { type: 'conditionEvaluated', node: effect.node, run: effect.run, verdict },
+        });
+        return;
+      }
+      case 'wake':
+        this.pending.push({ event: { type: 'woke', node: effect.node } });
+        return;
+      case 'cancel':
+        return;
+    }
+  }
+
+  private readonly lostOnce = new Set<number>();
+
+  /** Delivers one pending answer. @returns false when there is none */
+  step(): boolean {
+    if (this.pending.length === 0) return false;
+    const [chosen] = this.pending.splice(this.pick() % this.pending.length, 1);
+    this.nowMs += 1;
+    this.apply(chosen.event);
+    return true;
+  }
+
+  /** Plays until nothing is pending. */
+  play(limit = 100_000): void {
+    for (let steps = 0; this.step(); steps++) {
+      if (steps > limit) throw new Error('the engine does not come to rest');
+    }
+  }
+}
+
+/** Replays journal records into a fresh state, as a restart would. */
+export function replay(plan: Plan, journal: readonly (readonly Entry[])[]): ExecutionState {
+  const state = new ExecutionState(plan);
+  for (const entries of journal) for (const entry of entries) state.replay(entry);
+  return state;
+}
