@@ -85,9 +85,9 @@ describe('languages', () => {
 
 describe('markers', () => {
   it('count in comments, not in texts', () => {
-    const found = markersOf(`// FIXME(ada): later\nlet a = 'TODO';\n/* x\n XXX y */`, 'JavaScript');
+    const found = markersOf(`// HACK(ada): later\nlet a = 'XXX';\n/* x\n XXX y */`, 'JavaScript');
     expect(found).toEqual([
-      { line: 1, marker: 'FIXME', text: 'ada): later' },
+      { line: 1, marker: 'HACK', text: 'ada): later' },
       { line: 4, marker: 'XXX', text: 'y */' },
     ]);
   });

@@ -56,7 +56,7 @@ describe('the analysis', () => {
 
   it('finds what is in a folder', async () => {
     await put({
-      'src/a.ts': `// TODO: better\nimport { b } from './b.js';\nimport fs from 'node:fs';\n\nexport const a = b;\n`,
+      'src/a.ts': `// XXX: better\nimport { b } from './b.js';\nimport fs from 'node:fs';\n\nexport const a = b;\n`,
       'src/b.ts': `import { a } from './a.js';\nimport type { C } from './types.js';\nexport const b = a;\n`,
       'src/types.ts': `import './missing.js';\nexport type C = 1;\n`,
       'src/one.js': `export function one(item) {\n${BLOCK.join('\n')}\n  return total;\n}\n`,
@@ -90,7 +90,7 @@ describe('the analysis', () => {
         copy: { path: 'src/two.js', from: 3, to: 25 },
       },
     ]);
-    expect(findings.markers.listed).toEqual([{ path: 'src/a.ts', line: 1, marker: 'TODO', text: 'better' }]);
+    expect(findings.markers.listed).toEqual([{ path: 'src/a.ts', line: 1, marker: 'XXX', text: 'better' }]);
     expect(findings.functions.count).toBe(2);
     expect(markdown).toContain('src/a.ts → src/b.ts → src/a.ts');
   });
