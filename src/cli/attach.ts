@@ -1,13 +1,16 @@
 import {
   isMaestroError,
+  isWorkflowStatusEnded,
   type Durability,
   type Execution,
   type ExecutionDocument,
+  type ExecutionEvent,
   type Plan,
   type Runtime,
   type WorkflowStatus,
 } from '../runtime/index.js';
 import { EXIT } from './error-report.js';
+import type { EventFeed } from './event-feed.js';
 import { count, shellQuote } from './format/text.js';
 import { ProgressReporter } from './progress/reporter.js';
 import { summarize, type RunSummary } from './report/run-summary.js';
@@ -18,12 +21,14 @@ export interface AttachOptions {
   readonly title: string;
   readonly totalNodes: number;
   readonly durability: Durability;
-  /** Events before this moment (epoch ms) are history. */
+  /** When this process began with it, in epoch ms. */
   readonly sinceMs: number;
   /** This process runs it from its first node on. */
   readonly fresh: boolean;
-  /** false: nobody is told events, so there is no progress to show. */
-  readonly events: boolean;
+  /** Live events; absent when nobody is told any: then there is no progress to show. */
+  readonly feed?: EventFeed;
+  /** What happened before. */
+  readonly history?: readonly ExecutionEvent[];
   readonly plan?: Plan;
   /** Expected seconds by node. */
   readonly weights?: ReadonlyMap<string, number>;
@@ -42,13 +47,12 @@ export async function attach(
   const { ui, terminal } = context;
   const reporter = new ProgressReporter({ ui, nowMs: () => terminal.nowMs(), ...options });
   const release = terminal.onInterrupt(interruptHandler(context, runtime, execution.id, reporter));
-  reporter.start();
+  reporter.start(options.history ?? []);
+  options.feed?.flowTo((event) => {
+    if (event.execution_id === execution.id) reporter.apply(event);
+  });
   try {
-    const watched = options.events ? watch(execution, reporter) : Promise.resolve();
-    // A failing watch must not end the process before the result is known; it is awaited below.
-    watched.catch(() => undefined);
-    const result = await execution.result;
-    if (hasEnded(result.status)) await watched;
+    await execution.result;
   } finally {
     reporter.stop();
     release();
@@ -63,15 +67,7 @@ export async function attach(
 /** 0 completed, 1 failed or cancelled, 130 paused: it did not end, and can be resumed. */
 export function exitCodeFor(status: WorkflowStatus): number {
   if (status === 'completed') return EXIT.success;
-  return hasEnded(status) ? EXIT.failed : EXIT.interrupted;
-}
-
-function hasEnded(status: WorkflowStatus): boolean {
-  return status === 'completed' || status === 'failed' || status === 'cancelled';
-}
-
-async function watch(execution: Execution, reporter: ProgressReporter): Promise<void> {
-  for await (const event of execution.events()) reporter.apply(event);
+  return isWorkflowStatusEnded(status) ? EXIT.failed : EXIT.interrupted;
 }
 
 /** The command line that does `action` to an execution of this store. */
@@ -89,7 +85,7 @@ function summarizeRun(
     document,
     durability: options.durability,
     plan: options.plan,
-    nodeSeconds: options.events ? reporter.progress.nodeSeconds : undefined,
+    nodeSeconds: options.feed !== undefined ? reporter.progress.nodeSeconds : undefined,
     watchedFromStart: options.fresh,
     commandFor: (action) => commandLine(context, action, document.execution_id),
   });
@@ -120,7 +116,9 @@ function interruptHandler(
     if (interrupts === 1) {
       const running = reporter.progress.running.size;
       const waiting = running === 0 ? '' : `, waiting for ${count(running, 'running node')}`;
-      reporter.setNotice(`pausing${waiting}; press Ctrl-C again to kill`);
+      const notice = `pausing${waiting}; press Ctrl-C again to kill`;
+      if (ui.json) ui.notice(notice, { execution_id: executionId });
+      else reporter.setNotice(notice);
       runtime.pause(executionId).catch((error: unknown) => {
         // It ended in the same moment: its result says so.
         if (!isMaestroError(error, 'EXECUTION_STATE')) ui.error(error);

@@ -227,7 +227,7 @@ describe('show', () => {
       seconds: 1,
       nodes: { a: { status: 'completed', seconds: 1, output: { x: [1] } } },
     });
-    const text = formatNode(document.node_states.a, plain, NOW);
+    const text = formatNode(document.node_states.a, { color: plain, nowMs: NOW, verbose: false });
     expect(text).toContain('duration  1.00s');
     expect(text).toContain('"x": [');
   });

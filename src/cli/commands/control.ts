@@ -2,6 +2,7 @@ import { examples, type Registry } from '../command-registry.js';
 import { EXIT } from '../error-report.js';
 import { findExecution } from '../execution-ref.js';
 import {
+  isWorkflowStatusEnded,
   MaestroError,
   type ExecutionDocument,
   type Runtime,
@@ -51,7 +52,7 @@ async function control(context: CommandContext, ref: string, action: Control): P
   return withStoredRuntime(context, async (runtime) => {
     const before = await findExecution(runtime, ref);
     if (before.status === action.goal) return report(context, action, before, 'was already');
-    if (hasEnded(before.status)) {
+    if (isWorkflowStatusEnded(before.status)) {
       throw new MaestroError(
         'EXECUTION_STATE',
         `execution ${before.execution_id} is already ${before.status}: there is nothing to ${action.name}`,
@@ -74,7 +75,8 @@ async function watchFor(
   let current = before;
   for (;;) {
     current = (await runtime.get(before.execution_id)) ?? current;
-    if (current.status === goal || hasEnded(current.status) || nowMs() >= deadlineMs) return current;
+    if (current.status === goal || isWorkflowStatusEnded(current.status) || nowMs() >= deadlineMs)
+      return current;
     await new Promise((done) => setTimeout(done, POLL_MS));
   }
 }
@@ -84,12 +86,8 @@ function report({ ui }: CommandContext, action: Control, execution: ExecutionDoc
   const reached = status === action.goal;
   if (ui.json) ui.document({ execution_id, status, requested: action.name, done: reached });
   else if (reached) ui.print(`execution ${execution_id} ${verb} ${status}`);
-  else if (hasEnded(status))
+  else if (isWorkflowStatusEnded(status))
     ui.print(`execution ${execution_id} had ${status} before it could ${action.name}`);
   else ui.print(`${action.name} requested; the process that runs ${execution_id} will do it`);
-  return reached || !hasEnded(status) ? EXIT.success : EXIT.failed;
-}
-
-function hasEnded(status: WorkflowStatus): boolean {
-  return status === 'completed' || status === 'failed' || status === 'cancelled';
+  return reached || !isWorkflowStatusEnded(status) ? EXIT.success : EXIT.failed;
 }

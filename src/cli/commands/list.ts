@@ -42,6 +42,7 @@ export function addListCommand({ program, bind }: Registry): void {
 
 async function list(context: CommandContext, options: ListOptions): Promise<number> {
   const { ui, terminal, store } = context;
+  const filter = filterOf(options, terminal.nowMs());
   if (!storeExists(store)) {
     if (ui.json) ui.document({ executions: [] });
     else
@@ -51,7 +52,7 @@ async function list(context: CommandContext, options: ListOptions): Promise<numb
     return EXIT.success;
   }
   return withRuntime(context, {}, async (runtime) => {
-    const page = await runtime.list(filterOf(options, terminal.nowMs()));
+    const page = await runtime.list(filter);
     const described = await Promise.all(page.records.map((record) => describeRecord(runtime, record)));
     const executions = options.status === 'interrupted' ? described.filter((e) => e.interrupted) : described;
     if (ui.json) ui.document({ executions, ...(page.next === undefined ? {} : { next: page.next }) });
@@ -65,7 +66,7 @@ async function list(context: CommandContext, options: ListOptions): Promise<numb
 
 function filterOf(options: ListOptions, nowMs: number): ListFilter {
   return {
-    status: options.status === 'interrupted' ? 'running' : options.status,
+    status: options.status === 'interrupted' ? ['running', 'pending'] : options.status,
     workflowId: options.workflow,
     createdFromMs: options.since === undefined ? undefined : parseSince(options.since, nowMs),
     limit: options.limit,

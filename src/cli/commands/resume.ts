@@ -1,10 +1,16 @@
 import { attach, exitCodeFor } from '../attach.js';
 import { examples, type Registry } from '../command-registry.js';
 import { EXIT, exitCodeOf } from '../error-report.js';
+import { EventFeed } from '../event-feed.js';
 import { findExecution } from '../execution-ref.js';
 import { colorStatus } from '../format/status.js';
 import { findInterrupted } from '../report/listing.js';
-import { MaestroError, type ExecutionResult, type Runtime } from '../../runtime/index.js';
+import {
+  MaestroError,
+  type ExecutionEvent,
+  type ExecutionResult,
+  type Runtime,
+} from '../../runtime/index.js';
 import { addRuntimeFlags, runtimeOptionsOf, type RuntimeFlags } from '../runtime-options.js';
 import { withStoredRuntime, type CommandContext } from '../session.js';
 
@@ -48,10 +54,12 @@ async function proceed(
   flags: RuntimeFlags,
 ): Promise<number> {
   const { ui, terminal } = context;
+  const feed = new EventFeed();
   return withStoredRuntime(
     context,
     async (runtime) => {
       const before = await findExecution(runtime, ref);
+      const history = await collect(runtime.events(before.execution_id));
       const sinceMs = terminal.nowMs();
       const execution = await runtime[action](before.execution_id);
       announce(context, execution.id);
@@ -64,11 +72,19 @@ async function proceed(
         durability: flags.durability,
         sinceMs,
         fresh: false,
-        events: true,
+        feed,
+        history,
       });
     },
-    runtimeOptionsOf(flags),
+    { ...runtimeOptionsOf(flags), onEvent: feed.push },
   );
+}
+
+async function collect(events: AsyncIterable<ExecutionEvent>): Promise<ExecutionEvent[]> {
+  const all: ExecutionEvent[] = [];
+  // Outputs are not needed for progress, and may be large.
+  for await (const event of events) all.push({ ...event, data: { ...event.data, output: undefined } });
+  return all;
 }
 
 /** The first line of every command that executes: what to resume should anything happen. */

@@ -2,10 +2,11 @@ import { Option } from 'commander';
 import { attach, commandLine } from '../attach.js';
 import { examples, type Registry } from '../command-registry.js';
 import { parseContext, parseNonNegative } from '../options.js';
+import { EventFeed } from '../event-feed.js';
 import { expectedSeconds } from '../expected-seconds.js';
 import { planOf } from '../plan-of.js';
 import { findInterrupted } from '../report/listing.js';
-import { noticesFor, resolveSettings, type RunSettings } from '../run-settings.js';
+import { noticesFor, resolveSettings } from '../run-settings.js';
 import { addRuntimeFlags, runtimeOptionsOf, type RuntimeFlags } from '../runtime-options.js';
 import {
   EXECUTION_MODES,
@@ -77,9 +78,11 @@ async function run(context: CommandContext, spec: string, flags: RunFlags): Prom
   for (const notice of noticesFor(settings, choices, workflow, plan)) ui.notice(notice);
   const inContext = settings.persistent ? context : inMemory(context);
   const { mode, retries, events } = settings;
-  return withRuntime(inContext, { ...runtimeOptionsOf(flags), mode, retries, events }, async (runtime) => {
+  const feed = events ? new EventFeed() : undefined;
+  const options = { ...runtimeOptionsOf(flags), mode, retries, events, onEvent: feed?.push };
+  return withRuntime(inContext, options, async (runtime) => {
     await tellInterrupted(inContext, runtime);
-    return execute(inContext, runtime, { workflow, plan, initial, flags, settings });
+    return execute(inContext, runtime, { workflow, plan, initial, flags, feed });
   });
 }
 
@@ -88,13 +91,13 @@ interface Execute {
   plan: Plan;
   initial: Record<string, unknown> | undefined;
   flags: RunFlags;
-  settings: RunSettings;
+  feed: EventFeed | undefined;
 }
 
 async function execute(
   context: CommandContext,
   runtime: Runtime,
-  { workflow, plan, initial, flags, settings }: Execute,
+  { workflow, plan, initial, flags, feed }: Execute,
 ): Promise<number> {
   const sinceMs = context.terminal.nowMs();
   const execution = await runtime.start(workflow, initial, { executionId: flags.id });
@@ -105,7 +108,7 @@ async function execute(
     durability: flags.durability,
     sinceMs,
     fresh: true,
-    events: settings.events,
+    feed,
     plan,
     weights: expectedSeconds(workflow.spec),
   });

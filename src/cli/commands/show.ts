@@ -31,21 +31,13 @@ export function addShowCommand({ program, bind }: Registry): void {
 async function show(context: CommandContext, ref: string, options: ShowOptions): Promise<number> {
   const { ui, terminal } = context;
   const document = await withStoredRuntime(context, (runtime) => findExecution(runtime, ref));
+  const style = { color: ui.color, nowMs: terminal.nowMs(), verbose: ui.verbose };
   if (options.node !== undefined) {
     const node = nodeOf(document, options.node);
     if (ui.json) ui.document(node);
-    else ui.print(formatNode(node, ui.color, terminal.nowMs()));
+    else ui.print(formatNode(node, style));
   } else if (ui.json) ui.document(document);
-  else {
-    ui.print(
-      formatExecution(document, {
-        color: ui.color,
-        nowMs: terminal.nowMs(),
-        all: options.all === true,
-        verbose: ui.verbose,
-      }),
-    );
-  }
+  else ui.print(formatExecution(document, { ...style, all: options.all === true }));
   return EXIT.success;
 }
 

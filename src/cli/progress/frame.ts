@@ -64,6 +64,6 @@ function runningLines(progress: RunProgress, { color, width, maxRunning, nowMs }
     lines.push(text.replace('▸', colorStatus(color, 'running', '▸')));
   }
   const more = progress.running.size - lines.length;
-  if (more > 0) lines.push(color.dim(`    … and ${more} more running`));
+  if (more > 0) lines.push(color.dim(truncate(`    … and ${more} more running`, width)));
   return lines;
 }

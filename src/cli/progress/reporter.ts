@@ -13,7 +13,7 @@ export interface ReporterOptions {
   readonly totalNodes: number;
   /** Expected seconds by node, when they are known. */
   readonly weights?: ReadonlyMap<string, number>;
-  /** Events before this moment (epoch ms) are history: counted, not told. */
+  /** When this process began with it, in epoch ms. */
   readonly sinceMs: number;
   readonly nowMs: () => number;
 }
@@ -31,9 +31,8 @@ export class ProgressReporter {
   readonly #redraw: ReturnType<typeof createLogUpdate> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #notice: string | undefined;
-  /** Weight that was done before `sinceMs`: no part of this run's rate. */
+  /** Weight that was done before: no part of this run's rate. */
   #weightBefore = 0;
-  #history = true;
   #lastLineMs = 0;
   #lastTenth = 0;
   #failuresTold = 0;
@@ -44,7 +43,11 @@ export class ProgressReporter {
     if (options.ui.redraws) this.#redraw = createLogUpdate(options.ui.progressStream);
   }
 
-  start(): void {
+  /** Begins to show; `history` is counted, not told. */
+  start(history: readonly ExecutionEvent[] = []): void {
+    for (const event of history) this.progress.apply(event);
+    this.#weightBefore = this.progress.weightDone;
+    this.#lastTenth = this.#tenth();
     this.#lastLineMs = this.#options.nowMs();
     const [interval, tick] =
       this.#redraw === undefined
@@ -56,14 +59,8 @@ export class ProgressReporter {
   }
 
   apply(event: ExecutionEvent): void {
-    const isHistory = this.#history && Date.parse(event.timestamp) < this.#options.sinceMs;
-    if (this.#history && !isHistory) {
-      this.#history = false;
-      this.#weightBefore = this.progress.weightDone;
-      this.#lastTenth = this.#tenth();
-    }
     this.progress.apply(event);
-    if (isHistory || this.#redraw !== undefined) return;
+    if (this.#redraw !== undefined) return;
     if (this.#tellsNodes) this.#say(describeEvent(event, this.#options.ui.noteColor));
     else this.#tellLarge(event);
   }

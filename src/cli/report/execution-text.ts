@@ -1,5 +1,5 @@
 import type { Colors } from 'picocolors/types.js';
-import type { ExecutionDocument, NodeStateDocument, NodeStatus } from '../../runtime/index.js';
+import type { ErrorDocument, ExecutionDocument, NodeStateDocument, NodeStatus } from '../../runtime/index.js';
 import { colorStatus } from '../format/status.js';
 import {
   cleanLines,
@@ -14,13 +14,16 @@ import { formatCounts } from '../progress/frame.js';
 import { countStatuses, durationOf, secondsOf } from './run-summary.js';
 import { formatErrorDocument } from './summary-text.js';
 
-export interface ExecutionTextOptions {
+export interface NodeTextOptions {
   readonly color: Colors;
   readonly nowMs: number;
-  /** Every node, however many. */
-  readonly all: boolean;
   /** Stack traces. */
   readonly verbose: boolean;
+}
+
+export interface ExecutionTextOptions extends NodeTextOptions {
+  /** Every node, however many. */
+  readonly all: boolean;
 }
 
 const NODES_SHOWN = 60;
@@ -111,7 +114,7 @@ function noteOf(state: NodeStateDocument): string {
 }
 
 /** One node for people, with its whole output. */
-export function formatNode(state: NodeStateDocument, color: Colors, nowMs: number): string {
+export function formatNode(state: NodeStateDocument, { color, nowMs, verbose }: NodeTextOptions): string {
   const facts: [string, string][] = [
     ['node', oneLine(state.node_id)],
     ['status', colorStatus(color, state.status)],
@@ -122,11 +125,20 @@ export function formatNode(state: NodeStateDocument, color: Colors, nowMs: numbe
   if (seconds !== undefined) facts.push(['duration', formatSeconds(seconds)]);
   for (const path of state.artifacts) facts.push(['artifact', oneLine(path)]);
   const lines = formatTable(facts.map(([name, value]) => [color.dim(name), value]));
-  if (state.error_message !== null) lines.push('', color.red('error'), cleanLines(state.error_message));
-  if (Object.keys(state.metadata).length > 0) lines.push('', color.dim('metadata'), jsonText(state.metadata));
+  const { error, ...metadata } = state.metadata;
+  if (isErrorDocument(error))
+    lines.push('', color.red('error'), ...formatErrorDocument(error, color, verbose));
+  else if (state.error_message !== null) lines.push('', color.red('error'), cleanLines(state.error_message));
+  if (Object.keys(metadata).length > 0) lines.push('', color.dim('metadata'), jsonText(metadata));
   if (state.output !== null && state.output !== undefined)
     lines.push('', color.dim('output'), jsonText(state.output));
   return lines.join('\n');
+}
+
+function isErrorDocument(value: unknown): value is ErrorDocument {
+  return (
+    typeof value === 'object' && value !== null && 'message' in value && typeof value.message === 'string'
+  );
 }
 
 function jsonText(value: unknown): string {

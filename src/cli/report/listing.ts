@@ -1,4 +1,9 @@
-import type { ExecutionRecord, Runtime, WorkflowStatus } from '../../runtime/index.js';
+import {
+  isWorkflowStatusEnded,
+  type ExecutionRecord,
+  type Runtime,
+  type WorkflowStatus,
+} from '../../runtime/index.js';
 
 /** One execution in a listing. */
 export interface ListedExecution {
@@ -23,7 +28,7 @@ export interface ListedExecution {
  * the current numbers, and whether anybody still runs them, are looked up.
  */
 export async function describeRecord(runtime: Runtime, record: ExecutionRecord): Promise<ListedExecution> {
-  const open = record.status === 'running' || record.status === 'paused';
+  const open = !isWorkflowStatusEnded(record.status);
   const document = open ? await runtime.get(record.executionId) : undefined;
   const endMs = record.endedAtMs ?? (document === undefined ? null : Date.parse(document.updated_at));
   return {
@@ -46,7 +51,7 @@ export async function describeRecord(runtime: Runtime, record: ExecutionRecord):
 
 /** Executions that claim to run though their owner is dead, newest first, at most `limit`. */
 export async function findInterrupted(runtime: Runtime, limit: number): Promise<string[]> {
-  const { records } = await runtime.list({ status: 'running', limit });
+  const { records } = await runtime.list({ status: ['running', 'pending'], limit });
   const documents = await Promise.all(records.map((record) => runtime.get(record.executionId)));
   return documents
     .filter((document) => document?.interrupted === true)

@@ -3,10 +3,10 @@ import type { OutputStream, Terminal } from '../../../src/cli/terminal.js';
 
 export interface FakeTerminal extends Terminal {
   /** Everything written to stdout so far. */
-  out(): string;
-  err(): string;
+  readonly out: () => string;
+  readonly err: () => string;
   /** Sends a signal, as Ctrl-C would. */
-  interrupt(): void;
+  readonly interrupt: () => void;
   readonly exits: number[];
 }
 
