@@ -1,0 +1,117 @@
+import { MaestroError } from '../../base/errors.js';
+import type { ExecutionEvent } from '../../observe/events.js';
+import { workflowFromSpec, type Workflow } from '../../spec/index.js';
+import { createRuntime } from '../create-runtime.js';
+import { notFound } from '../history.js';
+import type { Execution, Runtime } from '../types.js';
+import { EventCursor } from './event-cursor.js';
+import { carry, type Outcome, type RemoteHost, type RemoteStarted, type RemoteWorkflow } from './protocol.js';
+
+/** Workflows kept by their text, so that many starts of one share its compiled plan. */
+const MAX_WORKFLOWS = 64;
+
+/** The runtime's side of the crossing: lives in the worker thread, holds the real runtime. */
+export class RuntimeHost implements RemoteHost {
+  private runtime: Runtime | null = null;
+  /** Executions whose result has not been told yet. */
+  private readonly executions = new Map<string, Execution>();
+  private readonly workflows = new Map<string, Workflow>();
+  private readonly cursors = new Map<number, EventCursor>();
+  private nextCursor = 1;
+
+  /** @param tell posts a batch of live events to the application */
+  constructor(private readonly tell: (events: ExecutionEvent[]) => void) {}
+
+  open: RemoteHost['open'] = (options) =>
+    outcome(async () => {
+      this.runtime = await createRuntime({ ...options, onEvent: this.batched() });
+      return this.runtime.recovered;
+    });
+
+  start: RemoteHost['start'] = (workflow, context, options) =>
+    outcome(async () => this.held(await this.opened.start(this.workflow(workflow), context, options)));
+
+  resume: RemoteHost['resume'] = (id) => outcome(async () => this.held(await this.opened.resume(id)));
+
+  retry: RemoteHost['retry'] = (id) => outcome(async () => this.held(await this.opened.retry(id)));
+
+  result: RemoteHost['result'] = (id) =>
+    outcome(async () => {
+      const execution = this.executions.get(id);
+      if (execution === undefined) throw notFound(id);
+      return execution.result.finally(() => this.executions.delete(id));
+    });
+
+  pause: RemoteHost['pause'] = (id) => outcome(() => this.opened.pause(id));
+
+  cancel: RemoteHost['cancel'] = (id, reason) => outcome(() => this.opened.cancel(id, reason));
+
+  get: RemoteHost['get'] = (id) => outcome(() => this.opened.get(id));
+
+  list: RemoteHost['list'] = (filter) => outcome(() => this.opened.list(filter));
+
+  openEvents: RemoteHost['openEvents'] = (id, live) =>
+    outcome(async () => {
+      const execution = live ? this.executions.get(id) : undefined;
+      this.cursors.set(this.nextCursor, new EventCursor(execution?.events() ?? this.opened.events(id)));
+      return this.nextCursor++;
+    });
+
+  nextEvents: RemoteHost['nextEvents'] = (cursor) =>
+    outcome(async () => {
+      const events = (await this.cursors.get(cursor)?.next()) ?? [];
+      if (events.length === 0) this.cursors.delete(cursor);
+      return events;
+    });
+
+  closeEvents: RemoteHost['closeEvents'] = (cursor) =>
+    outcome(async () => {
+      await this.cursors.get(cursor)?.close();
+      this.cursors.delete(cursor);
+    });
+
+  close: RemoteHost['close'] = (drainMs) =>
+    outcome(() => this.opened.close(drainMs === undefined ? {} : { drainMs }));
+
+  private get opened(): Runtime {
+    if (this.runtime === null) throw new MaestroError('RUNTIME_CLOSED', 'the runtime is not open');
+    return this.runtime;
+  }
+
+  private held(execution: Execution): RemoteStarted {
+    const { id, workflowId } = execution;
+    this.executions.set(id, execution);
+    return { id, workflowId };
+  }
+
+  private workflow(remote: RemoteWorkflow): Workflow {
+    const key = `${remote.baseDir}\n${JSON.stringify(remote.spec)}`;
+    let workflow = this.workflows.get(key);
+    if (workflow === undefined) {
+      workflow = workflowFromSpec(remote.spec, { baseDir: remote.baseDir });
+      if (this.workflows.size >= MAX_WORKFLOWS) this.workflows.delete(this.workflows.keys().next().value!);
+      this.workflows.set(key, workflow);
+    }
+    return workflow;
+  }
+
+  /** Collects the events of one turn of the event loop into one message. */
+  private batched(): (event: ExecutionEvent) => void {
+    let batch: ExecutionEvent[] = [];
+    return (event) => {
+      if (batch.push(event) > 1) return;
+      setImmediate(() => {
+        this.tell(batch);
+        batch = [];
+      });
+    };
+  }
+}
+
+async function outcome<T>(work: () => Promise<T>): Promise<Outcome<T>> {
+  try {
+    return { ok: true, value: await work() };
+  } catch (error) {
+    return { ok: false, error: carry(error) };
+  }
+}

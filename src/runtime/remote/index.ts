@@ -1,0 +1,187 @@
+import { MessageChannel, Worker } from 'node:worker_threads';
+import { wrap, type Remote } from 'comlink';
+import { MaestroError, type ErrorDocument } from '../../base/errors.js';
+import type { ExecutionEvent } from '../../observe/events.js';
+import type { Workflow } from '../../spec/index.js';
+import type { ListFilter, ListPage } from '../../store/types.js';
+import type { Execution, ExecutionDocument, ExecutionResult, Runtime, StartOptions } from '../types.js';
+import {
+  uncarry,
+  type Outcome,
+  type RemoteHost,
+  type RemoteRuntimeOptions,
+  type RemoteStarted,
+} from './protocol.js';
+
+export type { RemoteRuntimeOptions } from './protocol.js';
+
+/** An execution in the runtime's thread. Actor references do not cross: use events and `get`. */
+export type RemoteExecution = Pick<Execution, 'id' | 'workflowId' | 'result' | 'events'>;
+
+/** A runtime in a thread of its own: the same operations, for workflows without inline functions. */
+export interface RemoteRuntime extends Omit<Runtime, 'start' | 'resume' | 'retry'> {
+  start(
+    workflow: Workflow,
+    context?: Record<string, unknown>,
+    options?: StartOptions,
+  ): Promise<RemoteExecution>;
+  resume(executionId: string): Promise<RemoteExecution>;
+  retry(executionId: string): Promise<RemoteExecution>;
+}
+
+/**
+ * Starts a runtime in its own worker thread, so that the application's event loop stays free: scheduling, commits
+ * and encoding happen there. When that thread dies every pending call rejects with RUNTIME_DIED.
+ * @throws like createRuntime
+ */
+export async function createRemoteRuntime(
+  options: RemoteRuntimeOptions & { onEvent?: (event: ExecutionEvent) => void } = {},
+): Promise<RemoteRuntime> {
+  const { onEvent, ...rest } = options;
+  const crossing = new Crossing(onEvent);
+  try {
+    const recovered = await crossing.call((host) => host.open(rest));
+    return new RemoteRuntimeClient(crossing, recovered);
+  } catch (error) {
+    await crossing.end();
+    throw error;
+  }
+}
+
+/** The worker, the calls that wait for it, and what happens to them when it dies. */
+class Crossing {
+  private readonly worker: Worker;
+  private readonly host: Remote<RemoteHost>;
+  private readonly pending = new Set<(error: MaestroError) => void>();
+  private death: MaestroError | null = null;
+
+  constructor(onEvent: ((event: ExecutionEvent) => void) | undefined) {
+    const calls = new MessageChannel();
+    const events = new MessageChannel();
+    this.worker = new Worker(new URL('./worker.js', import.meta.url), {
+      workerData: { calls: calls.port2, events: events.port2 },
+      transferList: [calls.port2, events.port2],
+    });
+    // Node's ports are EventTargets, which is all that comlink needs of an endpoint.
+    this.host = wrap<RemoteHost>(calls.port1 as unknown as Parameters<typeof wrap>[0]);
+    events.port1.on('message', (batch: ExecutionEvent[]) => {
+      for (const event of batch) onEvent?.(event);
+    });
+    events.port1.unref();
+    calls.port1.unref();
+    this.worker.on('error', (cause) => this.die(cause));
+    this.worker.on('exit', (code) => this.die(new Error(`the thread ended with code ${code}`)));
+  }
+
+  /** comlink never settles a call whose other side is gone (comlink#601): the thread's end does it here. */
+  async call<T>(work: (host: Remote<RemoteHost>) => Promise<Outcome<T>>): Promise<T> {
+    if (this.death !== null) throw this.death;
+    let reject!: (error: MaestroError) => void;
+    const died = new Promise<never>((_, fail) => (reject = fail));
+    this.pending.add(reject);
+    try {
+      const outcome = await Promise.race([work(this.host), died]);
+      if (outcome.ok) return outcome.value;
+      throw uncarry(outcome.error);
+    } finally {
+      this.pending.delete(reject);
+    }
+  }
+
+  async end(): Promise<void> {
+    this.death ??= new MaestroError('RUNTIME_CLOSED', 'this runtime is closed');
+    await this.worker.terminate();
+  }
+
+  private die(cause: unknown): void {
+    this.death ??= new MaestroError('RUNTIME_DIED', `the runtime's thread died: ${String(cause)}`, { cause });
+    for (const reject of this.pending) reject(this.death);
+    this.pending.clear();
+  }
+}
+
+class RemoteRuntimeClient implements RemoteRuntime {
+  private closing: Promise<void> | null = null;
+
+  constructor(
+    private readonly crossing: Crossing,
+    readonly recovered: readonly { executionId: string; error?: ErrorDocument }[],
+  ) {}
+
+  async start(
+    workflow: Workflow,
+    context: Record<string, unknown> = {},
+    options: StartOptions = {},
+  ): Promise<RemoteExecution> {
+    const { spec, baseDir, functions } = workflow;
+    if (functions.size > 0) {
+      throw new MaestroError(
+        'EXECUTOR_MISSING',
+        `inline functions cannot cross to another thread: ${[...functions.keys()].join(', ')}`,
+        {
+          next: 'Move them to a module and name it with `uses`.',
+        },
+      );
+    }
+    return this.execution(
+      await this.crossing.call((host) => host.start({ spec, baseDir }, context, options)),
+    );
+  }
+
+  async resume(executionId: string): Promise<RemoteExecution> {
+    return this.execution(await this.crossing.call((host) => host.resume(executionId)));
+  }
+
+  async retry(executionId: string): Promise<RemoteExecution> {
+    return this.execution(await this.crossing.call((host) => host.retry(executionId)));
+  }
+
+  pause(executionId: string): Promise<void> {
+    return this.crossing.call((host) => host.pause(executionId));
+  }
+
+  cancel(executionId: string, reason?: string): Promise<void> {
+    return this.crossing.call((host) => host.cancel(executionId, reason));
+  }
+
+  get(executionId: string): Promise<ExecutionDocument | undefined> {
+    return this.crossing.call((host) => host.get(executionId));
+  }
+
+  list(filter?: ListFilter): Promise<ListPage> {
+    return this.crossing.call((host) => host.list(filter));
+  }
+
+  events(executionId: string): AsyncIterable<ExecutionEvent> {
+    return this.read(executionId, false);
+  }
+
+  close(options: { drainMs?: number } = {}): Promise<void> {
+    return (this.closing ??= this.crossing
+      .call((host) => host.close(options.drainMs))
+      .finally(() => this.crossing.end()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  private execution({ id, workflowId }: RemoteStarted): RemoteExecution {
+    const result: Promise<ExecutionResult> = this.crossing.call((host) => host.result(id));
+    result.catch(() => {});
+    return { id, workflowId, result, events: () => this.read(id, true) };
+  }
+
+  private async *read(executionId: string, live: boolean): AsyncGenerator<ExecutionEvent> {
+    const cursor = await this.crossing.call((host) => host.openEvents(executionId, live));
+    try {
+      for (;;) {
+        const events = await this.crossing.call((host) => host.nextEvents(cursor));
+        if (events.length === 0) return;
+        yield* events;
+      }
+    } finally {
+      await this.crossing.call((host) => host.closeEvents(cursor)).catch(() => {});
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import { MaestroError, toErrorDocument, type ErrorDocument, type Problem } from '../../base/errors.js';
+import { ERROR_CODES, type ErrorCode } from '../../base/error-codes.js';
+import type { ExecutionEvent } from '../../observe/events.js';
+import type { WorkflowSpec } from '../../spec/index.js';
+import type { ListFilter, ListPage } from '../../store/types.js';
+import type { ExecutionDocument, ExecutionResult, RuntimeOptions, StartOptions } from '../types.js';
+
+/** Options that can cross to another thread: no functions, no objects of one's own. */
+export type RemoteRuntimeOptions = Pick<
+  RuntimeOptions,
+  | 'mode'
+  | 'durability'
+  | 'concurrency'
+  | 'maxActiveExecutions'
+  | 'pool'
+  | 'events'
+  | 'retries'
+  | 'recover'
+  | 'artifactRoot'
+> & { store?: string };
+
+/** A workflow as it crosses: the document and its folder. Inline functions cannot cross. */
+export interface RemoteWorkflow {
+  readonly spec: WorkflowSpec;
+  readonly baseDir: string;
+}
+
+export interface RemoteStarted {
+  readonly id: string;
+  readonly workflowId: string;
+}
+
+/** comlink carries of an error only name, message and stack: outcomes cross as data, and are thrown on this side. */
+export type Outcome<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: CarriedError };
+
+export interface CarriedError {
+  readonly document: ErrorDocument;
+  readonly next?: string;
+  readonly problems?: readonly Problem[];
+}
+
+/** What the runtime's thread offers. Every method answers with an outcome and never throws. */
+export interface RemoteHost {
+  open(
+    options: RemoteRuntimeOptions,
+  ): Promise<Outcome<readonly { executionId: string; error?: ErrorDocument }[]>>;
+  start(
+    workflow: RemoteWorkflow,
+    context: Record<string, unknown>,
+    options: StartOptions,
+  ): Promise<Outcome<RemoteStarted>>;
+  resume(executionId: string): Promise<Outcome<RemoteStarted>>;
+  retry(executionId: string): Promise<Outcome<RemoteStarted>>;
+  result(executionId: string): Promise<Outcome<ExecutionResult>>;
+  pause(executionId: string): Promise<Outcome<void>>;
+  cancel(executionId: string, reason?: string): Promise<Outcome<void>>;
+  get(executionId: string): Promise<Outcome<ExecutionDocument | undefined>>;
+  list(filter?: ListFilter): Promise<Outcome<ListPage>>;
+  /** Opens a cursor over events; `live` follows until the execution has ended. */
+  openEvents(executionId: string, live: boolean): Promise<Outcome<number>>;
+  /** The next events of a cursor; an empty list when there are no more. */
+  nextEvents(cursor: number): Promise<Outcome<ExecutionEvent[]>>;
+  closeEvents(cursor: number): Promise<Outcome<void>>;
+  close(drainMs?: number): Promise<Outcome<void>>;
+}
+
+export function carry(error: unknown): CarriedError {
+  const document = toErrorDocument(error);
+  if (!(error instanceof MaestroError)) return { document };
+  return { document, next: error.next, problems: error.problems };
+}
+
+/** The error of the other side, as this side throws it. */
+export function uncarry({ document, next, problems }: CarriedError): MaestroError {
+  const known = document.code !== undefined && Object.hasOwn(ERROR_CODES, document.code);
+  const code: ErrorCode = known ? (document.code as ErrorCode) : 'INVARIANT';
+  return new MaestroError(code, document.message, { next, problems, details: document.details });
+}
