@@ -1,8 +1,5 @@
 import type { Expr } from '@bufbuild/cel-spec/cel/expr/syntax_pb.js';
 
-/** The function that every turn of a loop is made to call. Not a name that a source can write. */
-export const CHARGE = '@charge';
-
 /** What a condition may read. */
 const ROOTS = new Set(['outputs', 'global_context', 'node']);
 
@@ -95,7 +92,8 @@ function textOf({ exprKind }: Expr): string | undefined {
   return exprKind.value.constantKind.value;
 }
 
-function childrenOf({ exprKind }: Expr): Expr[] {
+/** The expressions directly inside one. */
+export function childrenOf({ exprKind }: Expr): Expr[] {
   const given = (children: readonly (Expr | undefined)[]): Expr[] =>
     children.filter((child) => child !== undefined);
   switch (exprKind.case) {
@@ -116,20 +114,4 @@ function childrenOf({ exprKind }: Expr): Expr[] {
     default:
       return [];
   }
-}
-
-/** Makes every loop call CHARGE once a turn, so that nested loops cannot run away. Changes the expression. */
-export function meterLoops(expr: Expr): void {
-  for (const child of childrenOf(expr)) meterLoops(child);
-  if (expr.exprKind.case !== 'comprehensionExpr') return;
-  const loop = expr.exprKind.value;
-  if (loop.loopCondition === undefined) return;
-  loop.loopCondition = {
-    $typeName: 'cel.expr.Expr',
-    id: loop.loopCondition.id,
-    exprKind: {
-      case: 'callExpr',
-      value: { $typeName: 'cel.expr.Expr.Call', function: CHARGE, args: [loop.loopCondition] },
-    },
-  };
 }

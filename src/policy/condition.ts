@@ -1,6 +1,9 @@
 import {
   celEnv,
   celFunc,
+  type CelInput,
+  type CelList,
+  celList,
   CelScalar,
   isCelError,
   isCelList,
@@ -10,7 +13,8 @@ import {
   plan,
 } from '@bufbuild/cel';
 import { MaestroError } from '../base/errors.js';
-import { analyse, CHARGE, meterLoops } from './condition-analysis.js';
+import { analyse } from './condition-analysis.js';
+import { APPEND, CHARGE, rewriteLoops } from './condition-loops.js';
 import { toCelLazily, WorkBudget } from './condition-values.js';
 
 /** What a condition can read: plain JSON values. */
@@ -34,7 +38,6 @@ export interface CompiledCondition {
 /** Longest source, in UTF-16 units. */
 export const MAX_CONDITION_LENGTH = 4096;
 const MAX_PREVIEW_LENGTH = 200;
-const ELEMENTS_COPIED_PER_UNIT = 8;
 
 type Evaluate = (bindings: Record<string, ReturnType<typeof toCelLazily>>) => unknown;
 
@@ -63,13 +66,11 @@ const env = celEnv({
       budget.chargeIteration();
       return value;
     }),
-    // The library's own concatenation nests, and overflows the stack after some 2,500 elements of a `map()`.
+    celFunc(APPEND, [LIST, LIST], LIST, append),
+    // The library's own concatenation is free until it is read; then a chain of them costs without being charged.
     celFunc('_+_', [LIST, LIST], LIST, (left, right) => {
-      const size = left.size + right.size;
-      budget.charge(size / ELEMENTS_COPIED_PER_UNIT);
-      return Array.from({ length: size }, (_, at) =>
-        at < left.size ? left.get(at)! : right.get(at - left.size)!,
-      );
+      budget.charge(left.size + right.size);
+      return [...left, ...right];
     }),
     celFunc('_%_', [DOUBLE, DOUBLE], DOUBLE, (left, right) => left % right),
     ...ARITHMETIC.flatMap(([operator, apply]) => [
@@ -78,6 +79,24 @@ const env = celEnv({
     ]),
   ],
 });
+
+/**
+ * The result of a loop and the elements behind it. Growing it in place is safe: only the loop sees it before it
+ * is whole, and only the latest of it.
+ */
+const growing = new WeakMap<CelList, CelInput[]>();
+
+function append(left: CelList, right: CelList): CelList {
+  const elements = growing.get(left);
+  if (elements !== undefined) {
+    elements.push(...right);
+    return left;
+  }
+  const first: CelInput[] = [...left, ...right];
+  const list = celList(first);
+  growing.set(list, first);
+  return list;
+}
 
 /**
  * Compiles a CEL expression over `outputs`, `global_context` and `node`. Throws SPEC_INVALID, naming the
@@ -100,7 +119,7 @@ function build(source: string): { references: CompiledCondition['references']; r
       const [{ what, exprId }] = unknown;
       throw invalid(source, `has an unknown ${what}`, sourceInfo?.positions[String(exprId)] ?? 0);
     }
-    meterLoops(expr);
+    rewriteLoops(expr);
     return { references, run: plan(env, expr) };
   } catch (error) {
     if (error instanceof MaestroError) throw error;
