@@ -33,8 +33,8 @@ export function checkExecutors(draft: Draft, options: ExecutorOptions, findings:
 }
 
 function checkExecutor(node: DraftNode, hasFunction: boolean, findings: Findings): void {
-  const uses = typeof node.fields.uses === 'string';
-  const run = typeof node.fields.run === 'string';
+  const uses = node.fields.uses !== undefined;
+  const run = node.fields.run !== undefined;
   const count = Number(uses) + Number(run) + Number(hasFunction);
   const path = ['nodes', node.index];
   if (count === 0) {

@@ -31,7 +31,7 @@ export {
   type WorkflowHeader,
   type WorkflowSpec,
 } from './types.js';
-export { resolveUses, type UsesRef } from './uses.js';
+export { BUILTIN_STEPS, resolveUses, type UsesRef } from './uses.js';
 export { validateSpec, type ValidateOptions, type Validation } from './validate.js';
 export { importWfFormat, isWfFormat, SLEEP_STEP } from './wfformat.js';
 export {

@@ -66,14 +66,15 @@ function locate(text: string, paths: readonly Path[]): Place[] {
     }
   }
   const open: (Wanted | undefined)[] = [root];
-  walkJson(text, {
-    begin(key, offset) {
-      const child = open[open.length - 1]?.children.get(key);
-      if (child !== undefined) child.offset = offset;
-      open.push(child);
-    },
-    end: () => open.pop(),
-  });
+  if (root.children.size > 0)
+    walkJson(text, {
+      begin(key, offset) {
+        const child = open[open.length - 1]?.children.get(key);
+        if (child !== undefined) child.offset = offset;
+        open.push(child);
+      },
+      end: () => open.pop(),
+    });
   const lines = new Lines(text);
   return paths.map((path) => lines.at(deepest(root, path)));
 }

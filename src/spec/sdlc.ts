@@ -27,17 +27,12 @@ export interface SdlcOptions {
 /** Node ids are only known at run time, so outputs have no types here. */
 export type SdlcBuilder = WorkflowBuilder<Record<string, unknown>>;
 
-/** One phase after another; nodes are called `phase_<name>`. */
-export function linearWorkflow(executor: PhaseExecutor<SdlcPhase>, options?: SdlcOptions): SdlcBuilder;
-export function linearWorkflow<const Phase extends string>(
+/** One phase after another, those of SDLC_PHASES by default; nodes are called `phase_<name>`. */
+export function linearWorkflow<const Phase extends string = SdlcPhase>(
   executor: PhaseExecutor<NoInfer<Phase>>,
-  options: SdlcOptions & { phases: readonly Phase[] },
-): SdlcBuilder;
-export function linearWorkflow(
-  executor: PhaseExecutor<never>,
-  options: SdlcOptions & { phases?: readonly string[] } = {},
+  options: SdlcOptions & { phases?: readonly Phase[] } = {},
 ): SdlcBuilder {
-  const phases = options.phases ?? SDLC_PHASES;
+  const phases: readonly string[] = options.phases ?? SDLC_PHASES;
   return assemble(
     'linear',
     phases.map((phase, index) => [phase, phases.slice(Math.max(0, index - 1), index)]),

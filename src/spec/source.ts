@@ -25,7 +25,8 @@ export function parseSource(text: string, format: SourceFormat, file?: string): 
   const name = file ?? 'the text';
   const sizeBytes = Buffer.byteLength(text);
   if (sizeBytes > MAX_SOURCE_BYTES[format]) throw tooLarge(name, format);
-  if (text.trim() === '') throw new MaestroError('SPEC_SYNTAX', `${name} is empty`);
+  if (text.trim() === '')
+    throw syntaxError(name, [{ code: 'SYNTAX', message: 'the text is empty', severity: 'error', file }]);
   const parsed = format === 'json' ? parseJson(text, file) : parseYaml(text, file);
   if (!Array.isArray(parsed)) return parsed;
   throw syntaxError(name, parsed);

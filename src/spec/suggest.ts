@@ -1,7 +1,7 @@
 /** ` (did you mean "x"?)` when a candidate is close to the word, otherwise nothing. */
 export function didYouMean(word: string, candidates: Iterable<string>): string {
-  // At most a third of the letters may differ, or the guess is more confusing than none.
-  let best = Math.floor(Math.max(word.length, 3) / 3) + 1;
+  // At most a third of the letters may differ (one of two, none of one): a wild guess is worse than none.
+  let best = word.length === 2 ? 2 : Math.floor(word.length / 3) + 1;
   let found: string | undefined;
   for (const candidate of candidates) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase(), best);

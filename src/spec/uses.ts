@@ -11,8 +11,12 @@ export interface UsesRef {
   readonly exportName: string;
 }
 
-/** Prefix of steps that come with this package. */
-export const BUILTIN_PREFIX = 'maestro:';
+/** Steps that come with this package, as `uses` names them. */
+export const BUILTIN_STEPS: readonly string[] = [
+  'maestro:noop#task',
+  'maestro:sleep#task',
+  'maestro:spin#task',
+];
 
 const EXPORT_NAME = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
 
@@ -26,9 +30,9 @@ export function resolveUses(uses: string, baseDir: string): UsesRef {
   const module = uses.slice(0, hash);
   const exportName = uses.slice(hash + 1);
   if (!EXPORT_NAME.test(exportName)) throw malformed(uses, `${JSON.stringify(exportName)} is no export name`);
-  if (module.startsWith(BUILTIN_PREFIX)) {
-    if (!/^maestro:[a-z][a-z0-9-]*$/.test(module))
-      throw malformed(uses, 'built-in steps look like "maestro:sleep#task"');
+  if (module.startsWith('maestro:')) {
+    if (!BUILTIN_STEPS.includes(uses))
+      throw malformed(uses, `the built-in steps are ${BUILTIN_STEPS.join(', ')}`);
     return { kind: 'builtin', url: module, exportName };
   }
   const file = fileOf(uses, module, baseDir);

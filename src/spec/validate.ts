@@ -1,4 +1,5 @@
 import { MaestroError, type Problem } from '../base/errors.js';
+import { checkConditions } from './check-conditions.js';
 import { checkGraph } from './check-graph.js';
 import { checkExecutors, checkNodeIds, checkSupported, type ExecutorOptions } from './check-nodes.js';
 import { type Draft, readDraft } from './draft.js';
@@ -27,6 +28,7 @@ export function validateSpec(value: unknown, options: ValidateOptions = {}): Val
   const draft = readDraft(value);
   if (!findings.hasErrors) checkNodeIds(draft, findings);
   checkGraph(draft, findings);
+  checkConditions(draft, findings);
   checkExecutors(draft, options, findings);
   checkSupported(draft, findings);
   const problems = findings.toProblems(options.source);

@@ -28,12 +28,11 @@ export function importWfFormat(value: unknown, timeScale = 1, source?: SourceMap
   const root = record(value);
   const tasks = record(record(root.workflow).specification).tasks;
   const findings = new Findings();
+  const name = formatPath(TASKS);
   if (!Array.isArray(tasks)) {
-    findings.error(
-      'WFFORMAT',
-      TASKS,
-      `${formatPath(TASKS)} is missing: only WfFormat 1.5 and later can be read`,
-    );
+    findings.error('WFFORMAT', TASKS, `${name} is missing: only WfFormat 1.5 and later can be read`);
+  } else if (tasks.length === 0) {
+    findings.error('WFFORMAT', TASKS, `${name} is empty: a workflow needs at least one node`);
   }
   const execution = record(record(root.workflow).execution);
   const runtimes = readRuntimes(execution);

@@ -7,6 +7,7 @@ import {
   LineCounter,
   parseDocument,
   type YAMLError,
+  type YAMLWarning,
 } from 'yaml';
 import type { Problem } from '../base/errors.js';
 import type { Path, Place } from './findings.js';
@@ -19,10 +20,15 @@ const MAX_ALIASES = 1000;
 export function parseYaml(text: string, file?: string): Source | Problem[] {
   const lineCounter = new LineCounter();
   try {
-    const document = parseDocument(text, { lineCounter, merge: true, prettyErrors: false });
-    if (document.errors.length > 0) {
-      return document.errors.map((error) => toProblem(error, lineCounter, file));
-    }
+    const document = parseDocument(text, {
+      lineCounter,
+      merge: true,
+      prettyErrors: false,
+      logLevel: 'error',
+    });
+    // Its warnings are about tags nobody resolves: what they mean is lost, so they are errors here.
+    const errors = [...document.errors, ...document.warnings];
+    if (errors.length > 0) return errors.map((error) => toProblem(error, lineCounter, file));
     // Through JSON: aliases become copies, and what JSON cannot hold does not get any further.
     const value: unknown = JSON.parse(JSON.stringify(document.toJS({ maxAliasCount: MAX_ALIASES }) ?? null));
     return {
@@ -40,7 +46,11 @@ function reason(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function toProblem(error: YAMLError, lineCounter: LineCounter, file: string | undefined): Problem {
+function toProblem(
+  error: YAMLError | YAMLWarning,
+  lineCounter: LineCounter,
+  file: string | undefined,
+): Problem {
   const { line, col } = lineCounter.linePos(error.pos[0]);
   return {
     code: 'SYNTAX',
