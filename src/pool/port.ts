@@ -85,7 +85,8 @@ export interface Pool {
   dispatch(jobs: readonly Job[]): void;
   /**
    * Starts the ladder for a job: AbortSignal → grace → terminate. A job not begun yet is dropped.
-   * It settles in any case (error code STEP_CANCELLED, unless it finished first).
+   * It settles in any case: with `reason` as its error (code STEP_CANCELLED when it has none), unless it finished
+   * first. Called again, the first reason stays and the grace period starts anew.
    */
   cancel(jobId: number, reason: ErrorDocument, graceMs: number): void;
   /**

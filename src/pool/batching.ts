@@ -1,0 +1,79 @@
+/** How much work one message should carry, in milliseconds: enough to make its cost (25–40 µs) small. */
+export const TARGET_MS = 1;
+/** Less work than this is not split over idle workers: a message of its own would cost more than it gains. */
+export const MIN_SHARE_MS = 0.05;
+/** Most jobs in one message, however short they are. */
+export const MAX_BATCH = 256;
+/** Work that a worker is given ahead, in milliseconds. */
+const AHEAD_MS = 4;
+/** What a job costs beside its own code (encoding, decoding, bookkeeping), in milliseconds. */
+const OVERHEAD_MS = 0.002;
+/** Weight of the newest duration: a step that was slow once (cold code) is found to be short after a few runs. */
+const NEWEST_WEIGHT = 0.3;
+const MAX_KEYS = 10_000;
+
+/** A job that must travel alone: long, unknown or exclusive. */
+export const ALONE = Number.POSITIVE_INFINITY;
+
+/** Durations learned per step: an exponentially weighted moving average of what workers measured. */
+export class Durations {
+  readonly #byKey = new Map<string, number>();
+
+  record(key: string, durationMs: number): void {
+    const known = this.#byKey.get(key);
+    if (known === undefined && this.#byKey.size >= MAX_KEYS) this.#byKey.delete(this.#oldest());
+    this.#byKey.set(key, known === undefined ? durationMs : known + NEWEST_WEIGHT * (durationMs - known));
+  }
+
+  /** Milliseconds that a job of this step is expected to take, or ALONE when that is unknown or long. */
+  cost(key: string): number {
+    const known = this.#byKey.get(key);
+    return known === undefined || known > TARGET_MS ? ALONE : known + OVERHEAD_MS;
+  }
+
+  #oldest(): string {
+    for (const key of this.#byKey.keys()) return key;
+    return '';
+  }
+}
+
+/**
+ * How many of the first `ready` jobs go into the next message, when `idle` workers wait for one. What is ready is
+ * shared between them; a message holds about TARGET_MS of work, a job that must travel alone does.
+ */
+export function batchLength(costAt: (index: number) => number, ready: number, idle: number): number {
+  if (ready === 0 || idle === 0) return 0;
+  const shareMs = fairShareMs(costAt, ready, idle);
+  let length = 0;
+  let sumMs = 0;
+  while (length < Math.min(ready, MAX_BATCH)) {
+    sumMs += costAt(length);
+    if (length > 0 && sumMs > shareMs) break;
+    length += 1;
+    if (sumMs > shareMs) break;
+  }
+  return length;
+}
+
+function fairShareMs(costAt: (index: number) => number, ready: number, idle: number): number {
+  if (idle === 1) return TARGET_MS;
+  let sightMs = 0;
+  for (let i = 0; i < ready && sightMs < TARGET_MS * idle; i++) sightMs += Math.min(costAt(i), TARGET_MS);
+  return Math.min(TARGET_MS, Math.max(MIN_SHARE_MS, sightMs / idle));
+}
+
+/** What a pool has in hand: jobs that travel alone, and the summed cost of the others in milliseconds. */
+export interface Load {
+  readonly alone: number;
+  readonly shortMs: number;
+}
+
+/**
+ * How many more jobs of a step that costs `costMs` should be handed to `threads` workers. Of long or unknown jobs:
+ * one running and one ahead per worker. Of short ones: AHEAD_MS per worker, less where long jobs are ahead of them.
+ */
+export function roomFor(costMs: number, load: Load, threads: number): number {
+  const freeMs = threads * AHEAD_MS * 2 - load.alone * AHEAD_MS - load.shortMs;
+  if (costMs === ALONE) return Math.max(0, Math.floor(freeMs / AHEAD_MS));
+  return Math.max(0, Math.floor(Math.min(freeMs, threads * AHEAD_MS - load.shortMs) / costMs));
+}

@@ -1,0 +1,67 @@
+import type { ErrorDocument } from '../base/errors.js';
+import { InlinePool } from './inline.js';
+import { resolveSettings, type PoolSettings } from './options.js';
+import type { Job, Pool, PoolListener, StepRef } from './port.js';
+import { ProcessPool } from './processes.js';
+import { ThreadPool } from './threads.js';
+
+export { BUILTIN_STEPS, resolveStep } from './resolve-step.js';
+export type { PoolSettings } from './options.js';
+export type * from './port.js';
+
+/**
+ * The pool: functions run in this thread, modules on worker threads, commands in child processes. Nothing is
+ * started before the first job that needs it.
+ */
+export function createPool(settings: PoolSettings = {}): Pool {
+  const resolved = resolveSettings(settings);
+  return new PoolRouter({
+    inline: new InlinePool(resolved),
+    module: new ThreadPool(resolved),
+    command: new ProcessPool(resolved),
+  });
+}
+
+type Adapters = Readonly<Record<StepRef['kind'], Pool>>;
+
+/** Sends each job to the adapter for its kind of step. */
+class PoolRouter implements Pool {
+  readonly #adapters: Adapters;
+  readonly #all: readonly Pool[];
+
+  constructor(adapters: Adapters) {
+    this.#adapters = adapters;
+    this.#all = Object.values(adapters);
+  }
+
+  get busy(): number {
+    return this.#all.reduce((sum, pool) => sum + pool.busy, 0);
+  }
+
+  listen(listener: PoolListener): void {
+    for (const pool of this.#all) pool.listen(listener);
+  }
+
+  dispatch(jobs: readonly Job[]): void {
+    const byKind = new Map<StepRef['kind'], Job[]>();
+    for (const job of jobs) {
+      const same = byKind.get(job.step.kind);
+      if (same === undefined) byKind.set(job.step.kind, [job]);
+      else same.push(job);
+    }
+    for (const [kind, same] of byKind) this.#adapters[kind].dispatch(same);
+  }
+
+  /** Job ids are unique in the runtime: the adapters that do not know this one ignore it. */
+  cancel(jobId: number, reason: ErrorDocument, graceMs: number): void {
+    for (const pool of this.#all) pool.cancel(jobId, reason, graceMs);
+  }
+
+  room(step: StepRef): number {
+    return this.#adapters[step.kind].room(step);
+  }
+
+  async close(graceMs: number): Promise<void> {
+    await Promise.all(this.#all.map((pool) => pool.close(graceMs)));
+  }
+}

@@ -1,0 +1,39 @@
+import { availableParallelism } from 'node:os';
+import { systemClock, type Clock } from '../base/clock.js';
+import type { RestartIntensity } from '../policy/restart-intensity.js';
+
+/** Options of createPool. Everything has a default. */
+export interface PoolSettings {
+  /** Worker threads at once. Default: the machine's available parallelism. */
+  threads?: number;
+  /** Child processes for `run:` at once. Default: the machine's available parallelism. */
+  processes?: number;
+  /** Inline functions at once. Default 100. */
+  inline?: number;
+  /** Time between SIGTERM or the AbortSignal and the end at close, when close is not given one. Default 5,000. */
+  graceMs?: number;
+  /** Largest output of one node, in bytes of JSON. Default 32 MiB. */
+  maxOutputBytes?: number;
+  /** Worker deaths that are tolerated; one more stops the pool. Default 100 within 60 s. */
+  restart?: RestartIntensity;
+  /** Timers and wall time. Default: the system's. */
+  clock?: Clock;
+}
+
+export type ResolvedPoolSettings = Required<PoolSettings>;
+
+export function resolveSettings(settings: PoolSettings): ResolvedPoolSettings {
+  return {
+    threads: atLeastOne(settings.threads ?? availableParallelism()),
+    processes: atLeastOne(settings.processes ?? availableParallelism()),
+    inline: atLeastOne(settings.inline ?? 100),
+    graceMs: settings.graceMs ?? 5_000,
+    maxOutputBytes: settings.maxOutputBytes ?? 32 * 1024 * 1024,
+    restart: settings.restart ?? { maxRestarts: 100, withinMs: 60_000 },
+    clock: settings.clock ?? systemClock,
+  };
+}
+
+function atLeastOne(count: number): number {
+  return Math.max(1, Math.floor(count));
+}

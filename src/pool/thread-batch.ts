@@ -1,0 +1,89 @@
+import type { CancelTimer } from '../base/clock.js';
+import type { ErrorDocument } from '../base/errors.js';
+import type { Job } from './port.js';
+import type { WorkerLink } from './threads-crew.js';
+import { BEGUN, CELLS_PER_SLOT, CLOSED } from './worker/protocol.js';
+
+/** A job of the thread pool: in the queue while it has no batch. */
+export class ThreadJob {
+  batch: Batch | undefined;
+  index = 0;
+  cancelled: { readonly error: ErrorDocument; graceMs: number } | undefined;
+  clearGrace: CancelTimer | undefined;
+
+  constructor(
+    readonly job: Job,
+    /** What it was expected to cost when it was taken on, in milliseconds. */
+    readonly costMs: number,
+  ) {}
+}
+
+/** Jobs that were sent to a worker together. */
+export class Batch {
+  readonly controller = new AbortController();
+  /** The worker that has taken it. */
+  link: WorkerLink | undefined;
+  takenMs = 0;
+  /** Why its worker was, or is to be, ended by us. */
+  ending: 'killed' | 'reissued' | undefined;
+  /** Its worker is no more. */
+  dead = false;
+  readonly #cells: Int32Array;
+  readonly #at: number;
+
+  constructor(
+    readonly id: number,
+    readonly slot: number,
+    readonly jobs: readonly ThreadJob[],
+    cells: Int32Array,
+  ) {
+    this.#cells = cells;
+    this.#at = slot * CELLS_PER_SLOT;
+    Atomics.store(cells, this.#at + BEGUN, 0);
+    Atomics.store(cells, this.#at + CLOSED, 0);
+    for (const [index, job] of jobs.entries()) {
+      job.batch = this;
+      job.index = index;
+    }
+  }
+
+  /** How many jobs have begun; more than there are when the worker is through. */
+  get begun(): number {
+    return Atomics.load(this.#cells, this.#at + BEGUN);
+  }
+
+  /** Whether this job is the one that runs now. */
+  isRunning(job: ThreadJob): boolean {
+    return job.index === this.begun - 1;
+  }
+
+  /** Lets no further job begin, and takes out those that have not. */
+  takeBack(): ThreadJob[] {
+    Atomics.store(this.#cells, this.#at + CLOSED, 1);
+    const { begun } = this;
+    const back = this.open().filter((job) => job.index >= begun);
+    for (const job of back) job.batch = undefined;
+    return back;
+  }
+
+  /** Jobs that have neither settled nor been taken back. */
+  open(): ThreadJob[] {
+    return this.jobs.filter((job) => job.batch === this);
+  }
+
+  /** The job at that place, unless it has settled or was taken back. */
+  jobAt(index: unknown): ThreadJob | undefined {
+    const job = typeof index === 'number' ? this.jobs[index] : undefined;
+    return job?.batch === this ? job : undefined;
+  }
+
+  /**
+   * The index of the job whose code ended the worker, or -1. The worker's last words name it; when it could not speak
+   * (out of memory) or does not know, it is the one that was running.
+   */
+  guiltyIndex(): number {
+    const said = this.link?.lastWords;
+    if (said === undefined || said.batchId === 0) return this.begun - 1;
+    return said.batchId === this.id ? said.index : -1;
+  }
+}

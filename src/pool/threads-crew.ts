@@ -1,0 +1,150 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
+import type { Piscina } from 'piscina';
+import { MaestroError } from '../base/errors.js';
+import {
+  HELLO,
+  type Hello,
+  type HostMessage,
+  type WireBatch,
+  type WorkerSettings,
+} from './worker/protocol.js';
+
+/** A worker that nobody needed for this long is ended. */
+const IDLE_MS = 30_000;
+
+/** The host's end of one worker's private port. */
+export class WorkerLink {
+  /** What the worker said about its own death: batch (0 when unknown) and index of the job that caused it. */
+  lastWords: { readonly batchId: number; readonly index: number } | undefined;
+  /** Its death has been taken into account. */
+  mourned = false;
+  gone = false;
+  readonly #onGone: (() => void)[] = [];
+
+  constructor(readonly port: MessagePort) {}
+
+  post(message: HostMessage): void {
+    this.port.postMessage(message);
+  }
+
+  /** Calls `fn` when the thread has ended, at once if it has already. */
+  whenGone(fn: () => void): void {
+    if (this.gone) fn();
+    else this.#onGone.push(fn);
+  }
+
+  end(): void {
+    this.gone = true;
+    for (const fn of this.#onGone.splice(0)) fn();
+  }
+}
+
+export interface CrewEvents {
+  message(link: WorkerLink, message: unknown): void;
+  /** The worker's thread has ended; everything it sent has been delivered. */
+  gone(link: WorkerLink): void;
+  /** There is a worker less than before: batches may be waiting for one that will never be. */
+  shrunk(): void;
+}
+
+/** The worker threads, held by Piscina; the only file that knows it. Workers start when batches need them. */
+export class Crew {
+  readonly #threads: number;
+  readonly #settings: WorkerSettings;
+  readonly #events: CrewEvents;
+  readonly #links = new Set<WorkerLink>();
+  #piscina: Piscina<WireBatch, unknown[]> | undefined;
+  #starting: Promise<void> | undefined;
+  /** The last error of a worker that had no batch. */
+  lastError: unknown;
+
+  constructor(threads: number, settings: WorkerSettings, events: CrewEvents) {
+    this.#threads = threads;
+    this.#settings = settings;
+    this.#events = events;
+  }
+
+  get ready(): boolean {
+    return this.#piscina !== undefined;
+  }
+
+  /** Workers that run or are starting. */
+  get size(): number {
+    return this.#piscina?.threads.length ?? 0;
+  }
+
+  /** Loads Piscina; starts no worker yet. @throws INVARIANT when the package's own worker file is missing */
+  start(): Promise<void> {
+    this.#starting ??= this.#load();
+    return this.#starting;
+  }
+
+  /** Resolves with the results not sent over the port; rejects when the worker ends. Aborting ends the worker. */
+  run(batch: WireBatch, signal: AbortSignal): Promise<unknown[]> {
+    return this.#piscina!.run(batch, { signal });
+  }
+
+  /** Delivers everything that workers have sent so far, before it returns. */
+  drain(): void {
+    for (const link of this.#links) this.#drain(link);
+  }
+
+  /** Ends all workers. */
+  async destroy(): Promise<void> {
+    await this.#starting?.catch(() => {});
+    await this.#piscina?.destroy();
+    for (const link of this.#links) link.port.close();
+  }
+
+  async #load(): Promise<void> {
+    const filename = fileURLToPath(new URL('./worker/entry.js', import.meta.url));
+    if (!existsSync(filename))
+      throw new MaestroError(
+        'INVARIANT',
+        `the worker file ${filename} does not exist: is the package built?`,
+      );
+    const { Piscina } = await import('piscina');
+    const piscina = new Piscina<WireBatch, unknown[]>({
+      filename,
+      name: 'runBatch',
+      minThreads: 0,
+      maxThreads: this.#threads,
+      // The pool above never has more batches out than threads: this queue only bridges a worker's start.
+      maxQueue: this.#threads,
+      idleTimeout: IDLE_MS,
+      atomics: 'disabled',
+      recordTiming: false,
+      workerData: this.#settings,
+    });
+    piscina.on('message', (message: unknown) => this.#onHello(message));
+    piscina.on('error', (error: unknown) => {
+      this.lastError = error;
+    });
+    // Emitted before Piscina has forgotten the worker.
+    piscina.on('workerDestroy', () => setImmediate(() => this.#events.shrunk()));
+    this.#piscina = piscina;
+  }
+
+  /** Steps share the worker's parentPort, so anything may come here. */
+  #onHello(message: unknown): void {
+    if (typeof message !== 'object' || message === null || (message as Hello).type !== HELLO) return;
+    const link = new WorkerLink((message as Hello).port);
+    this.#links.add(link);
+    link.port.on('message', (received: unknown) => this.#events.message(link, received));
+    // Comes after all messages. The port must not be read any more: in here, that ends the process.
+    link.port.on('close', () => {
+      this.#links.delete(link);
+      link.end();
+      this.#events.gone(link);
+    });
+    // Piscina holds the process while a batch is out; an idle worker must not.
+    link.port.unref();
+  }
+
+  #drain(link: WorkerLink): void {
+    for (let next = receiveMessageOnPort(link.port); next; next = receiveMessageOnPort(link.port))
+      this.#events.message(link, next.message);
+  }
+}

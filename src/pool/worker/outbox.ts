@@ -1,0 +1,59 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { StepResult } from '../step-result.js';
+import { FromWorker } from './protocol.js';
+
+/** Longest that a result waits for others, in milliseconds, while its worker goes on with the batch. */
+const LINGER_MS = 0.5;
+
+/**
+ * Results on their way to the host, several per message. They leave when LINGER_MS have passed between two jobs,
+ * when the worker's event loop turns (a step awaits something), and at the end of the batch.
+ */
+export class Outbox {
+  readonly #port: MessagePort;
+  #batchId = 0;
+  #fields: unknown[] = [];
+  #sentMs = 0;
+  #immediate: NodeJS.Immediate | undefined;
+
+  constructor(port: MessagePort) {
+    this.#port = port;
+  }
+
+  open(batchId: number, nowMs: number): void {
+    this.#batchId = batchId;
+    this.#sentMs = nowMs;
+  }
+
+  add(index: number, result: StepResult, durationMs: number): void {
+    if (result.ok) {
+      const artifacts = result.artifacts.length === 0 ? undefined : result.artifacts;
+      this.#fields.push(index, true, result.output, artifacts, durationMs);
+    } else this.#fields.push(index, false, JSON.stringify(result.error), undefined, durationMs);
+  }
+
+  /** Between two jobs. */
+  flushIfDue(nowMs: number): void {
+    if (nowMs - this.#sentMs < LINGER_MS) return;
+    this.#sentMs = nowMs;
+    this.flush();
+  }
+
+  /** Before awaiting a step: a step that only waits for microtasks costs no message. */
+  flushSoon(): void {
+    if (this.#fields.length > 0) this.#immediate ??= setImmediate(() => this.flush());
+  }
+
+  flush(): void {
+    if (this.#fields.length > 0) this.#port.postMessage([FromWorker.results, this.#batchId, this.close()]);
+  }
+
+  /** Takes what was not sent. */
+  close(): unknown[] {
+    if (this.#immediate !== undefined) clearImmediate(this.#immediate);
+    this.#immediate = undefined;
+    const fields = this.#fields;
+    this.#fields = [];
+    return fields;
+  }
+}
