@@ -12,23 +12,22 @@ const MAX_CYCLES = 20;
 export function checkGraph(draft: Draft, findings: Findings): void {
   checkDuplicates(draft, findings);
   foldEdges(draft, findings);
-  const sound = checkDependencies(draft, findings);
-  const nodes = [...draft.byId.values()].map((node) => ({
-    id: node.id,
-    dependencies: sound
-      ? node.dependencies
-      : node.dependencies.filter((id) => id !== node.id && draft.byId.has(id)),
+  const nodes = [...draft.byId.values()];
+  if (compiles(nodes, findings)) return;
+  checkDependencies(draft, findings);
+  const known = nodes.map(({ id, dependencies }) => ({
+    id,
+    dependencies: dependencies.filter((dependency) => dependency !== id && draft.byId.has(dependency)),
   }));
-  if (sound && isAcyclic(nodes, findings)) return;
-  for (const cycle of findCycles(nodes, MAX_CYCLES)) {
+  for (const cycle of findCycles(known, MAX_CYCLES)) {
     const node = draft.byId.get(cycle[0]);
     const path = node === undefined ? [] : dependencyPath(draft, node, cycle[cycle.length - 2]);
     findings.error('CYCLE', path, `the dependencies form a cycle: ${describeCycle(cycle)}`, cycle[0]);
   }
 }
 
-/** Whether the nodes compile; then also warns when they fall into parts. */
-function isAcyclic(nodes: readonly GraphNode[], findings: Findings): boolean {
+/** Whether the graph is right, which it mostly is: only otherwise the costlier search for all mistakes begins. */
+function compiles(nodes: readonly GraphNode[], findings: Findings): boolean {
   try {
     const parts = components(compilePlan(nodes));
     if (parts > 1) {
@@ -36,7 +35,7 @@ function isAcyclic(nodes: readonly GraphNode[], findings: Findings): boolean {
     }
     return true;
   } catch (error) {
-    if (isMaestroError(error, 'CYCLE')) return false;
+    if (isMaestroError(error, 'CYCLE') || isMaestroError(error, 'SPEC_INVALID')) return false;
     throw error;
   }
 }
@@ -93,8 +92,8 @@ function compareEdges(node: DraftNode, sources: ReadonlyMap<string, number>, fin
   });
 }
 
-/** Whether all dependencies are known and none is the node itself. */
-function checkDependencies(draft: Draft, findings: Findings): boolean {
+/** Every dependency must be a node, and another one. */
+function checkDependencies(draft: Draft, findings: Findings): void {
   let wrong = 0;
   for (const node of draft.nodes) {
     for (const id of node.dependencies) {
@@ -111,7 +110,6 @@ function checkDependencies(draft: Draft, findings: Findings): boolean {
       }
     }
   }
-  return wrong === 0;
 }
 
 /** Where it is written that `node` depends on `id`: in the node or among the edges. */

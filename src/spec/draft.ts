@@ -43,9 +43,12 @@ export function readDraft(value: unknown): Draft {
   return { nodes, byId, edges };
 }
 
-function unique(value: unknown): string[] {
-  const ids = asArray(value).filter((id): id is string => typeof id === 'string');
-  return ids.length < 2 ? ids : [...new Set(ids)];
+function unique(value: unknown): readonly string[] {
+  const ids = asArray(value);
+  if (!ids.every((id) => typeof id === 'string')) return unique(ids.filter((id) => typeof id === 'string'));
+  // Repeats are rare, and a Set for each of many short lists is not cheap.
+  const repeats = ids.length < 10 ? ids.some((id, index) => ids.indexOf(id) < index) : true;
+  return repeats ? [...new Set(ids)] : ids;
 }
 
 function asArray(value: unknown): readonly unknown[] {

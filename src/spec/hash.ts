@@ -6,12 +6,12 @@ import type { WorkflowSpec } from './types.js';
 export const MAX_DEPTH = 200;
 
 /**
- * JSON text with the keys of every object sorted by code unit and no white space: equal values, equal text.
- * What JSON cannot hold is treated as JSON.stringify treats it.
+ * JSON text with the keys of every object in one fixed order and no white space: equal values, equal text. What
+ * JSON cannot hold is treated as JSON.stringify treats it.
  * @throws SPEC_INVALID when nested deeper than MAX_DEPTH
  */
 export function canonicalJson(value: unknown): string {
-  return write(value, 0) ?? 'null';
+  return (JSON.stringify(sortKeys(value, 0))) ?? 'null';
 }
 
 /** SHA-256, in hex, over the canonical JSON of a spec. */
@@ -19,22 +19,15 @@ export function definitionHash(spec: WorkflowSpec): string {
   return createHash('sha256').update(canonicalJson(spec)).digest('hex');
 }
 
-function write(value: unknown, depth: number): string | undefined {
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+/** A copy with sorted keys. Building it for the native JSON.stringify is far cheaper than writing the text here. */
+function sortKeys(value: unknown, depth: number): unknown {
+  if (typeof value !== 'object' || value === null) return value;
   if (depth === MAX_DEPTH) {
     throw new MaestroError('SPEC_INVALID', `the workflow is nested deeper than ${MAX_DEPTH} levels`);
   }
-  if (Array.isArray(value)) return writeArray(value, depth);
-  let text = '';
-  for (const key of Object.keys(value).sort()) {
-    const item = write((value as Record<string, unknown>)[key], depth + 1);
-    if (item !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${item}`;
-  }
-  return `{${text}}`;
-}
-
-function writeArray(items: readonly unknown[], depth: number): string {
-  // Lists of ids are most of a large spec, and there is nothing to sort in them.
-  if (items.every((item) => typeof item === 'string')) return JSON.stringify(items);
-  return `[${items.map((item) => write(item, depth + 1) ?? 'null').join(',')}]`;
+  if (Array.isArray(value)) return value.map((item) => sortKeys(item, depth + 1));
+  const fields = value as Record<string, unknown>;
+  const keys = Object.keys(fields).sort();
+  // Unlike assignment, fromEntries gives a key named __proto__ no meaning.
+  return Object.fromEntries(keys.map((key) => [key, sortKeys(fields[key], depth + 1)]));
 }

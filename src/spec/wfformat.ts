@@ -74,19 +74,16 @@ function toNode(
   findings: Findings,
 ): NodeSpec | undefined {
   const { id, name, parents, category } = record(task);
-  const path = [...TASKS, index];
   if (typeof id !== 'string') {
+    const path = [...TASKS, index];
     findings.error('WFFORMAT', path, `${formatPath([...path, 'id'])} must be a string`);
     return undefined;
   }
-  const dependencies = asArray(parents).filter((parent): parent is string => typeof parent === 'string');
-  if (dependencies.length !== asArray(parents).length || (parents !== undefined && !Array.isArray(parents))) {
-    findings.error(
-      'WFFORMAT',
-      [...path, 'parents'],
-      `${formatPath([...path, 'parents'])} must be a list of ids`,
-      id,
-    );
+  const dependencies = parents ?? [];
+  if (!isStringArray(dependencies)) {
+    const path = [...TASKS, index, 'parents'];
+    findings.error('WFFORMAT', path, `${formatPath(path)} must be a list of ids`, id);
+    return undefined;
   }
   const runtime = runtimes.get(id);
   const label = label255(name) ?? id;
@@ -140,6 +137,10 @@ function label255(value: unknown): string | undefined {
 
 function record(value: unknown): Record<string, unknown> {
   return isRecord(value) ? value : {};
+}
+
+function isStringArray(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
 }
 
 function asArray(value: unknown): readonly unknown[] {
