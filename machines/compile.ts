@@ -49,6 +49,11 @@ export interface CompiledMachine<C, E extends EventObject> {
    * XState actor an illegal event changes nothing: ask `accepts` before sending.
    */
   readonly logic: CompiledLogic<C, E>;
+  /**
+   * The same logic, beginning elsewhere: `createActor(startingAt(leaf, context))`. Six times faster than giving
+   * `input`, because any option at all makes XState's actor constructor slow (5 µs; without, under 1 µs).
+   */
+  readonly startingAt: (leaf: number, context: C) => CompiledLogic<C, E>;
 }
 
 /** Where an actor starts; what is left out is the machine's own beginning. */
@@ -108,7 +113,7 @@ export function compileMachine<M extends AnyStateMachine>(
     accepts,
     ignores,
     step,
-    logic: makeLogic(table, step, accepts),
+    ...makeLogic(table, step, accepts),
   };
 }
 
@@ -116,7 +121,7 @@ function makeLogic<C, E extends EventObject>(
   { initialLeaf, initialContext, values, leafOf }: Table<C, E>,
   step: CompiledMachine<C, E>['step'],
   accepts: CompiledMachine<C, E>['accepts'],
-): CompiledLogic<C, E> {
+): Pick<CompiledMachine<C, E>, 'logic' | 'startingAt'> {
   // A class, so that every snapshot has one shape and its methods cost nothing.
   class TableSnapshot implements CompiledSnapshot<C> {
     readonly output = undefined;
@@ -137,27 +142,42 @@ function makeLogic<C, E extends EventObject>(
     }
   }
 
-  return {
-    getInitialSnapshot(_scope, input) {
-      const leaf = input?.leaf ?? initialLeaf;
-      return new TableSnapshot('active', values[leaf], leaf, input?.context ?? initialContext);
-    },
-    transition(snapshot, event) {
+  class TableLogic implements CompiledLogic<C, E> {
+    constructor(
+      private readonly leaf: number,
+      private readonly context: C,
+    ) {}
+
+    getInitialSnapshot(_scope: unknown, input?: CompiledInput<C>): CompiledSnapshot<C> {
+      const leaf = input?.leaf ?? this.leaf;
+      return new TableSnapshot('active', values[leaf], leaf, input?.context ?? this.context);
+    }
+
+    transition(snapshot: CompiledSnapshot<C>, event: E): CompiledSnapshot<C> {
       const next = step(snapshot.leaf, snapshot.context, event);
       if (next !== undefined) return new TableSnapshot('active', values[next.leaf], next.leaf, next.context);
       if (event.type !== XSTATE_STOP) return snapshot;
       return new TableSnapshot('stopped', snapshot.value, snapshot.leaf, snapshot.context);
-    },
+    }
+
     // With the two fields that the interpreted machine asks for, so that either can restore it.
-    getPersistedSnapshot: ({ value, context }) =>
-      ({ status: 'active', value, context, children: {}, historyValue: {} }) as unknown as Snapshot<unknown>,
-    restoreSnapshot(persisted) {
+    getPersistedSnapshot({ value, context }: CompiledSnapshot<C>): Snapshot<unknown> {
+      const persisted = { status: 'active', value, context, children: {}, historyValue: {} };
+      return persisted as unknown as Snapshot<unknown>;
+    }
+
+    restoreSnapshot(persisted: Snapshot<unknown>): CompiledSnapshot<C> {
       const { value, context } = persisted as unknown as { value: StateValue; context: C };
       const leaf = leafOf(value);
       if (leaf === undefined) {
         throw new MaestroError('RECORD_CORRUPT', `no state ${JSON.stringify(value)} in this machine`);
       }
       return new TableSnapshot('active', values[leaf], leaf, context);
-    },
+    }
+  }
+
+  return {
+    logic: new TableLogic(initialLeaf, initialContext),
+    startingAt: (leaf, context) => new TableLogic(leaf, context),
   };
 }

@@ -42,10 +42,14 @@ function agree<C, E extends EventObject>(
           const where = `${name} on ${variant}`;
           const fast = createActor(logic, { input: { leaf, context } }).start();
           const slow = interpreted(leaf, context);
+          const light = createActor(compiled.startingAt(leaf, context) as typeof logic).start();
+          expect(light.getSnapshot()).toEqual(fast.getSnapshot());
           expect(fast.getSnapshot().can(event), where).toBe(slow.getSnapshot().can(event));
           const step = compiled.step(leaf, context, event);
           fast.send(event);
           slow.send(event);
+          light.send(event);
+          expect(light.getSnapshot()).toEqual(fast.getSnapshot());
           expect(seen(fast.getSnapshot()), where).toEqual(seen(slow.getSnapshot()));
           expect(step ?? { leaf, context }, where).toEqual({
             leaf: fast.getSnapshot().leaf,
