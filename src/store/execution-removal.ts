@@ -30,19 +30,23 @@ export async function removeFromSight(kv: Kv, executionId: string): Promise<bool
   return true;
 }
 
-/** The second step. Harmless when repeated. */
+/** The second step. Harmless when repeated, also by several processes at once. */
 export async function purge(kv: Kv, executionId: string): Promise<void> {
-  for (;;) {
-    const ops: KvOp[] = [];
-    for await (const key of kv.keys({ ...under(executionPrefix(executionId)), limit: BATCH }))
-      ops.push({ op: 'del', key });
-    if (ops.length === 0) break;
-    await kv.commit(ops);
+  // While the mark is there nobody can use the id again; without it, what is there belongs to a new execution.
+  const marked: KvGuard = { key: deletionKey(executionId), value: NOTHING };
+  try {
+    for (;;) {
+      const ops: KvOp[] = [];
+      for await (const key of kv.keys({ ...under(executionPrefix(executionId)), limit: BATCH }))
+        ops.push({ op: 'del', key });
+      if (ops.length === 0) break;
+      await kv.commit(ops, [marked]);
+    }
+    const requests = await requestRemovals(kv, executionId);
+    await kv.commit([...requests, { op: 'del', key: marked.key }], [marked]);
+  } catch (error) {
+    if (!isMaestroError(error, 'STORE_CONFLICT')) throw error;
   }
-  const ops: KvOp[] = [{ op: 'del', key: deletionKey(executionId) }];
-  for await (const { key, value } of kv.scan(under(INBOX)))
-    if ((unsealJson(key, value) as InboxRequest).executionId === executionId) ops.push({ op: 'del', key });
-  await kv.commit(ops);
 }
 
 /** Finishes the deletions that a crash interrupted. */
@@ -61,5 +65,12 @@ async function indexRemovals(kv: Kv, executionId: string, bytes: Uint8Array): Pr
   for (const index of INDEXES)
     for await (const key of kv.keys(under(index)))
       if (key.endsWith(`/${executionId}`)) ops.push({ op: 'del', key });
+  return ops;
+}
+
+async function requestRemovals(kv: Kv, executionId: string): Promise<KvOp[]> {
+  const ops: KvOp[] = [];
+  for await (const { key, value } of kv.scan(under(INBOX)))
+    if ((unsealJson(key, value) as InboxRequest).executionId === executionId) ops.push({ op: 'del', key });
   return ops;
 }

@@ -42,6 +42,8 @@ interface Pending {
 }
 
 const COMMIT_TIMEOUT_MS = 30_000;
+/** How long close waits for a file whose last write failed. */
+const CLOSE_TIMEOUT_MS = 1_000;
 /** Ops that travel in one transaction at most; bounds how long one commit can hold up those behind it. */
 const GROUP_OPS = 20_000;
 
@@ -125,8 +127,8 @@ export class LmdbKv implements Kv {
   private async shutDown(): Promise<void> {
     await this.writing;
     if (this.failure) {
-      // A writer that hangs never lets go: the file stays open until the process ends.
-      await withTimeout(this.db.close(), this.commitTimeoutMs).catch(() => undefined);
+      // A writer that hangs never lets go: the file then stays open until the process ends.
+      await withTimeout(this.db.close(), CLOSE_TIMEOUT_MS).catch(() => undefined);
       return;
     }
     await this.db.close();

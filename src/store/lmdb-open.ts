@@ -1,5 +1,5 @@
-import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { MaestroError } from '../base/errors.js';
 import { FORMAT_VERSION } from './envelope.js';
 import { MARKER_KEY } from './keys.js';
@@ -72,11 +72,22 @@ function prepareFolder(folder: string): void {
   try {
     if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === false)
       throw new Error('it is a file, not a folder');
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
     if (stampOf(folder)) accessSync(dataFile(folder), constants.R_OK | constants.W_OK);
   } catch (cause) {
     throw unavailable(folder, cause);
+  }
+}
+
+/** Not mkdir's `recursive`: where no folder can be (/proc), Node then tries for ever. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
 

@@ -1,0 +1,520 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { WORKFLOW_STATUSES, type WorkflowStatus } from '../../src/base/model.js';
+import type { Entry, NodeRow } from '../../src/engine/entries.js';
+import type { WorkflowSpec } from '../../src/spec/types.js';
+import { KvExecutionStore } from '../../src/store/execution-store.js';
+import type { Kv, KvOp, KvRange } from '../../src/store/kv.js';
+import { openStore } from '../../src/store/open.js';
+import { CHECKPOINT_CHUNK, type ExecutionRecord, type ListFilter } from '../../src/store/types.js';
+import { anyEntry } from '../support/store-arbitraries.js';
+import { collect } from './kv.contract.js';
+
+const SPEC: WorkflowSpec = { workflow: { id: 'w1', name: 'First' }, nodes: [] };
+
+export function record(executionId: string, fields: Partial<ExecutionRecord> = {}): ExecutionRecord {
+  return {
+    executionId,
+    workflowId: 'w1',
+    workflowName: 'First',
+    definitionHash: 'hash1',
+    baseDir: '/base',
+    mode: 'dag_parallel',
+    durability: 'sync',
+    nodeCount: 3,
+    status: 'pending',
+    ownerId: null,
+    createdAtMs: 1000,
+    updatedAtMs: 1000,
+    startedAtMs: null,
+    endedAtMs: null,
+    error: null,
+    counts: { completed: 0, failed: 0, skipped: 0, blocked: 0, cancelled: 0, running: 0 },
+    options: {},
+    ...fields,
+  };
+}
+
+const done = (node: number, output = 'null'): Entry => ({
+  node,
+  event: { type: 'attemptSucceeded', output, artifacts: [], durationMs: 1 },
+  atMs: 2000,
+});
+
+const row = (leaf: number): NodeRow => ({
+  leaf,
+  attempt: 1,
+  run: 0,
+  startedAtMs: 0,
+  endedAtMs: 0,
+  wakeAtMs: 0,
+  output: null,
+  artifacts: [],
+  error: null,
+  condition: null,
+});
+
+/** What an ExecutionStore must do, over any adapter. `open` gives a new, empty Kv; the suite closes it. */
+export function executionStoreContract(name: string, open: () => Promise<Kv>): void {
+  const withStore = (body: (store: KvExecutionStore, kv: Kv) => Promise<void>) => async () => {
+    const kv = await open();
+    try {
+      await body(await openStore(kv), kv);
+    } finally {
+      await kv.close();
+    }
+  };
+  const add = (store: KvExecutionStore, each: ExecutionRecord) =>
+    store.commitNew(each, store.create(each, { ...SPEC }, '{"a":1}'));
+
+  describe(`ExecutionStore contract: ${name}`, () => {
+    describe('conformance scenarios', () => {
+      test(
+        'MS26: a saved execution with an output is loaded by its id, equal',
+        withStore(async (store) => {
+          const saved = record('e1', { error: { name: 'E', message: 'ü' }, options: { b: 1, a: [null] } });
+          await add(store, saved);
+          await store.commit([
+            store.appendJournal('e1', { sequence: 0, entries: [done(0, '{"result":42}')] }),
+          ]);
+          const loaded = await store.load('e1');
+          expect(loaded).toEqual({ record: saved, spec: SPEC, globalContext: '{"a":1}', checkpoint: null });
+          const [first] = await collect(store.journal('e1'));
+          expect(first).toEqual({ sequence: 0, entries: [done(0, '{"result":42}')] });
+        }),
+      );
+
+      test(
+        'MS27: listing gives all three, and two for the workflow that has two',
+        withStore(async (store) => {
+          await add(store, record('e1'));
+          await add(store, record('e2'));
+          await add(store, record('e3', { workflowId: 'w2' }));
+          expect((await store.list()).records).toHaveLength(3);
+          const { records, next } = await store.list({ workflowId: 'w1' });
+          expect(records.map(({ executionId }) => executionId)).toEqual(['e2', 'e1']);
+          expect(next).toBeUndefined();
+        }),
+      );
+
+      test(
+        'MS28: deleting reports true, and a later load finds nothing',
+        withStore(async (store) => {
+          await add(store, record('e1'));
+          expect(await store.delete('e1')).toBe(true);
+          expect(await store.load('e1')).toBeUndefined();
+          expect(await store.delete('e1')).toBe(false);
+        }),
+      );
+    });
+
+    describe('creating and changing', () => {
+      test(
+        'an id is given once, whoever is first',
+        withStore(async (store) => {
+          const attempts = await Promise.allSettled(
+            [1, 2, 3].map((n) => add(store, record('e1', { nodeCount: n }))),
+          );
+          expect(attempts.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
+          await expect(add(store, record('e1'))).rejects.toMatchObject({ code: 'EXECUTION_EXISTS' });
+          expect((await store.getRecord('e1'))?.nodeCount).toBe(1);
+        }),
+      );
+
+      test(
+        'a definition is stored once per content, also when the first attempt to store it failed',
+        withStore(async (store, kv) => {
+          await add(store, record('e1', { definitionHash: 'other' }));
+          const isDefinition = (op: KvOp) => op.key.startsWith('d/');
+          const taken = record('e1', { definitionHash: 'hash1' });
+          await expect(add(store, taken)).rejects.toMatchObject({ code: 'EXECUTION_EXISTS' });
+          expect(store.create(record('e2'), SPEC, '{}').filter(isDefinition)).toHaveLength(1);
+          await add(store, record('e2'));
+          expect(store.create(record('e3'), SPEC, '{}').filter(isDefinition)).toHaveLength(0);
+          await add(store, record('e3'));
+          expect(await store.getDefinition('hash1')).toEqual(SPEC);
+          expect(await store.getDefinition('unknown')).toBeUndefined();
+          expect(await collect(kv.keys({ start: 'd/', end: 'd0' }))).toEqual(['d/hash1', 'd/other']);
+        }),
+      );
+
+      test(
+        'index entries are written only when the status changes',
+        withStore(async (store) => {
+          const before = record('e1', { status: 'running' });
+          expect(store.update(before, { ...before, updatedAtMs: 5 }).map(({ op }) => op)).toEqual(['put']);
+          const ops = store.update(before, { ...before, status: 'completed' });
+          expect(ops.map(({ op }) => op).sort()).toEqual(['del', 'del', 'put', 'put', 'put']);
+        }),
+      );
+
+      test(
+        'taking over works once, and only for a record that is still as it was seen',
+        withStore(async (store) => {
+          const created = record('e1', {
+            status: 'running',
+            ownerId: 'dead',
+            options: { z: 1, a: { y: [], b: 2 } },
+          });
+          await add(store, created);
+          const seen = (await store.getRecord('e1'))!;
+          await store.takeOver(seen, { ...seen, ownerId: 'me' });
+          await expect(store.takeOver(seen, { ...seen, ownerId: 'other' })).rejects.toMatchObject({
+            code: 'STORE_CONFLICT',
+          });
+          expect((await store.getRecord('e1'))?.ownerId).toBe('me');
+          await store.takeOver(
+            { ...created, ownerId: 'me' },
+            { ...created, ownerId: 'third', status: 'paused' },
+          );
+          expect((await store.list({ status: 'paused' })).records).toHaveLength(1);
+          expect((await store.list({ status: 'running' })).records).toHaveLength(0);
+        }),
+      );
+    });
+
+    describe('journal, outputs, checkpoints', () => {
+      test('any journal comes back in order, from any place', async () => {
+        await fc.assert(
+          fc.asyncProperty(
+            fc.array(fc.array(anyEntry, { maxLength: 4 }), { maxLength: 30 }),
+            fc.nat({ max: 35 }),
+            async (batches, from) => {
+              const kv = await open();
+              try {
+                const store = new KvExecutionStore(kv);
+                const records = batches.map((entries, sequence) => ({ sequence, entries }));
+                await store.commit(records.map((each) => store.appendJournal('e1', each)));
+                await store.commit([store.appendJournal('e1.5', { sequence: 0, entries: [] })]);
+                expect(await collect(store.journal('e1'))).toEqual(records);
+                expect(await collect(store.journal('e1', from))).toEqual(records.slice(from));
+              } finally {
+                await kv.close();
+              }
+            },
+          ),
+          { numRuns: 15 },
+        );
+      });
+
+      test(
+        'a gap in the journal is damage',
+        withStore(async (store) => {
+          await store.commit(
+            [0, 1, 3].map((sequence) => store.appendJournal('e1', { sequence, entries: [] })),
+          );
+          await expect(collect(store.journal('e1'))).rejects.toMatchObject({
+            code: 'RECORD_CORRUPT',
+            details: { key: 'x/e1/j/000000000002' },
+          });
+          expect(await collect(store.journal('e1', 3))).toHaveLength(1);
+        }),
+      );
+
+      test(
+        'large outputs are found by node and run',
+        withStore(async (store) => {
+          const text = JSON.stringify('🎼'.repeat(50_000));
+          await store.commit([store.putOutput('e1', 12, 0, text), store.putOutput('e1', 12, 1, '"again"')]);
+          expect(await store.getOutput('e1', 12, 0)).toBe(text);
+          expect(await store.getOutput('e1', 12, 1)).toBe('"again"');
+          expect(await store.getOutput('e1', 1, 2)).toBeUndefined();
+        }),
+      );
+
+      test(
+        'a checkpoint merges the chunks of all before it, newest first',
+        withStore(async (store) => {
+          await add(store, record('e1'));
+          const workflow = { leaf: 1, startedAtMs: 1, endedAtMs: 0, failedNode: -1, error: null };
+          const full = Array.from({ length: CHECKPOINT_CHUNK }, () => row(3));
+          const first = new Map([
+            [0, full],
+            [700, [row(1)]],
+          ]);
+          await store.commit(store.putCheckpoint('e1', { nextSequence: 5, workflow, chunks: first }));
+          const dirty = new Map([[700, [row(2), row(3)]]]);
+          await store.commit(store.putCheckpoint('e1', { nextSequence: 9, workflow, chunks: dirty }));
+          const chunks = new Map([
+            [0, full],
+            [700, [row(2), row(3)]],
+          ]);
+          expect((await store.load('e1'))?.checkpoint).toEqual({ nextSequence: 9, workflow, chunks });
+        }),
+      );
+    });
+
+    describe('listing', () => {
+      const anyRecord = fc.record({
+        workflowId: fc.constantFrom('w1', 'w2', 'w1.x'),
+        status: fc.constantFrom(...WORKFLOW_STATUSES),
+        createdAtMs: fc.integer({ min: 990, max: 1030 }),
+      });
+      const anyFilter: fc.Arbitrary<ListFilter> = fc.record(
+        {
+          workflowId: fc.constantFrom('w1', 'w2', 'w1.x', 'none'),
+          status: fc.oneof(
+            fc.constantFrom<WorkflowStatus>(...WORKFLOW_STATUSES),
+            fc.subarray<WorkflowStatus>([...WORKFLOW_STATUSES]),
+          ),
+          createdFromMs: fc.integer({ min: 985, max: 1035 }),
+          createdToMs: fc.integer({ min: 985, max: 1035 }),
+          order: fc.constantFrom('newest', 'oldest'),
+          limit: fc.integer({ min: 1, max: 7 }),
+        },
+        { requiredKeys: [] },
+      );
+
+      test('pages through any filter give what filtering and sorting everything gives', async () => {
+        await fc.assert(
+          fc.asyncProperty(
+            fc.array(anyRecord, { maxLength: 25 }),
+            fc.array(anyFilter, { minLength: 1, maxLength: 5 }),
+            async (drafts, filters) => {
+              const kv = await open();
+              try {
+                const store = new KvExecutionStore(kv);
+                const all = drafts.map((fields, i) => record(`e${i.toString(36)}`, fields));
+                for (const each of all) {
+                  const born: ExecutionRecord = { ...each, status: 'pending' };
+                  await store.commit([...store.create(born, SPEC, '{}'), ...store.update(born, each)]);
+                }
+                for (const filter of filters) {
+                  const paged: string[] = [];
+                  for (let after: string | undefined; ;) {
+                    const page = await store.list({ ...filter, after });
+                    expect(page.records.length).toBeLessThanOrEqual(filter.limit ?? 100);
+                    paged.push(...page.records.map(({ executionId }) => executionId));
+                    if (page.next === undefined) break;
+                    after = page.next;
+                  }
+                  expect(paged).toEqual(filtered(all, filter));
+                }
+                const counts = await store.countByStatus();
+                for (const status of WORKFLOW_STATUSES)
+                  expect(counts[status]).toBe(all.filter((each) => each.status === status).length);
+              } finally {
+                await kv.close();
+              }
+            },
+          ),
+          { numRuns: 25 },
+        );
+      });
+
+      test(
+        'a page reads no more keys of a large store than of a small one',
+        withStore(async (store, kv) => {
+          let reads = 0;
+          const counting: Kv = {
+            get: (key) => kv.get(key),
+            scan: (range) => kv.scan(range),
+            commit: (ops, guards) => kv.commit(ops, guards),
+            close: () => kv.close(),
+            async *keys(range: KvRange) {
+              for await (const key of kv.keys(range)) {
+                reads++;
+                yield key;
+              }
+            },
+          };
+          const watched = new KvExecutionStore(counting);
+          const creations = Array.from({ length: 3000 }, (_, i) => {
+            const status = i % 1000 === 0 ? 'failed' : 'completed';
+            return store.create(record(`e${i}`, { createdAtMs: i, status }), SPEC, '{}');
+          });
+          await store.commit(creations.flat());
+          for (const filter of [
+            {},
+            { status: 'failed' },
+            { workflowId: 'w1' },
+            { workflowId: 'w1', status: 'failed' },
+          ] as const) {
+            reads = 0;
+            await watched.list({ ...filter, limit: 2 });
+            expect(reads).toBeLessThanOrEqual(WORKFLOW_STATUSES.length * 3);
+          }
+        }),
+      );
+
+      test(
+        'pages stay in order while executions change status between them',
+        withStore(async (store) => {
+          const all = Array.from({ length: 6 }, (_, i) =>
+            record(`e${i}`, { createdAtMs: i, status: 'running' }),
+          );
+          for (const each of all) await add(store, each);
+          const first = await store.list({ limit: 3, order: 'oldest' });
+          await store.commit(store.update(all[0], { ...all[0], status: 'completed' }));
+          await store.commit(store.update(all[5], { ...all[5], status: 'failed' }));
+          const second = await store.list({ limit: 3, order: 'oldest', after: first.next });
+          const ids = [...first.records, ...second.records].map(({ executionId }) => executionId);
+          expect(ids).toEqual(['e0', 'e1', 'e2', 'e3', 'e4', 'e5']);
+        }),
+      );
+
+      test(
+        'a cursor or limit that makes no sense is refused',
+        withStore(async (store) => {
+          for (const filter of [
+            { after: 'nonsense' },
+            { after: '' },
+            { limit: 0 },
+            { limit: 1.5 },
+            { limit: NaN },
+          ])
+            await expect(store.list(filter)).rejects.toMatchObject({ code: 'USAGE' });
+        }),
+      );
+
+      test(
+        'a damaged record is named and disturbs no other',
+        withStore(async (store, kv) => {
+          await add(store, record('good'));
+          await add(store, record('bad'));
+          const stored = (await kv.get('x/bad/r'))!;
+          stored[10] ^= 1;
+          await kv.commit([{ op: 'put', key: 'x/bad/r', value: stored }]);
+          const page = await store.list();
+          expect(page.records.map(({ executionId }) => executionId)).toEqual(['good']);
+          expect(page.damaged).toEqual(['bad']);
+          await expect(store.load('bad')).rejects.toMatchObject({
+            code: 'RECORD_CORRUPT',
+            details: { key: 'x/bad/r' },
+          });
+          expect(await store.delete('bad')).toBe(true);
+          expect(await store.list()).toEqual({ records: page.records });
+          expect((await store.countByStatus()).pending).toBe(1);
+        }),
+      );
+    });
+
+    describe('owners and inbox', () => {
+      test(
+        'owners come and go',
+        withStore(async (store) => {
+          const owner = {
+            ownerId: 'o1',
+            pid: 1,
+            processStart: 's',
+            bootId: 'b',
+            hostname: 'h',
+            createdAtMs: 3,
+          };
+          await store.commit([store.putOwner(owner), store.putOwner({ ...owner, ownerId: 'o2' })]);
+          expect(await store.owners()).toEqual([owner, { ...owner, ownerId: 'o2' }]);
+          await store.commit([store.deleteOwner('o1')]);
+          expect(await store.owners()).toEqual([{ ...owner, ownerId: 'o2' }]);
+        }),
+      );
+
+      test(
+        'requests come oldest first and stay until deleted',
+        withStore(async (store) => {
+          const request = (requestId: string, createdAtMs: number) =>
+            ({ requestId, executionId: 'e1', kind: 'cancel', reason: 'ünwanted', createdAtMs }) as const;
+          const all = [request('c', 5), request('a', 70), request('b', 600)];
+          await store.commit([all[2], all[0], all[1]].map((each) => store.putRequest(each)));
+          expect(await store.requests()).toEqual(all);
+          await store.commit([store.deleteRequest(all[1])]);
+          expect(await store.requests()).toEqual([all[0], all[2]]);
+        }),
+      );
+    });
+
+    describe('deleting', () => {
+      const fill = async (store: KvExecutionStore, id: string) => {
+        const each = record(id, { status: 'completed' });
+        const workflow = { leaf: 1, startedAtMs: 1, endedAtMs: 0, failedNode: -1, error: null };
+        await add(store, each);
+        await store.commit([
+          ...Array.from({ length: 2500 }, (_, sequence) =>
+            store.appendJournal(id, { sequence, entries: [] }),
+          ),
+          ...store.putCheckpoint(id, { nextSequence: 1, workflow, chunks: new Map([[0, [row(1)]]]) }),
+          store.putOutput(id, 1, 0, '"large"'),
+          store.putRequest({ requestId: `r-${id}`, executionId: id, kind: 'pause', createdAtMs: 1 }),
+        ]);
+      };
+      const allKeys = (kv: Kv) => collect(kv.keys({ start: ' ', end: '~' }));
+
+      test(
+        'leaves no trace of the execution and every trace of the others',
+        withStore(async (store, kv) => {
+          await fill(store, 'e1');
+          const before = await allKeys(kv);
+          await fill(store, 'e1.x');
+          await fill(store, 'e10');
+          expect(await store.delete('e1.x')).toBe(true);
+          expect(await store.delete('e10')).toBe(true);
+          expect(await allKeys(kv)).toEqual(before);
+        }),
+      );
+
+      test(
+        'that a crash interrupted is finished by the next opening, or before the id is used again',
+        withStore(async (store, kv) => {
+          await add(store, record('kept'));
+          const before = await allKeys(kv);
+          const crash = async () => {
+            await fill(store, 'e1');
+            let commits = 0;
+            const dying: Kv = {
+              get: (key) => kv.get(key),
+              scan: (range) => kv.scan(range),
+              keys: (range) => kv.keys(range),
+              close: () => kv.close(),
+              commit: (ops, guards) =>
+                ++commits > 2 ? Promise.reject(new Error('crash')) : kv.commit(ops, guards),
+            };
+            await expect(new KvExecutionStore(dying).delete('e1')).rejects.toThrow('crash');
+            expect(await store.load('e1')).toBeUndefined();
+            expect((await store.list({ status: 'completed' })).records).toEqual([]);
+            expect((await allKeys(kv)).length).toBeGreaterThan(1000);
+          };
+          await crash();
+          await openStore(kv);
+          expect(await allKeys(kv)).toEqual(before);
+          await crash();
+          await add(store, record('e1'));
+          expect(await collect(store.journal('e1'))).toEqual([]);
+          expect((await store.load('e1'))?.checkpoint).toBeNull();
+        }),
+      );
+    });
+
+    describe('opening', () => {
+      test(
+        'refuses what is not a store, and what a newer release wrote',
+        withStore(async (_store, kv) => {
+          const marker = (await kv.get('m/format'))!;
+          const broken = Buffer.from(marker);
+          broken[3] ^= 1;
+          await kv.commit([{ op: 'put', key: 'm/format', value: broken }]);
+          await expect(openStore(kv)).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
+          await kv.commit([
+            { op: 'del', key: 'm/format' },
+            { op: 'put', key: 'foreign', value: marker },
+          ]);
+          await expect(openStore(kv)).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
+          expect(await kv.get('m/format')).toBeUndefined();
+        }),
+      );
+    });
+  });
+}
+
+/** The model: ids of the records a filter wants, in its order. */
+function filtered(all: readonly ExecutionRecord[], filter: ListFilter): string[] {
+  const wanted = filter.status === undefined ? WORKFLOW_STATUSES : [filter.status].flat();
+  const position = (each: ExecutionRecord) =>
+    `${each.createdAtMs.toString().padStart(8, '0')}/${each.executionId}`;
+  const found = all
+    .filter(({ status }) => wanted.includes(status))
+    .filter(({ workflowId }) => filter.workflowId === undefined || workflowId === filter.workflowId)
+    .filter(({ createdAtMs }) => createdAtMs >= (filter.createdFromMs ?? 0))
+    .filter(({ createdAtMs }) => createdAtMs < (filter.createdToMs ?? Infinity))
+    .sort((a, b) => (position(a) < position(b) ? -1 : 1));
+  if (filter.order !== 'oldest') found.reverse();
+  return found.map(({ executionId }) => executionId);
+}

@@ -1,0 +1,126 @@
+import { describe, expect, test } from 'vitest';
+import type { KvEntry } from '../../src/store/kv.js';
+import { LmdbKv, type LmdbDatabase } from '../../src/store/lmdb-kv.js';
+import { bytes, put } from '../contracts/kv.contract.js';
+
+/** A database whose transactions do what the test says. */
+class FakeDatabase implements LmdbDatabase {
+  readonly stored = new Map<string, Uint8Array>();
+  readonly groups: string[][] = [];
+  next: () => Promise<unknown> = () => Promise.resolve();
+  closed = false;
+
+  getBinary(key: string): Uint8Array | undefined {
+    return this.stored.get(key);
+  }
+  getRange(): Iterable<KvEntry> {
+    return [];
+  }
+  getKeys(): Iterable<string> {
+    return [];
+  }
+  put(key: string, value: Uint8Array): void {
+    this.groups.at(-1)!.push(key);
+    this.stored.set(key, value);
+  }
+  remove(key: string): void {
+    this.stored.delete(key);
+  }
+  batch(action: () => void): Promise<unknown> {
+    this.groups.push([]);
+    action();
+    return this.next();
+  }
+  transactionSync<T>(action: () => T): T {
+    this.groups.push([]);
+    return action();
+  }
+  resetReadTxn(): void {}
+  close(): Promise<void> {
+    this.closed = true;
+    return Promise.resolve();
+  }
+}
+
+function lmdbFailure(): Promise<never> {
+  const error = Object.assign(new Error('Commit failed (see commitError for details)'), {
+    commitError: Promise.reject(new Error('EIO')),
+  });
+  return Promise.reject(error);
+}
+
+describe('grouping', () => {
+  test('commits of one turn share a transaction; those that come meanwhile share the next', async () => {
+    const db = new FakeDatabase();
+    const kv = new LmdbKv(db);
+    let finish: () => void = () => undefined;
+    db.next = () => new Promise<void>((resolve) => (finish = resolve));
+    const first = [kv.commit([put('a')]), kv.commit([put('b')])];
+    await new Promise((resolve) => setImmediate(resolve));
+    db.next = () => Promise.resolve();
+    const later = [
+      kv.commit([put('c')]),
+      kv.commit([put('d')], [{ key: 'a', value: bytes('') }]),
+      kv.commit([put('e')]),
+    ];
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(db.groups).toEqual([['a', 'b']]);
+    finish();
+    await Promise.all([...first, ...later]);
+    expect(db.groups).toEqual([['a', 'b'], ['c'], ['d'], ['e']]);
+  });
+});
+
+describe('a commit that fails', () => {
+  test('rejects its whole group and what waits behind it, writes none of that, and refuses all later ones', async () => {
+    const db = new FakeDatabase();
+    const kv = new LmdbKv(db);
+    await kv.commit([put('before')]);
+    db.next = lmdbFailure;
+    const group = [kv.commit([put('a')]), kv.commit([put('b')])];
+    const behind = kv.commit([put('c')], [{ key: 'nothing', value: null }]);
+    for (const each of [...group, behind]) await expect(each).rejects.toMatchObject({ code: 'STORE_COMMIT' });
+    db.next = () => Promise.resolve();
+    await expect(kv.commit([put('d')])).rejects.toMatchObject({ code: 'STORE_COMMIT' });
+    expect(db.groups).toEqual([['before'], ['a', 'b']]);
+    await kv.close();
+    expect(db.closed).toBe(true);
+  });
+
+  test('in a guarded commit is no conflict', async () => {
+    const db = new FakeDatabase();
+    const kv = new LmdbKv(db);
+    db.transactionSync = () => {
+      throw new Error('EIO');
+    };
+    const attempt = kv.commit([put('a')], [{ key: 'a', value: null }]);
+    await expect(attempt).rejects.toMatchObject({ code: 'STORE_COMMIT' });
+    await expect(kv.commit([put('b')])).rejects.toMatchObject({ code: 'STORE_COMMIT' });
+  });
+
+  test('a guard that does not hold harms no other commit', async () => {
+    const db = new FakeDatabase();
+    const kv = new LmdbKv(db);
+    const attempt = kv.commit([put('a')], [{ key: 'a', value: bytes('x') }]);
+    await expect(attempt).rejects.toMatchObject({ code: 'STORE_CONFLICT' });
+    await kv.commit([put('b')]);
+    expect([...db.stored.keys()]).toEqual(['b']);
+  });
+});
+
+describe('a commit that never ends', () => {
+  test('is given up, and everything after it; closing does not wait for it', async () => {
+    const db = new FakeDatabase();
+    let closed = false;
+    const kv = new LmdbKv(db, { commitTimeoutMs: 20, onClosed: () => (closed = true) });
+    db.next = () => new Promise(() => undefined);
+    const hanging = kv.commit([put('a')]);
+    const behind = kv.commit([put('b')], [{ key: 'b', value: null }]);
+    await expect(hanging).rejects.toMatchObject({ code: 'STORE_COMMIT', retriable: true });
+    await expect(behind).rejects.toMatchObject({ code: 'STORE_COMMIT' });
+    await expect(kv.commit([put('c')])).rejects.toMatchObject({ code: 'STORE_COMMIT' });
+    db.close = () => new Promise(() => undefined);
+    await kv.close();
+    expect(closed).toBe(false);
+  });
+});

@@ -1,0 +1,105 @@
+import fc from 'fast-check';
+import type { NodeEvent, WorkflowEvent } from '../../machines/events.js';
+import type { ErrorDocument } from '../../src/base/errors.js';
+import type { NodeOutput } from '../../src/base/model.js';
+import { WORKFLOW, type Entry, type NodeRow } from '../../src/engine/entries.js';
+
+/** Any text without lone surrogates, which UTF-8 cannot hold. */
+export const anyText = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 60 }),
+  fc.string({ unit: 'grapheme', maxLength: 20 }),
+  fc.constantFrom('', 'x'.repeat(24), 'x'.repeat(25), 'ü'.repeat(24), '__proto__'),
+);
+
+/** Any number that has one representation only. */
+export const anyNumber = fc.oneof(
+  fc.integer(),
+  fc.maxSafeInteger(),
+  fc.double({ noNaN: false }).filter((value) => !Object.is(value, -0)),
+  fc.constantFrom(0, 2 ** 51 - 1, 2 ** 51, -(2 ** 51), -(2 ** 51) - 1, Number.MAX_SAFE_INTEGER),
+);
+
+/** Times as clocks give them: mostly close together, sometimes a fraction or a jump. */
+export const anyTime = fc.oneof(
+  fc.integer({ min: 1_790_000_000_000, max: 1_790_000_001_000 }),
+  fc.integer({ min: 0, max: 2 ** 48 }),
+  fc.double({ min: 0, max: 1e12, noNaN: true }).filter((value) => !Object.is(value, -0)),
+);
+
+export const anyOutput: fc.Arbitrary<NodeOutput> = fc.oneof(
+  fc.constant('null'),
+  fc.json(),
+  fc.integer({ min: 0, max: 70_000 }).map((length) => JSON.stringify('é'.repeat(length))),
+  fc.record({ sizeBytes: fc.maxSafeInteger().map(Math.abs) }),
+);
+
+export const anyArtifacts = fc.oneof(fc.constant([]), fc.array(anyText, { maxLength: 200 }));
+
+const errorFields = {
+  name: anyText,
+  message: anyText,
+  code: fc.option(anyText, { nil: undefined }),
+  stack: fc.option(anyText, { nil: undefined }),
+};
+export const anyError: fc.Arbitrary<ErrorDocument> = fc
+  .array(fc.record(errorFields), { minLength: 1, maxLength: 4 })
+  .map((chain) =>
+    chain.reduceRight<ErrorDocument | undefined>((cause, each) => ({ ...each, cause }), undefined)!,
+  )
+  .map((error) => JSON.parse(JSON.stringify(error)) as ErrorDocument);
+
+const nodeEvent: fc.Arbitrary<NodeEvent> = fc.oneof(
+  fc.constantFrom<NodeEvent>(
+    { type: 'dependenciesMet' },
+    { type: 'dependencyRestored' },
+    { type: 'attemptStarted' },
+    { type: 'recovered', reason: 'process' },
+    { type: 'recovered', reason: 'worker' },
+    { type: 'cancelRequested' },
+    { type: 'rerunRequested' },
+  ),
+  fc.nat().map((by): NodeEvent => ({ type: 'dependencyFailed', by })),
+  anyText.map((condition): NodeEvent => ({ type: 'conditionNotMet', condition })),
+  fc
+    .record({ output: anyOutput, artifacts: anyArtifacts, durationMs: anyNumber })
+    .map((fields): NodeEvent => ({ type: 'attemptSucceeded', ...fields })),
+  fc
+    .record(
+      { error: anyError, durationMs: anyNumber, retryAtMs: anyTime },
+      { requiredKeys: ['error', 'durationMs'] },
+    )
+    .map((fields): NodeEvent => ({ type: 'attemptFailed', ...fields })),
+);
+
+const workflowEvent: fc.Arbitrary<WorkflowEvent> = fc.oneof(
+  fc.constantFrom<WorkflowEvent>(
+    { type: 'started' },
+    { type: 'pauseRequested' },
+    { type: 'resumeRequested' },
+    { type: 'allNodesSettled' },
+    { type: 'cancelRequested' },
+    { type: 'retryRequested' },
+  ),
+  anyText.map((reason): WorkflowEvent => ({ type: 'cancelRequested', reason })),
+  fc
+    .record({ node: fc.nat(), error: anyError })
+    .map((fields): WorkflowEvent => ({ type: 'nodeFailedForGood', ...fields })),
+);
+
+export const anyEntry: fc.Arbitrary<Entry> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ node: fc.nat(), event: nodeEvent, atMs: anyTime }) },
+  { weight: 1, arbitrary: fc.record({ node: fc.constant(WORKFLOW), event: workflowEvent, atMs: anyTime }) },
+);
+
+export const anyRow: fc.Arbitrary<NodeRow> = fc.record({
+  leaf: fc.integer({ min: 0, max: 8 }),
+  attempt: fc.nat(),
+  run: fc.nat(),
+  startedAtMs: anyTime,
+  endedAtMs: anyTime,
+  wakeAtMs: anyTime,
+  output: fc.option(anyOutput),
+  artifacts: anyArtifacts,
+  error: fc.option(anyError),
+  condition: fc.option(anyText),
+});
