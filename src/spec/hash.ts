@@ -11,7 +11,7 @@ export const MAX_DEPTH = 200;
  * @throws SPEC_INVALID when nested deeper than MAX_DEPTH
  */
 export function canonicalJson(value: unknown): string {
-  return (JSON.stringify(sortKeys(value, 0))) ?? 'null';
+  return JSON.stringify(sortKeys(value, 0)) ?? 'null';
 }
 
 /** SHA-256, in hex, over the canonical JSON of a spec. */

@@ -33,8 +33,10 @@ export function workflowToDocument(workflow: Workflow): WorkflowSpec {
   return structuredClone(workflow.spec);
 }
 
-/** The other way round. Inline functions must be given again. @throws like workflowFromSpec */
-export const workflowFromDocument = workflowFromSpec;
+/** The other way round. Inline functions must be given again. @throws SPEC_INVALID, CYCLE */
+export function workflowFromDocument(document: unknown, options: WorkflowOptions = {}): Workflow {
+  return workflowFromSpec(document, options);
+}
 
 /** What the compiler of plans needs of a workflow. */
 export function graphNodes(spec: WorkflowSpec): GraphNode[] {

@@ -1,23 +1,21 @@
-import {
-  type Document,
-  isMap,
-  isNode,
-  isScalar,
-  isSeq,
-  LineCounter,
-  parseDocument,
-  type YAMLError,
-  type YAMLWarning,
-} from 'yaml';
+import { createRequire } from 'node:module';
+import type * as YamlModule from 'yaml';
+import type { Document, LineCounter, YAMLError, YAMLWarning } from 'yaml';
 import type { Problem } from '../base/errors.js';
 import type { Path, Place } from './findings.js';
 import type { Source } from './source.js';
+
+/** The parser, loaded when first needed: JSON needs none, and most commands read no spec. */
+function loadYaml(): typeof YamlModule {
+  return createRequire(import.meta.url)('yaml') as typeof YamlModule;
+}
 
 /** Aliases resolved at most: more is an attempt to fill the memory ("billion laughs"). */
 const MAX_ALIASES = 1000;
 
 /** Parses YAML 1.2 (core schema, with merge keys). Duplicate keys are errors. */
 export function parseYaml(text: string, file?: string): Source | Problem[] {
+  const { LineCounter, parseDocument } = loadYaml();
   const lineCounter = new LineCounter();
   try {
     const document = parseDocument(text, {
@@ -64,6 +62,7 @@ function toProblem(
 
 /** The place of a path or, when it leads nowhere, of its longest part that exists. */
 function locate(document: Document.Parsed, lineCounter: LineCounter, path: Path): Place {
+  const { isMap, isNode, isScalar, isSeq } = loadYaml();
   let node: unknown = document.contents;
   let offset = document.contents?.range?.[0] ?? 0;
   for (const part of path) {
