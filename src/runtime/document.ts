@@ -45,7 +45,7 @@ export async function executionDocument(source: DocumentSource): Promise<Executi
     interrupted: source.interrupted,
     completed_nodes,
     total_nodes,
-    progress_percent: total_nodes === 0 ? 100 : Math.round((completed_nodes / total_nodes) * 1000) / 10,
+    progress_percent: percent(completed_nodes + columns.counts[LEAF.skipped], total_nodes),
     failed_node: failedNode >= 0 ? definition.plan.ids[failedNode] : null,
     error,
     node_states,
@@ -105,6 +105,11 @@ function nodeDocument(
         : {}),
     },
   };
+}
+
+/** A skipped node is done too. One decimal. */
+function percent(done: number, total: number): number {
+  return total === 0 ? 100 : Math.round((done / total) * 1000) / 10;
 }
 
 /** Keys are users' node ids: no prototype to collide with. */

@@ -3,27 +3,27 @@ import { MaestroError, type ErrorDocument } from '../base/errors.js';
 import { isValidId, newId } from '../base/ids.js';
 import { isWorkflowStatusEnded } from '../base/model.js';
 import type { EngineEvent } from '../engine/effects.js';
-import { WORKFLOW } from '../engine/entries.js';
 import type { ExecutionEvent } from '../observe/events.js';
 import type { Pool } from '../pool/index.js';
 import type { Workflow } from '../spec/index.js';
+import type { KvOp } from '../store/kv.js';
 import type { ExecutionRecord, ExecutionStore, InboxKind, ListFilter, ListPage } from '../store/types.js';
 import type { ActiveExecution } from '../supervisor/active-execution.js';
-import { activate, restoreState } from '../supervisor/restore.js';
 import { Supervisor } from '../supervisor/supervisor.js';
-import { Backlog, type Waiting } from './backlog.js';
 import { contextText } from './context.js';
-import { Deferred } from './deferred.js';
 import { Definitions } from './definitions.js';
-import { executionDocument, executionResult } from './document.js';
 import { Followers } from './followers.js';
-import { ExecutionHandle, type HandleHost } from './handle.js';
+import type { HandleHost } from './handle.js';
 import { notFound, storedEvents } from './history.js';
 import { InboxPoller } from './inbox-poller.js';
 import type { Settings } from './options.js';
 import { Ownership } from './ownership.js';
+import { readDocument } from './reader.js';
 import { takeOverInterrupted, type Recovered } from './recovery.js';
-import type { Execution, ExecutionDocument, ExecutionResult, Runtime, StartOptions } from './types.js';
+import { engineRequest, userEvent } from './requests.js';
+import { Residents } from './residents.js';
+import { Results } from './results.js';
+import type { Execution, ExecutionDocument, Runtime, StartOptions } from './types.js';
 
 const DEFAULT_DRAIN_MS = 30_000;
 const NO_COUNTS = { completed: 0, failed: 0, skipped: 0, blocked: 0, cancelled: 0, running: 0 };
@@ -34,13 +34,10 @@ export class LocalRuntime implements Runtime, HandleHost {
   private readonly supervisor: Supervisor;
   private readonly ownership: Ownership;
   private readonly definitions: Definitions;
-  private readonly backlog = new Backlog();
+  private readonly residents: Residents;
+  private readonly results = new Results(this);
   private readonly followers = new Followers();
   private readonly poller: InboxPoller;
-  private readonly results = new Map<string, Deferred<ExecutionResult>>();
-  private readonly handles = new Map<string, WeakRef<ExecutionHandle>>();
-  /** Executions being read from the store. */
-  private activating = 0;
   private death: MaestroError | null = null;
   private closing: Promise<void> | null = null;
 
@@ -67,34 +64,43 @@ export class LocalRuntime implements Runtime, HandleHost {
       published: (execution) => this.followers.notify(execution.id),
       died: (error, cause) => this.die(error, cause),
     });
+    this.residents = new Residents({
+      store,
+      supervisor: this.supervisor,
+      definitions: this.definitions,
+      ownership: this.ownership,
+      settings,
+      busy: () => this.poller.start(),
+      failed: (executionId, error) => this.lose(executionId, error),
+    });
     this.poller = new InboxPoller(store, this.supervisor.timers, clock, {
-      isMine: (id) => this.isMine(id),
-      isBusy: () => this.supervisor.active.size + this.backlog.size > 0,
-      apply: (request, done) => this.applyRequest(request.executionId, request.kind, request.reason, [done]),
+      isMine: (id) => this.residents.isHere(id),
+      isBusy: () => this.residents.size > 0,
+      apply: ({ executionId, kind, reason }, done) => this.apply(executionId, kind, reason, [done]),
     });
   }
 
   /** Takes over what dead processes left behind. */
   async recoverInterrupted(): Promise<void> {
+    const { clock, logger } = this.settings;
     const { taken, recovered } = await takeOverInterrupted(
       this.store,
       this.ownership,
       this.definitions,
-      this.settings.clock,
+      clock,
     );
     this.recovered = recovered;
+    for (const { executionId, error } of recovered) {
+      if (error) logger.warn({ execution_id: executionId, error }, 'execution cannot be resumed');
+    }
     for (const { executionId, workflowId } of taken) {
-      this.settings.logger.info(
+      logger.info(
         { execution_id: executionId, workflow_id: workflowId },
         `Resuming workflow execution ${executionId}`,
       );
-      this.backlog.push({ executionId, events: [], workflow: undefined });
+      this.results.handle(executionId, workflowId);
+      this.residents.enqueue({ executionId, events: [], workflow: undefined });
     }
-    for (const { executionId, error } of recovered) {
-      if (error)
-        this.settings.logger.warn({ execution_id: executionId, error }, 'execution cannot be resumed');
-    }
-    this.fill();
   }
 
   async start(
@@ -104,7 +110,6 @@ export class LocalRuntime implements Runtime, HandleHost {
   ): Promise<Execution> {
     this.assertOpen();
     const globalContext = contextText(workflow, context);
-    const definition = this.definitions.of(workflow);
     const record = this.newRecord(workflow, options);
     await this.ownership.announce();
     let ops = this.store.create(record, workflow.spec, globalContext);
@@ -112,33 +117,18 @@ export class LocalRuntime implements Runtime, HandleHost {
       await this.store.commitNew(record, ops);
       ops = [];
     }
-    const handle = this.handleOf(record);
-    const waiting: Waiting = { executionId: record.executionId, events: [], workflow };
-    if (this.hasRoom) {
-      const { random } = this.settings;
-      const execution = activate({
-        definition,
-        record,
-        globalContext,
-        random,
-        ownerId: this.ownership.self.ownerId,
-      });
-      this.poller.start();
-      await this.supervisor.adopt(execution, { recover: false, events: [{ type: 'startRequested' }], ops });
-    } else {
-      if (ops.length > 0) await this.supervisor.commit(ops);
-      this.enqueue(waiting);
-    }
+    const handle = this.results.handle(record.executionId, record.workflowId);
+    await this.residents.begin(record, workflow, globalContext, ops);
     return handle;
   }
 
   async resume(executionId: string, options: { workflow?: Workflow } = {}): Promise<Execution> {
     this.assertOpen();
-    const active = this.supervisor.active.get(executionId);
-    if (active !== undefined) await this.supervisor.request(active, { type: 'resumeRequested' });
-    if (active !== undefined || this.backlog.has(executionId))
-      return this.handleOf(active?.record ?? (await this.record(executionId)));
     const record = await this.record(executionId);
+    if (this.residents.isHere(executionId)) {
+      if (!this.residents.isWaiting(executionId)) await this.apply(executionId, 'resume', undefined, []);
+      return this.results.handle(executionId, record.workflowId);
+    }
     if (isWorkflowStatusEnded(record.status)) {
       const next =
         record.status === 'completed'
@@ -150,11 +140,8 @@ export class LocalRuntime implements Runtime, HandleHost {
         { next },
       );
     }
-    return this.continueStored(
-      record,
-      record.status === 'paused' ? [{ type: 'resumeRequested' }] : [],
-      options.workflow,
-    );
+    const events: EngineEvent[] = record.status === 'paused' ? [{ type: 'resumeRequested' }] : [];
+    return this.continueStored(record, events, options.workflow);
   }
 
   async retry(executionId: string, options: { workflow?: Workflow } = {}): Promise<Execution> {
@@ -177,22 +164,11 @@ export class LocalRuntime implements Runtime, HandleHost {
     return this.request(executionId, 'cancel', reason);
   }
 
-  async get(executionId: string): Promise<ExecutionDocument | undefined> {
-    const stored = await this.store.load(executionId);
-    if (stored === undefined) return undefined;
-    const active = this.supervisor.active.get(executionId);
-    const definition = this.definitions.plain(stored.record, stored.spec);
-    // Under `exit` the store learns of an execution only when it comes to rest.
-    const live = this.settings.durability === 'exit' ? active : undefined;
-    const state = live?.engine.state ?? (await restoreState(this.store, stored, definition.plan)).state;
-    return executionDocument({
-      record: stored.record,
-      definition,
-      state,
-      globalContext: stored.globalContext,
-      interrupted: await this.isInterrupted(stored.record),
-      outputText: async (node) => this.outputText(executionId, state, node, live),
-    });
+  get(executionId: string): Promise<ExecutionDocument | undefined> {
+    const live = this.settings.durability === 'exit' ? this.active(executionId) : undefined;
+    return readDocument(this.store, this.definitions, executionId, live, (record) =>
+      this.isInterrupted(record),
+    );
   }
 
   list(filter?: ListFilter): Promise<ListPage> {
@@ -218,22 +194,16 @@ export class LocalRuntime implements Runtime, HandleHost {
   }
 
   follow(executionId: string): AsyncIterable<ExecutionEvent> {
-    const more = this.followers.follow(executionId, () => this.results.has(executionId));
+    const more = this.followers.follow(executionId, () => this.results.isOpen(executionId));
     return storedEvents(this.store, executionId, more);
   }
 
   steer(executionId: string, node: number, event: NodeEvent | WorkflowEvent): void {
-    const active = this.supervisor.active.get(executionId);
-    if (active === undefined) throw notInMemory(executionId);
-    void this.supervisor.request(active, userEvent(node, event)).catch(() => {});
-  }
-
-  private get hasRoom(): boolean {
-    return this.supervisor.active.size + this.activating < this.settings.maxActiveExecutions;
-  }
-
-  private isMine(executionId: string): boolean {
-    return this.supervisor.active.has(executionId) || this.backlog.has(executionId);
+    const request = userEvent(node, event);
+    const active = this.active(executionId);
+    if (active === undefined)
+      throw new MaestroError('EXECUTION_STATE', `execution ${executionId} is not running here`);
+    void this.supervisor.request(active, request).catch(() => {});
   }
 
   private assertOpen(): void {
@@ -278,60 +248,39 @@ export class LocalRuntime implements Runtime, HandleHost {
     };
   }
 
-  private handleOf({ executionId, workflowId }: ExecutionRecord): ExecutionHandle {
-    const known = this.handles.get(executionId)?.deref();
-    if (known !== undefined && this.results.has(executionId)) return known;
-    let deferred = this.results.get(executionId);
-    if (deferred === undefined) this.results.set(executionId, (deferred = new Deferred()));
-    const handle = new ExecutionHandle(executionId, workflowId, deferred.promise, this);
-    this.handles.set(executionId, new WeakRef(handle));
-    return handle;
-  }
-
   /** Takes an execution that nobody runs over, and goes on with it. What cannot run is refused before. */
   private async continueStored(
     record: ExecutionRecord,
     events: readonly EngineEvent[],
-    workflow?: Workflow,
+    workflow: Workflow | undefined,
   ): Promise<Execution> {
-    const { executionId } = record;
-    await this.assertUnowned(record);
+    const { executionId, workflowId } = record;
+    const holder = await this.ownership.holder(record.ownerId);
+    if (holder !== undefined) {
+      throw new MaestroError('EXECUTION_OWNED', `execution ${executionId} is run by process ${holder.pid}`, {
+        details: { pid: holder.pid, hostname: holder.hostname },
+      });
+    }
     const spec = await this.store.getDefinition(record.definitionHash);
     if (spec !== undefined) this.definitions.forStored(record, spec, workflow);
     await this.takeOver(record);
-    const handle = this.handleOf(record);
-    const waiting: Waiting = { executionId, events, workflow };
-    if (this.hasRoom) await this.bring(waiting);
-    else this.enqueue(waiting);
+    const handle = this.results.handle(executionId, workflowId);
+    if (this.residents.hasRoom) await this.residents.bring({ executionId, events, workflow });
+    else this.residents.enqueue({ executionId, events, workflow });
     return handle;
-  }
-
-  private async assertUnowned(record: ExecutionRecord): Promise<void> {
-    const holder = await this.ownership.holder(record.ownerId);
-    if (holder === undefined) return;
-    throw new MaestroError(
-      'EXECUTION_OWNED',
-      `execution ${record.executionId} is run by process ${holder.pid}`,
-      {
-        details: { pid: holder.pid, hostname: holder.hostname },
-      },
-    );
   }
 
   private async takeOver(record: ExecutionRecord): Promise<void> {
     await this.ownership.announce();
     const { clock } = this.settings;
-    await this.store.takeOver(record, {
-      ...record,
-      ownerId: this.ownership.self.ownerId,
-      updatedAtMs: clock.nowMs(),
-    });
+    const { ownerId } = this.ownership.self;
+    await this.store.takeOver(record, { ...record, ownerId, updatedAtMs: clock.nowMs() });
   }
 
   /** Pauses or cancels wherever the execution is: here, in another process, or nowhere. */
   private async request(executionId: string, kind: 'pause' | 'cancel', reason?: string): Promise<void> {
     this.assertOpen();
-    if (this.isMine(executionId)) return this.applyRequest(executionId, kind, reason, []);
+    if (this.residents.isHere(executionId)) return this.apply(executionId, kind, reason, []);
     const record = await this.record(executionId);
     if (isWorkflowStatusEnded(record.status) || (kind === 'pause' && record.status === 'paused')) {
       throw new MaestroError('EXECUTION_STATE', `execution ${executionId} is already ${record.status}`);
@@ -348,105 +297,41 @@ export class LocalRuntime implements Runtime, HandleHost {
       return this.store.commit([this.store.putRequest(request)]);
     }
     await this.takeOver(record);
-    await this.bring({ executionId, events: [engineRequest(kind, reason)], workflow: undefined }, true);
+    await this.residents.bring(
+      { executionId, events: [engineRequest(kind, reason)], workflow: undefined },
+      true,
+    );
   }
 
-  private async applyRequest(
+  /** Applies a request to an execution that is here, in memory or waiting; `ops` are committed with it. */
+  private async apply(
     executionId: string,
     kind: InboxKind,
     reason: string | undefined,
-    ops: Parameters<Supervisor['commit']>[0],
+    ops: readonly KvOp[],
   ): Promise<void> {
     const event = engineRequest(kind, reason);
-    const active = this.supervisor.active.get(executionId);
+    const active = this.active(executionId);
     if (active !== undefined) return this.supervisor.request(active, event, ops);
-    const waiting = this.backlog.remove(executionId);
-    if (waiting !== undefined) await this.bring({ ...waiting, events: [...waiting.events, event] });
-    await this.supervisor.commit(ops);
-  }
-
-  private enqueue(waiting: Waiting): void {
-    this.backlog.push(waiting);
-    this.fill();
-  }
-
-  /** Brings executions into memory while there is room. */
-  private fill(): void {
-    this.poller.start();
-    while (this.hasRoom && this.closing === null && this.death === null) {
-      const waiting = this.backlog.shift();
-      if (waiting === undefined) return;
-      this.activating++;
-      this.bring(waiting)
-        .catch((error: unknown) => {
-          this.settings.logger.error(
-            { execution_id: waiting.executionId, error },
-            'execution cannot be continued',
-          );
-          this.finish(waiting.executionId, (deferred) => deferred.reject(error));
-        })
-        .finally(() => {
-          this.activating--;
-          this.fill();
-        });
-    }
-  }
-
-  /** @param anyway also when its functions are not known here: it will not run */
-  private async bring(waiting: Waiting, anyway = false): Promise<void> {
-    const stored = await this.store.load(waiting.executionId);
-    if (stored === undefined) throw notFound(waiting.executionId);
-    const { record, spec, globalContext } = stored;
-    const definition = anyway
-      ? this.definitions.plain(record, spec)
-      : this.definitions.forStored(record, spec, waiting.workflow);
-    const restored = await restoreState(this.store, stored, definition.plan);
-    const { random } = this.settings;
-    const { ownerId } = this.ownership.self;
-    const execution = activate({ definition, record, globalContext, random, ownerId }, restored);
-    const first: EngineEvent[] = record.status === 'pending' ? [{ type: 'startRequested' }] : [];
-    this.poller.start();
-    this.handleOf(record);
-    await this.supervisor.adopt(execution, {
-      recover: record.status !== 'pending',
-      events: [...first, ...waiting.events],
-    });
+    await this.residents.bringNow(executionId, event);
+    if (ops.length > 0) await this.supervisor.commit(ops);
   }
 
   private settle(execution: ActiveExecution): void {
-    const { record, definition, engine } = execution;
-    this.handles.get(record.executionId)?.deref()?.keep(execution);
-    this.finish(record.executionId, (deferred) =>
-      deferred.resolve(executionResult(record, definition, engine.state)),
-    );
-    this.fill();
+    this.results.settle(execution);
+    this.followers.notify(execution.id);
+    this.residents.fill();
   }
 
-  private finish(executionId: string, end: (deferred: Deferred<ExecutionResult>) => void): void {
-    const deferred = this.results.get(executionId);
-    this.results.delete(executionId);
-    this.handles.delete(executionId);
-    if (deferred !== undefined) end(deferred);
+  private lose(executionId: string, error: unknown): void {
+    this.settings.logger.error({ execution_id: executionId, error }, 'execution cannot be continued');
+    this.results.fail(executionId, error);
     this.followers.notify(executionId);
   }
 
   private async isInterrupted({ status, ownerId, executionId }: ExecutionRecord): Promise<boolean> {
     if (status !== 'running' && status !== 'pending') return false;
-    return !this.isMine(executionId) && (await this.ownership.holder(ownerId)) === undefined;
-  }
-
-  private async outputText(
-    executionId: string,
-    state: ActiveExecution['engine']['state'],
-    node: number,
-    live: ActiveExecution | undefined,
-  ): Promise<string> {
-    const output = state.columns.output[node];
-    if (typeof output === 'string') return output;
-    const run = state.columns.run[node];
-    const text =
-      live?.unsavedOutputs.get(`${node}/${run}`) ?? (await this.store.getOutput(executionId, node, run));
-    return text ?? 'null';
+    return !this.residents.isHere(executionId) && (await this.ownership.holder(ownerId)) === undefined;
   }
 
   private die(error: ErrorDocument, cause: unknown): void {
@@ -456,13 +341,16 @@ export class LocalRuntime implements Runtime, HandleHost {
         ? cause
         : new MaestroError('RUNTIME_DIED', `the runtime stopped: ${error.message}`, { cause });
     this.ownership.retire();
+    this.residents.close();
     this.poller.stop();
-    for (const id of [...this.results.keys()]) this.finish(id, (deferred) => deferred.reject(this.death));
+    this.results.failAll(this.death);
+    this.followers.notifyAll();
     void this.pool.close(0);
   }
 
   private async shutDown(drainMs: number): Promise<void> {
     this.poller.stop();
+    this.residents.close();
     if (this.death === null) {
       const { clock, graceMs } = this.settings;
       let stop = (): void => {};
@@ -477,40 +365,15 @@ export class LocalRuntime implements Runtime, HandleHost {
       'the runtime was closed before the execution ended; it can be resumed',
     );
     this.supervisor.stop(closed);
-    for (const id of [...this.results.keys()]) this.finish(id, (deferred) => deferred.reject(closed));
+    this.results.failAll(closed);
+    this.followers.notifyAll();
     await this.store.close().catch(() => {});
   }
 
   /** What has not ended is nobody's from now on: the next runtime on this store takes it over at once. */
   private async leaveToOthers(): Promise<void> {
     await this.supervisor.suspend();
-    for (let waiting = this.backlog.shift(); waiting !== undefined; waiting = this.backlog.shift()) {
-      const record = await this.store.getRecord(waiting.executionId);
-      if (record !== undefined)
-        await this.supervisor.commit(this.store.update(record, { ...record, ownerId: null }));
-    }
+    await this.residents.disown();
     await this.ownership.resign();
   }
-}
-
-function engineRequest(kind: InboxKind, reason: string | undefined): EngineEvent {
-  return kind === 'cancel' ? { type: 'cancelRequested', reason } : { type: `${kind}Requested` };
-}
-
-/** What users may send through an actor reference: requests, never facts. */
-function userEvent(node: number, event: NodeEvent | WorkflowEvent): EngineEvent {
-  if (node !== WORKFLOW && event.type === 'cancelRequested') return { type: 'nodeCancelRequested', node };
-  if (
-    node === WORKFLOW &&
-    (event.type === 'pauseRequested' || event.type === 'resumeRequested' || event.type === 'cancelRequested')
-  ) {
-    return event;
-  }
-  throw new MaestroError('USAGE', `${event.type} cannot be sent by users`, {
-    next: 'Send cancelRequested to nodes; pauseRequested, resumeRequested or cancelRequested to workflows.',
-  });
-}
-
-function notInMemory(executionId: string): MaestroError {
-  return new MaestroError('EXECUTION_STATE', `execution ${executionId} is not running here`);
 }

@@ -1,0 +1,22 @@
+import type { NodeEvent, WorkflowEvent } from '../../machines/events.js';
+import { MaestroError } from '../base/errors.js';
+import type { EngineEvent } from '../engine/effects.js';
+import { WORKFLOW } from '../engine/entries.js';
+import type { InboxKind } from '../store/types.js';
+
+/** A request as the engine takes it. */
+export function engineRequest(kind: InboxKind, reason: string | undefined): EngineEvent {
+  return kind === 'cancel' ? { type: 'cancelRequested', reason } : { type: `${kind}Requested` };
+}
+
+/** What users may send through an actor reference: requests, never facts. @throws USAGE */
+export function userEvent(node: number, event: NodeEvent | WorkflowEvent): EngineEvent {
+  if (node !== WORKFLOW && event.type === 'cancelRequested') return { type: 'nodeCancelRequested', node };
+  if (node === WORKFLOW) {
+    if (event.type === 'pauseRequested' || event.type === 'resumeRequested') return { type: event.type };
+    if (event.type === 'cancelRequested') return event as EngineEvent;
+  }
+  throw new MaestroError('USAGE', `${event.type} cannot be sent by users`, {
+    next: 'Send cancelRequested to nodes; pauseRequested, resumeRequested or cancelRequested to workflows.',
+  });
+}

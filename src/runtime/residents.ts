@@ -1,0 +1,145 @@
+import type { EngineEvent } from '../engine/effects.js';
+import type { Workflow } from '../spec/index.js';
+import type { ExecutionRecord, ExecutionStore } from '../store/types.js';
+import { activate, restoreState } from '../supervisor/restore.js';
+import type { Supervisor } from '../supervisor/supervisor.js';
+import { Backlog, type Waiting } from './backlog.js';
+import type { Definitions } from './definitions.js';
+import { notFound } from './history.js';
+import type { Settings } from './options.js';
+import type { Ownership } from './ownership.js';
+
+interface ResidentsOptions {
+  readonly store: ExecutionStore;
+  readonly supervisor: Supervisor;
+  readonly definitions: Definitions;
+  readonly ownership: Ownership;
+  readonly settings: Settings;
+  /** Something is here again: look out for requests. */
+  readonly busy: () => void;
+  /** An execution could not be brought into memory. */
+  readonly failed: (executionId: string, error: unknown) => void;
+}
+
+/** Which of our executions are in memory, which wait in the store, and how one becomes the other. */
+export class Residents {
+  private readonly backlog = new Backlog();
+  /** Executions being read from the store. */
+  private arriving = 0;
+  private closed = false;
+
+  constructor(private readonly options: ResidentsOptions) {}
+
+  get hasRoom(): boolean {
+    return this.options.supervisor.active.size + this.arriving < this.options.settings.maxActiveExecutions;
+  }
+
+  /** Executions of ours that have not ended, in memory or waiting. */
+  get size(): number {
+    return this.options.supervisor.active.size + this.arriving + this.backlog.size;
+  }
+
+  isWaiting(executionId: string): boolean {
+    return this.backlog.has(executionId);
+  }
+
+  isHere(executionId: string): boolean {
+    return this.options.supervisor.active.has(executionId) || this.isWaiting(executionId);
+  }
+
+  /** It gets its turn when there is room. */
+  enqueue(waiting: Waiting): void {
+    this.backlog.push(waiting);
+    this.fill();
+  }
+
+  /** A new execution whose record is not stored yet: `ops` store it, with its first turn. */
+  async begin(
+    record: ExecutionRecord,
+    workflow: Workflow,
+    globalContext: string,
+    ops: Parameters<Supervisor['commit']>[0],
+  ): Promise<void> {
+    const { supervisor, definitions, ownership, settings, busy } = this.options;
+    if (!this.hasRoom) {
+      if (ops.length > 0) await supervisor.commit(ops);
+      this.enqueue({ executionId: record.executionId, events: [], workflow });
+      return;
+    }
+    const definition = definitions.of(workflow);
+    const { random } = settings;
+    const execution = activate({
+      definition,
+      record,
+      globalContext,
+      random,
+      ownerId: ownership.self.ownerId,
+    });
+    busy();
+    await supervisor.adopt(execution, { recover: false, events: [{ type: 'startRequested' }], ops });
+  }
+
+  /**
+   * Brings a stored execution into memory and applies its events before anything of it starts.
+   * @param anyway also when its functions are not known here: it will not run
+   */
+  async bring(waiting: Waiting, anyway = false): Promise<void> {
+    const { store, supervisor, definitions, ownership, settings, busy } = this.options;
+    const stored = await store.load(waiting.executionId);
+    if (stored === undefined) throw notFound(waiting.executionId);
+    const { record, spec, globalContext } = stored;
+    const definition = anyway
+      ? definitions.plain(record, spec)
+      : definitions.forStored(record, spec, waiting.workflow);
+    const restored = await restoreState(store, stored, definition.plan);
+    const { random } = settings;
+    const execution = activate(
+      { definition, record, globalContext, random, ownerId: ownership.self.ownerId },
+      restored,
+    );
+    const first: EngineEvent[] = record.status === 'pending' ? [{ type: 'startRequested' }] : [];
+    busy();
+    await supervisor.adopt(execution, {
+      recover: record.status !== 'pending',
+      events: [...first, ...waiting.events],
+    });
+  }
+
+  /** Takes one that waits out of the line and brings it in at once, with a further event. */
+  async bringNow(executionId: string, event: EngineEvent): Promise<boolean> {
+    const waiting = this.backlog.remove(executionId);
+    if (waiting === undefined) return false;
+    await this.bring({ ...waiting, events: [...waiting.events, event] });
+    return true;
+  }
+
+  /** Brings executions into memory while there is room. */
+  fill(): void {
+    this.options.busy();
+    while (this.hasRoom && !this.closed) {
+      const waiting = this.backlog.shift();
+      if (waiting === undefined) return;
+      this.arriving++;
+      this.bring(waiting)
+        .catch((error: unknown) => this.options.failed(waiting.executionId, error))
+        .finally(() => {
+          this.arriving--;
+          this.fill();
+        });
+    }
+  }
+
+  /** Nothing more comes into memory. */
+  close(): void {
+    this.closed = true;
+  }
+
+  /** What still waits is nobody's from now on. */
+  async disown(): Promise<void> {
+    const { store, supervisor } = this.options;
+    for (let waiting = this.backlog.shift(); waiting !== undefined; waiting = this.backlog.shift()) {
+      const record = await store.getRecord(waiting.executionId);
+      if (record !== undefined) await supervisor.commit(store.update(record, { ...record, ownerId: null }));
+    }
+  }
+}
