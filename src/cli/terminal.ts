@@ -28,7 +28,7 @@ export function wantsColor(env: Terminal['env'], stream: OutputStream): boolean 
   return stream.isTTY === true && env.TERM !== 'dumb';
 }
 
-/** Whether lines can be redrawn: a terminal that moves its cursor, and nobody records what it shows. */
+/** Whether lines can be redrawn: a terminal that moves its cursor and knows its size, and nobody records what it shows. */
 export function canRedraw(env: Terminal['env'], stream: OutputStream): boolean {
-  return stream.isTTY === true && env.TERM !== 'dumb' && !env.CI;
+  return stream.isTTY === true && stream.columns !== 0 && env.TERM !== 'dumb' && !env.CI;
 }
