@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import picocolors from 'picocolors';
 import type { Colors } from 'picocolors/types.js';
-import { formatError, errorEnvelope } from './error-report.js';
+import type { Problem } from '../runtime/index.js';
+import { errorEnvelope, formatError } from './error-report.js';
+import { formatProblem } from './format/problems.js';
 import { canRedraw, wantsColor, type OutputStream, type Terminal } from './terminal.js';
 
 export interface UiOptions {
@@ -66,6 +68,11 @@ export class Ui {
   /** Something that is probably not as intended. */
   warn(text: string, fields: Record<string, unknown> = {}): void {
     this.#message('warning', this.noteColor.yellow(`warning: ${text}`), { message: text, ...fields });
+  }
+
+  /** A problem of an input that does not keep it from being used. */
+  problem(problem: Problem): void {
+    this.#message('warning', formatProblem(problem, this.noteColor), { ...problem });
   }
 
   /** A line of progress; not part of JSON output. */

@@ -338,7 +338,7 @@ describe('a terminal', () => {
       const context = contextOf({ go: 'go-tty' });
       const line = `stty cols 100 rows 30; "${process.execPath}" "${MAIN}" run slow.yaml --id tty-1 --store lmdb:s-tty --context '${context}'`;
       const running = start(['-qec', line, '/dev/null'], { cwd: folder.path, command: ['/usr/bin/script'] });
-      await running.until(/Slow .*░.*0\/2/);
+      await running.until(/Slow.*░.*0\/2/);
       await running.until(/▸.* first .*waiting for go/);
       await touch('go-tty');
       const { code, out } = await running.finished;

@@ -19,7 +19,6 @@ import {
 } from '../../runtime/index.js';
 import { withRuntime, type CommandContext } from '../session.js';
 import { MEMORY_STORE } from '../store-location.js';
-import { formatProblem } from '../format/problems.js';
 import { announce } from './resume.js';
 
 interface RunFlags extends RuntimeFlags {
@@ -74,7 +73,7 @@ async function run(context: CommandContext, spec: string, flags: RunFlags): Prom
   const initial = flags.context === undefined ? undefined : parseContext(flags.context, terminal.cwd);
   const { workflow, warnings } = await loadWorkflowFile(spec, { timeScale: flags.timeScale });
   const plan = planOf(workflow.spec);
-  for (const warning of warnings) ui.warn(formatProblem(warning, ui.noteColor), { problem: warning });
+  for (const warning of warnings) ui.problem(warning);
   for (const notice of noticesFor(settings, choices, workflow, plan)) ui.notice(notice);
   const inContext = settings.persistent ? context : inMemory(context);
   const { mode, retries, events } = settings;
