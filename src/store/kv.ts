@@ -35,8 +35,8 @@ export interface Kv {
   /** Keys only, without reading values. */
   keys(range: KvRange): AsyncIterable<string>;
   /**
-   * Applies all ops or none; resolves when they are on disk (`durable: false`: when they are visible to other
-   * readers of this process). Commits apply in the order of the calls.
+   * Applies all ops or none; resolves when they are on disk. Commits apply in the order of the calls, and none is
+   * applied after an earlier one has failed. What is given is copied: arrays and buffers may be reused at once.
    * @throws MaestroError STORE_CONFLICT when a guard does not hold, STORE_COMMIT when writing failed.
    */
   commit(ops: readonly KvOp[], guards?: readonly KvGuard[]): Promise<void>;

@@ -71,24 +71,14 @@ export class LmdbKv implements Kv {
 
   async get(key: string): Promise<Uint8Array | undefined> {
     checkKey(key);
-    this.startRead();
-    return this.db.getBinary(key);
+    return this.read(() => this.db.getBinary(key));
   }
 
   scan(range: KvRange): AsyncIterable<KvEntry> {
     return scanPages(
       range,
       (entry) => entry.key,
-      (start, end, limit, reverse) => {
-        this.startRead();
-        const page: KvEntry[] = [];
-        let bytes = 0;
-        for (const { key, value } of this.db.getRange(lmdbRange(start, end, limit, reverse))) {
-          page.push({ key, value });
-          if ((bytes += value.length) > PAGE_BYTES) break;
-        }
-        return page;
-      },
+      (start, end, limit, reverse) => this.read(() => this.page(lmdbRange(start, end, limit, reverse))),
     );
   }
 
@@ -96,10 +86,8 @@ export class LmdbKv implements Kv {
     return scanPages(
       range,
       (key) => key,
-      (start, end, limit, reverse) => {
-        this.startRead();
-        return [...this.db.getKeys(lmdbRange(start, end, limit, reverse))];
-      },
+      (start, end, limit, reverse) =>
+        this.read(() => [...this.db.getKeys(lmdbRange(start, end, limit, reverse))]),
     );
   }
 
@@ -135,10 +123,28 @@ export class LmdbKv implements Kv {
     this.options.onClosed?.();
   }
 
-  private startRead(): void {
+  /** @throws MaestroError STORE_CORRUPT when LMDB finds its file inconsistent. */
+  private read<T>(action: () => T): T {
     if (this.closing) throw closedError();
-    // A read transaction is kept between reads; a new one sees what other processes have committed since.
-    this.db.resetReadTxn();
+    try {
+      // A read transaction is kept between reads; a new one sees what other processes have committed since.
+      this.db.resetReadTxn();
+      return action();
+    } catch (cause) {
+      throw new MaestroError('STORE_CORRUPT', `reading the store failed: ${(cause as Error).message}`, {
+        cause,
+      });
+    }
+  }
+
+  private page(range: LmdbRange): KvEntry[] {
+    const page: KvEntry[] = [];
+    let bytes = 0;
+    for (const { key, value } of this.db.getRange(range)) {
+      page.push({ key, value });
+      if ((bytes += value.length) > PAGE_BYTES) break;
+    }
+    return page;
   }
 
   private async writeAll(): Promise<void> {

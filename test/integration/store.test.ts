@@ -15,7 +15,7 @@ const tempDir = tempDirs('maestro-store');
 
 function start(command: string, folder: string): { child: ChildProcess; lines: AsyncIterable<string> } {
   const child = spawn(process.execPath, [PROGRAM, command, folder], { stdio: ['ignore', 'pipe', 'pipe'] });
-  return { child, lines: createInterface({ input: child.stdout! }) };
+  return { child, lines: createInterface({ input: child.stdout }) };
 }
 
 describe('a process that is killed while it commits', () => {
