@@ -1,3 +1,5 @@
+import type { ErrorDocument } from '../base/errors.js';
+import type { NodeOutput } from '../base/model.js';
 import type { NodeEvent, WorkflowEvent } from '../../machines/events.js';
 
 /** The index that stands for the workflow itself where a node index is expected. */
@@ -28,9 +30,9 @@ export interface NodeRow {
   startedAtMs: number;
   endedAtMs: number;
   wakeAtMs: number;
-  output: import('../base/model.js').NodeOutput | null;
+  output: NodeOutput | null;
   artifacts: readonly string[];
-  error: import('../base/errors.js').ErrorDocument | null;
+  error: ErrorDocument | null;
   /** Why it was skipped, or null. */
   condition: string | null;
 }
@@ -42,5 +44,5 @@ export interface WorkflowRow {
   startedAtMs: number;
   endedAtMs: number;
   failedNode: number;
-  error: import('../base/errors.js').ErrorDocument | null;
+  error: ErrorDocument | null;
 }

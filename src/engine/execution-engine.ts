@@ -1,4 +1,3 @@
-import type { WorkflowEvent } from '../../machines/events.js';
 import { invariant } from '../base/assert.js';
 import type { ErrorDocument } from '../base/errors.js';
 import type { Random } from '../base/random.js';
@@ -95,7 +94,7 @@ export class ExecutionEngine {
         break;
       case 'pauseRequested':
       case 'resumeRequested':
-        this.state.sendWorkflow({ type: event.type } as WorkflowEvent, atMs);
+        this.state.sendWorkflow({ type: event.type }, atMs);
         break;
       case 'cancelRequested':
         if (this.state.sendWorkflow({ type: 'cancelRequested', reason: event.reason }, atMs))

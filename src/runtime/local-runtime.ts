@@ -1,5 +1,5 @@
 import type { NodeEvent, WorkflowEvent } from '../../machines/events.js';
-import { MaestroError, type ErrorDocument } from '../base/errors.js';
+import { isMaestroError, MaestroError, type ErrorDocument } from '../base/errors.js';
 import { isValidId, newId } from '../base/ids.js';
 import { isWorkflowStatusEnded } from '../base/model.js';
 import type { EngineEvent } from '../engine/effects.js';
@@ -26,6 +26,7 @@ import { Results } from './results.js';
 import type { Execution, ExecutionDocument, Runtime, StartOptions } from './types.js';
 
 const DEFAULT_DRAIN_MS = 30_000;
+const TAKE_OVER_TRIES = 5;
 const NO_COUNTS = { completed: 0, failed: 0, skipped: 0, blocked: 0, cancelled: 0, running: 0 };
 
 /** The runtime in this thread: composes store, pool and supervisor; owns the executions it runs. */
@@ -122,7 +123,11 @@ export class LocalRuntime implements Runtime, HandleHost {
     return handle;
   }
 
-  async resume(executionId: string, options: { workflow?: Workflow } = {}): Promise<Execution> {
+  resume(executionId: string, options: { workflow?: Workflow } = {}): Promise<Execution> {
+    return this.contended(() => this.resumeOnce(executionId, options));
+  }
+
+  private async resumeOnce(executionId: string, options: { workflow?: Workflow }): Promise<Execution> {
     this.assertOpen();
     const record = await this.record(executionId);
     if (this.residents.isHere(executionId)) {
@@ -144,7 +149,11 @@ export class LocalRuntime implements Runtime, HandleHost {
     return this.continueStored(record, events, options.workflow);
   }
 
-  async retry(executionId: string, options: { workflow?: Workflow } = {}): Promise<Execution> {
+  retry(executionId: string, options: { workflow?: Workflow } = {}): Promise<Execution> {
+    return this.contended(() => this.retryOnce(executionId, options));
+  }
+
+  private async retryOnce(executionId: string, options: { workflow?: Workflow }): Promise<Execution> {
     this.assertOpen();
     const record = await this.record(executionId);
     if (record.status !== 'failed' && record.status !== 'cancelled') {
@@ -157,11 +166,11 @@ export class LocalRuntime implements Runtime, HandleHost {
   }
 
   pause(executionId: string): Promise<void> {
-    return this.request(executionId, 'pause');
+    return this.contended(() => this.request(executionId, 'pause'));
   }
 
   cancel(executionId: string, reason?: string): Promise<void> {
-    return this.request(executionId, 'cancel', reason);
+    return this.contended(() => this.request(executionId, 'cancel', reason));
   }
 
   get(executionId: string): Promise<ExecutionDocument | undefined> {
@@ -212,6 +221,7 @@ export class LocalRuntime implements Runtime, HandleHost {
   }
 
   private async record(executionId: string): Promise<ExecutionRecord> {
+    await this.supervisor.whenGone(executionId);
     const record = await this.store.getRecord(executionId);
     if (record === undefined) throw notFound(executionId);
     return record;
@@ -268,6 +278,17 @@ export class LocalRuntime implements Runtime, HandleHost {
     if (this.residents.hasRoom) await this.residents.bring({ executionId, events, workflow });
     else this.residents.enqueue({ executionId, events, workflow });
     return handle;
+  }
+
+  /** Somebody changed the record meanwhile (this runtime included, as an execution comes to rest): look again. */
+  private async contended<T>(work: () => Promise<T>): Promise<T> {
+    for (let left = TAKE_OVER_TRIES; ; left--) {
+      try {
+        return await work();
+      } catch (error) {
+        if (left <= 1 || !isMaestroError(error, 'STORE_CONFLICT')) throw error;
+      }
+    }
   }
 
   private async takeOver(record: ExecutionRecord): Promise<void> {

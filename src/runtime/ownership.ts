@@ -22,7 +22,7 @@ export class Ownership {
 
   /** Makes the lease durable, once, before the first execution names it. */
   announce(): Promise<void> {
-    return (this.announced ??= this.store.commit([this.store.putOwner(this.self)]));
+    return (this.announced ??= this.register());
   }
 
   /** This runtime runs nothing any more, though its process lives. */
@@ -54,12 +54,11 @@ export class Ownership {
     return (await this.livingOthers()).get(ownerId);
   }
 
-  /** Forgets leases of dead processes that no execution names any more (call after recovery). */
-  async sweep(named: ReadonlySet<string>): Promise<void> {
+  /** Leases of the dead go in the same commit: a lease without a record is as dead, and they would pile up. */
+  private async register(): Promise<void> {
     const living = await this.livingOthers();
-    const dead = (await this.store.owners()).filter(
-      ({ ownerId }) => ownerId !== this.self.ownerId && !living.has(ownerId) && !named.has(ownerId),
-    );
-    if (dead.length > 0) await this.store.commit(dead.map(({ ownerId }) => this.store.deleteOwner(ownerId)));
+    const dead = (await this.store.owners()).filter(({ ownerId }) => !living.has(ownerId));
+    const ops = dead.map(({ ownerId }) => this.store.deleteOwner(ownerId));
+    await this.store.commit([...ops, this.store.putOwner(this.self)]);
   }
 }

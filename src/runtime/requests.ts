@@ -14,7 +14,7 @@ export function userEvent(node: number, event: NodeEvent | WorkflowEvent): Engin
   if (node !== WORKFLOW && event.type === 'cancelRequested') return { type: 'nodeCancelRequested', node };
   if (node === WORKFLOW) {
     if (event.type === 'pauseRequested' || event.type === 'resumeRequested') return { type: event.type };
-    if (event.type === 'cancelRequested') return event as EngineEvent;
+    if (event.type === 'cancelRequested') return event;
   }
   throw new MaestroError('USAGE', `${event.type} cannot be sent by users`, {
     next: 'Send cancelRequested to nodes; pauseRequested, resumeRequested or cancelRequested to workflows.',

@@ -1,4 +1,3 @@
-import type { ErrorDocument } from '../base/errors.js';
 import { isWorkflowStatusEnded } from '../base/model.js';
 import { LEAF } from '../engine/columns.js';
 import type { Entry, NodeRow } from '../engine/entries.js';
@@ -92,7 +91,7 @@ export class ActiveExecution {
       updatedAtMs: nowMs,
       startedAtMs: startedAtMs || null,
       endedAtMs: endedAtMs || null,
-      error: error as ErrorDocument | null,
+      error: error,
       counts: this.counts,
     };
   }

@@ -2,6 +2,7 @@ import type { Clock, CancelTimer } from '../base/clock.js';
 import type { Durability } from '../base/model.js';
 import type { KvOp } from '../store/kv.js';
 import type { ExecutionStore } from '../store/types.js';
+import type { ActiveExecution } from './active-execution.js';
 import { Turn, type TurnRecord } from './turn.js';
 
 /** How long started attempts may wait for a commit that something else needs. */
@@ -11,7 +12,9 @@ interface CommitterOptions {
   readonly store: ExecutionStore;
   readonly clock: Clock;
   readonly durability: Durability;
-  /** The turn is durable (under `exit`: decided): publish it and send what it held. */
+  /** What is at rest with the turn being committed leaves: requests that come from now on find it in the store. */
+  readonly leaving: (execution: ActiveExecution) => void;
+  /** The turn is durable (under `exit`: decided): publish it, send what it held, and call `flush` again. */
   readonly durable: (turn: Turn, records: readonly TurnRecord[]) => void;
   readonly failed: (error: unknown) => void;
 }
@@ -91,7 +94,9 @@ export class Committer {
         execution.record = next;
       }
       execution.committing = entries;
-      records.push({ execution, sequence, entries, atRest: execution.isAtRest });
+      const atRest = execution.isAtRest;
+      if (atRest) this.options.leaving(execution);
+      records.push({ execution, sequence, entries, atRest });
     }
     return records;
   }
@@ -116,7 +121,6 @@ export class Committer {
     for (const { execution } of records) execution.committing = [];
     this.options.durable(turn, records);
     for (const waiter of turn.waiters) waiter.done();
-    this.flush();
   }
 
   private fail(turn: Turn, error: unknown): void {

@@ -70,6 +70,8 @@ export class Supervisor implements PoolListener {
   private readonly jobs: Jobs;
   private readonly committer: Committer;
   private readonly admission: Admission;
+  /** Executions at rest whose last commit is under way, and who waits for it. */
+  private readonly departing = new Map<string, (() => void)[]>();
   private inbox: LoopEvent[] = [];
   private scheduled = false;
   private draining: (() => void) | null = null;
@@ -93,6 +95,10 @@ export class Supervisor implements PoolListener {
       store,
       clock,
       durability,
+      leaving: (execution) => {
+        this.leave(execution);
+        this.departing.set(execution.id, []);
+      },
       durable: (turn, records) => this.publish(turn, records),
       failed: (error) => this.die(error),
     });
@@ -119,6 +125,12 @@ export class Supervisor implements PoolListener {
   /** Commits ops that belong to no execution in memory, with everything else. */
   commit(ops: readonly KvOp[]): Promise<void> {
     return this.submit({ kind: 'commit', ops });
+  }
+
+  /** Waits until an execution that came to rest, but whose last commit is under way, has left. */
+  whenGone(executionId: string): Promise<void> {
+    const waiting = this.departing.get(executionId);
+    return waiting === undefined ? Promise.resolve() : new Promise((gone) => waiting.push(gone));
   }
 
   /** Everything in memory is left to be resumed by whoever opens the store next. Resolves once that is durable. */
@@ -149,6 +161,7 @@ export class Supervisor implements PoolListener {
     this.timers.clear();
     this.committer.close(error);
     for (const execution of this.active.values()) this.release(execution);
+    for (const waiting of this.departing.values()) for (const gone of waiting) gone();
     this.draining?.();
   }
 
@@ -343,18 +356,24 @@ export class Supervisor implements PoolListener {
       else for (const event of execution.deriver.derive(sequence, entries)) this.emit(event);
       execution.replicas?.publish(entries);
       this.options.published(execution);
-      // Something may have happened to it while it was being committed: then a later turn lets it go.
-      if (!record.atRest || !execution.isAtRest || this.committer.turn.touched.has(execution)) continue;
-      this.active.delete(execution.id);
+      if (!record.atRest) continue;
       this.release(execution);
       this.options.atRest(execution);
+      const waiting = this.departing.get(execution.id) ?? [];
+      this.departing.delete(execution.id);
+      for (const gone of waiting) gone();
     }
     this.schedule();
   }
 
-  private release(execution: ActiveExecution): void {
+  private leave(execution: ActiveExecution): void {
     execution.released = true;
+    if (this.active.get(execution.id) === execution) this.active.delete(execution.id);
     this.admission.withdraw(execution);
+  }
+
+  private release(execution: ActiveExecution): void {
+    this.leave(execution);
     execution.replicas?.stop();
     execution.engine.state.dispose();
   }

@@ -6,7 +6,7 @@ const BUFFER = 256;
 export class EventCursor {
   private buffer: ExecutionEvent[] = [];
   private ended = false;
-  private failure: unknown = undefined;
+  private failure: Error | null = null;
   private wakeReader = (): void => {};
   private wakePump = (): void => {};
   private readonly iterator: AsyncIterator<ExecutionEvent>;
@@ -20,7 +20,7 @@ export class EventCursor {
   async next(): Promise<ExecutionEvent[]> {
     while (this.buffer.length === 0 && !this.ended)
       await new Promise<void>((wake) => (this.wakeReader = wake));
-    if (this.buffer.length === 0 && this.failure !== undefined) throw this.failure;
+    if (this.buffer.length === 0 && this.failure !== null) throw this.failure;
     const events = this.buffer;
     this.buffer = [];
     this.wakePump();
@@ -45,7 +45,7 @@ export class EventCursor {
           await new Promise<void>((wake) => (this.wakePump = wake));
       }
     } catch (error) {
-      this.failure = error;
+      this.failure = error instanceof Error ? error : new Error(String(error));
     }
     this.ended = true;
     this.wakeReader();

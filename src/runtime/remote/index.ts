@@ -63,7 +63,7 @@ class Crossing {
       transferList: [calls.port2, events.port2],
     });
     // Node's ports are EventTargets, which is all that comlink needs of an endpoint.
-    this.host = wrap<RemoteHost>(calls.port1 as unknown as Parameters<typeof wrap>[0]);
+    this.host = wrap<RemoteHost>(calls.port1);
     events.port1.on('message', (batch: ExecutionEvent[]) => {
       for (const event of batch) onEvent?.(event);
     });

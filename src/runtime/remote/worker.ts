@@ -6,5 +6,5 @@ import { RuntimeHost } from './host.js';
 const { calls, events } = workerData as { calls: MessagePort; events: MessagePort };
 expose(
   new RuntimeHost((batch) => events.postMessage(batch)),
-  calls as unknown as Parameters<typeof expose>[1],
+  calls,
 );
