@@ -57,10 +57,19 @@ export function formatError(error: unknown, color: Colors, verbose: boolean): st
   const { code, message, next, problems, stack } = errorEnvelope(error, verbose).error;
   const label = code === 'USAGE' || code === 'INTERNAL' ? '' : color.dim(` [${code}]`);
   const lines = [`${color.red('error:')} ${cleanLines(message)}${label}`];
-  for (const problem of problems ?? []) lines.push(`  ${formatProblem(problem, color)}`);
+  for (const problem of worthListing(message, problems ?? []))
+    lines.push(`  ${formatProblem(problem, color)}`);
   if (next !== '') lines.push(`  ${color.dim('→')} ${next}`);
   if (stack !== undefined) lines.push(color.dim(cleanLines(stack)));
   return lines.join('\n');
+}
+
+/** A single problem whose place and text the message has already told is not told twice. */
+function worthListing(message: string, problems: readonly Problem[]): readonly Problem[] {
+  const [only] = problems;
+  const told =
+    problems.length === 1 && message.includes(only.message) && message.includes(`:${only.line ?? ''}`);
+  return told ? [] : problems;
 }
 
 function usageMessage(error: CommanderError): string {

@@ -51,6 +51,18 @@ describe('errors', () => {
     expect(errorEnvelope(error, false).error.problems).toEqual([problem]);
   });
 
+  it('do not tell a single problem twice', () => {
+    const problem = {
+      code: 'CYCLE',
+      message: 'a cycle',
+      severity: 'error',
+      file: 'w.yaml',
+      line: 3,
+    } as const;
+    const error = new MaestroError('CYCLE', 'w.yaml:3: a cycle', { problems: [problem] });
+    expect(formatError(error, plain, false).match(/a cycle/g)).toHaveLength(1);
+  });
+
   it('that nobody foresaw ask to be reported', () => {
     const text = formatError(new RangeError('boom'), plain, false);
     expect(text).toContain('internal error: RangeError: boom');
@@ -207,7 +219,7 @@ describe('show', () => {
       ]),
     );
     const document = documentOf({ status: 'failed', seconds: 1, nodes });
-    const options = { color: plain, nowMs: NOW, all: false, verbose: false };
+    const options = { color: plain, nowMs: NOW, all: false, verbose: false, commandFor };
     const lines = formatExecution(document, options).split('\n');
     expect(lines[lines.findIndex((line) => line.startsWith('NODE')) + 1]).toMatch(/^n99\s+failed/);
     expect(lines.at(-1)).toBe('… and 40 more: --all shows every node');
@@ -216,9 +228,9 @@ describe('show', () => {
 
   it('says that an interrupted execution can be resumed', () => {
     const document = { ...documentOf({ status: 'running', seconds: 1, nodes: {} }), interrupted: true };
-    expect(formatExecution(document, { color: plain, nowMs: NOW, all: false, verbose: false })).toContain(
-      'interrupted (its process died; continue with: maestro resume e1)',
-    );
+    expect(
+      formatExecution(document, { color: plain, nowMs: NOW, all: false, verbose: false, commandFor }),
+    ).toMatch(/interrupted \(its process died\)[^]*go on with +maestro resume e1/);
   });
 
   it('shows one node with its output', () => {

@@ -1,3 +1,4 @@
+import { commandLine } from '../attach.js';
 import { examples, type Registry } from '../command-registry.js';
 import { EXIT } from '../error-report.js';
 import { findExecution } from '../execution-ref.js';
@@ -32,12 +33,13 @@ async function show(context: CommandContext, ref: string, options: ShowOptions):
   const { ui, terminal } = context;
   const document = await withStoredRuntime(context, (runtime) => findExecution(runtime, ref));
   const style = { color: ui.color, nowMs: terminal.nowMs(), verbose: ui.verbose };
+  const commandFor = (action: string) => commandLine(context, action, document.execution_id);
   if (options.node !== undefined) {
     const node = nodeOf(document, options.node);
     if (ui.json) ui.document(node);
     else ui.print(formatNode(node, style));
   } else if (ui.json) ui.document(document);
-  else ui.print(formatExecution(document, { ...style, all: options.all === true }));
+  else ui.print(formatExecution(document, { ...style, all: options.all === true, commandFor }));
   return EXIT.success;
 }
 

@@ -11,7 +11,7 @@ import {
   truncate,
 } from '../format/text.js';
 import { formatCounts } from '../progress/frame.js';
-import { countStatuses, durationOf, secondsOf } from './run-summary.js';
+import { continuation, countStatuses, durationOf, secondsOf } from './run-summary.js';
 import { formatErrorDocument } from './summary-text.js';
 
 export interface NodeTextOptions {
@@ -24,6 +24,8 @@ export interface NodeTextOptions {
 export interface ExecutionTextOptions extends NodeTextOptions {
   /** Every node, however many. */
   readonly all: boolean;
+  /** The command that goes on with it, as it must be typed. */
+  readonly commandFor: (action: 'resume' | 'retry') => string;
 }
 
 const NODES_SHOWN = 60;
@@ -61,10 +63,10 @@ export function formatExecution(document: ExecutionDocument, options: ExecutionT
 function factsOf(
   document: ExecutionDocument,
   states: readonly NodeStateDocument[],
-  { color, nowMs }: ExecutionTextOptions,
+  { color, nowMs, commandFor }: ExecutionTextOptions,
 ): [string, string][] {
   const status = document.interrupted
-    ? `${colorStatus(color, 'interrupted')} (its process died; continue with: maestro resume ${document.execution_id})`
+    ? `${colorStatus(color, 'interrupted')} (its process died)`
     : colorStatus(color, document.status);
   const name = document.workflow_name === document.workflow_id ? '' : ` (${oneLine(document.workflow_name)})`;
   const facts: [string, string][] = [
@@ -77,6 +79,9 @@ function factsOf(
   if (document.started_at !== null) facts.push(['started', formatTime(document.started_at, nowMs)]);
   const seconds = durationOf(document);
   if (seconds !== null) facts.push(['duration', formatSeconds(seconds)]);
+  const next =
+    document.status === 'running' && !document.interrupted ? null : continuation(document, commandFor);
+  if (next !== null) facts.push(['go on with', color.bold(next)]);
   return facts;
 }
 

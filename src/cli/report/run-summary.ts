@@ -55,7 +55,7 @@ export interface SummaryInput {
   /** Whether this process ran it from the first node to the end. */
   readonly watchedFromStart: boolean;
   /** `maestro resume ID …` or `maestro retry ID …`, as it must be typed. */
-  commandFor(action: 'resume' | 'retry'): string;
+  readonly commandFor: (action: 'resume' | 'retry') => string;
 }
 
 const SLOWEST_SHOWN = 5;
@@ -89,8 +89,26 @@ export function summarize(input: SummaryInput): RunSummary {
     blocked_nodes: idsWith(states, 'blocked'),
     pending_nodes: [...idsWith(states, 'pending'), ...idsWith(states, 'ready')],
     artifacts: Object.values(document.artifacts).flat(),
-    continue_with: continuation(document, input),
+    continue_with: continuation(document, input.commandFor),
   };
+}
+
+/** The command that goes on with an execution; null when nothing is left to do. */
+export function continuation(
+  { status }: Pick<ExecutionDocument, 'status'>,
+  commandFor: SummaryInput['commandFor'],
+): string | null {
+  switch (status) {
+    case 'failed':
+    case 'cancelled':
+      return commandFor('retry');
+    case 'paused':
+    case 'pending':
+    case 'running':
+      return commandFor('resume');
+    case 'completed':
+      return null;
+  }
 }
 
 /** Seconds from start to end, or to the last change when it has not ended; null before the start. */
@@ -139,20 +157,6 @@ function slowestOf(seconds: ReadonlyMap<string, number>): NodeSeconds[] {
 
 function idsWith(states: readonly NodeStateDocument[], status: NodeStatus): string[] {
   return states.filter((state) => state.status === status).map((state) => state.node_id);
-}
-
-function continuation(document: ExecutionDocument, input: SummaryInput): string | null {
-  switch (document.status) {
-    case 'failed':
-    case 'cancelled':
-      return input.commandFor('retry');
-    case 'paused':
-    case 'pending':
-    case 'running':
-      return input.commandFor('resume');
-    case 'completed':
-      return null;
-  }
 }
 
 function round(value: number): number {
