@@ -1,21 +1,8 @@
-import {
-  celEnv,
-  celFunc,
-  type CelInput,
-  type CelList,
-  celList,
-  CelScalar,
-  isCelError,
-  isCelList,
-  isCelMap,
-  listType,
-  parse,
-  plan,
-} from '@bufbuild/cel';
 import { MaestroError } from '../base/errors.js';
 import { analyse } from './condition-analysis.js';
-import { APPEND, CHARGE, rewriteLoops } from './condition-loops.js';
-import { toCelLazily, WorkBudget } from './condition-values.js';
+import { budget, conditionLanguage } from './condition-language.js';
+import { rewriteLoops } from './condition-loops.js';
+import { toCelLazily } from './condition-values.js';
 
 /** What a condition can read: plain JSON values. */
 export interface ConditionInput {
@@ -41,63 +28,6 @@ const MAX_PREVIEW_LENGTH = 200;
 
 type Evaluate = (bindings: Record<string, ReturnType<typeof toCelLazily>>) => unknown;
 
-const { DOUBLE, DYN, INT } = CelScalar;
-const LIST = listType(DYN);
-
-/** Evaluations are synchronous and do not nest, so that one budget, renewed for each, is enough. */
-const budget = new WorkBudget();
-
-const ARITHMETIC: readonly [operator: string, apply: (left: number, right: number) => number][] = [
-  ['_+_', (left, right) => left + right],
-  ['_-_', (left, right) => left - right],
-  ['_*_', (left, right) => left * right],
-  ['_/_', (left, right) => left / right],
-  ['_%_', (left, right) => left % right],
-];
-
-/**
- * Numbers from JSON are CEL doubles, as everywhere that CEL meets JSON: were 1 an int and 1.5 a double, the
- * meaning of `x / 2` would depend on the data. Beyond standard CEL, arithmetic takes a double and an integer
- * (`outputs.a.count + 1`), and `%` takes doubles.
- */
-const env = celEnv({
-  funcs: [
-    celFunc(CHARGE, [DYN], DYN, (value) => {
-      budget.chargeIteration();
-      return value;
-    }),
-    celFunc(APPEND, [LIST, LIST], LIST, append),
-    // The library's own concatenation is free until it is read; then a chain of them costs without being charged.
-    celFunc('_+_', [LIST, LIST], LIST, (left, right) => {
-      budget.charge(left.size + right.size);
-      return [...left, ...right];
-    }),
-    celFunc('_%_', [DOUBLE, DOUBLE], DOUBLE, (left, right) => left % right),
-    ...ARITHMETIC.flatMap(([operator, apply]) => [
-      celFunc(operator, [DOUBLE, INT], DOUBLE, (left, right) => apply(left, Number(right))),
-      celFunc(operator, [INT, DOUBLE], DOUBLE, (left, right) => apply(Number(left), right)),
-    ]),
-  ],
-});
-
-/**
- * The result of a loop and the elements behind it. Growing it in place is safe: only the loop sees it before it
- * is whole, and only the latest of it.
- */
-const growing = new WeakMap<CelList, CelInput[]>();
-
-function append(left: CelList, right: CelList): CelList {
-  const elements = growing.get(left);
-  if (elements !== undefined) {
-    elements.push(...right);
-    return left;
-  }
-  const first: CelInput[] = [...left, ...right];
-  const list = celList(first);
-  growing.set(list, first);
-  return list;
-}
-
 /**
  * Compiles a CEL expression over `outputs`, `global_context` and `node`. Throws SPEC_INVALID, naming the
  * expression and the place in it, for syntax errors and for names and functions that do not exist.
@@ -113,14 +43,15 @@ export function compileCondition(source: string): CompiledCondition {
 
 function build(source: string): { references: CompiledCondition['references']; run: Evaluate } {
   try {
-    const { expr, sourceInfo } = parse(source);
+    const { cel, env } = conditionLanguage();
+    const { expr, sourceInfo } = cel.parse(source);
     const { references, unknown } = analyse(expr, (name) => env.funcs.find(name) !== undefined);
     if (unknown.length > 0) {
       const [{ what, exprId }] = unknown;
       throw invalid(source, `has an unknown ${what}`, sourceInfo?.positions[String(exprId)] ?? 0);
     }
     rewriteLoops(expr);
-    return { references, run: plan(env, expr) };
+    return { references, run: cel.plan(env, expr) };
   } catch (error) {
     if (error instanceof MaestroError) throw error;
     if (error instanceof RangeError) throw invalid(source, 'is nested too deeply', 0, error);
@@ -136,7 +67,8 @@ function evaluate(source: string, run: Evaluate, input: ConditionInput): boolean
     node: toCelLazily(input.node, budget),
   });
   if (budget.exhausted) throw failed(source, 'takes too much work: it reads or loops over too much data');
-  if (isCelError(result)) throw failed(source, `cannot be evaluated: ${result.message}`, result);
+  if (conditionLanguage().cel.isCelError(result))
+    throw failed(source, `cannot be evaluated: ${result.message}`, result);
   if (typeof result !== 'boolean') throw failed(source, `gave ${preview(result)}, not true or false`);
   return result;
 }
@@ -167,6 +99,7 @@ function messageOf(error: unknown): string {
 
 /** A value of any CEL type as short text for people. */
 function preview(value: unknown): string {
+  const { isCelList, isCelMap } = conditionLanguage().cel;
   if (isCelMap(value)) return 'a map';
   if (isCelList(value)) return `a list of ${value.size}`;
   if (typeof value === 'string') return `the text ${shorten(JSON.stringify(value))}`;
