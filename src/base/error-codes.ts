@@ -62,12 +62,6 @@ export const ERROR_CODES = {
   // Executions
   EXECUTION_NOT_FOUND: { exit: 1, retriable: false, next: 'List what is stored with `maestro list`.' },
   EXECUTION_EXISTS: { exit: 1, retriable: false, next: 'Choose another execution id.' },
-  EXECUTION_FAILED: {
-    exit: 1,
-    retriable: false,
-    next: 'See `maestro show <id>`; `maestro retry <id>` runs what failed.',
-  },
-  EXECUTION_CANCELLED: { exit: 1, retriable: false, next: 'Nothing: somebody cancelled the execution.' },
   EXECUTION_STATE: { exit: 1, retriable: false, next: 'See its state with `maestro show <id>`.' },
   EXECUTION_OWNED: {
     exit: 1,

@@ -1,4 +1,4 @@
-import type { Durability, ExecutionMode, NodeOutput, WorkflowStatus } from '../base/model.js';
+import type { Durability, ExecutionMode, WorkflowStatus } from '../base/model.js';
 import type { ErrorDocument } from '../base/errors.js';
 import type { Entry, NodeRow, WorkflowRow } from '../engine/entries.js';
 import type { WorkflowSpec } from '../spec/types.js';
@@ -148,5 +148,3 @@ export interface ExecutionStore {
   delete(executionId: string): Promise<boolean>;
   close(): Promise<void>;
 }
-
-export type { NodeOutput };
