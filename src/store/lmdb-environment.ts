@@ -24,6 +24,6 @@ const OPTIONS: RootDatabaseOptions & { noSubdir: boolean } = {
 };
 
 /** Opens the environment in `folder`. A damaged file can end the process with a signal: probe it first. */
-export function openEnvironment(folder: string, readOnly = false): RootDatabase<Uint8Array, string> {
-  return open<Uint8Array, string>(folder, { ...OPTIONS, readOnly });
+export function openEnvironment(folder: string): RootDatabase<Uint8Array, string> {
+  return open<Uint8Array, string>(folder, OPTIONS);
 }

@@ -9,7 +9,8 @@ const PROGRAM = fileURLToPath(new URL('./probe.js', import.meta.url));
 const TIMEOUT_MS = 60_000;
 
 /**
- * Opens and reads the store in `folder` in a child process, which damage may kill without harm.
+ * Opens and reads the store in `folder` in a child process, which damage may kill without harm. What it cannot find
+ * is damage that only a particular write meets, and, in a store too large for its time, damage in the middle.
  * @throws MaestroError STORE_CORRUPT
  */
 export async function probe(folder: string): Promise<void> {

@@ -17,18 +17,17 @@ const REHEARSED_ROWS = 200;
 const REHEARSED_BYTES = 6000;
 
 function check(folder: string): void {
-  const db = openEnvironment(folder, true);
+  const db = openEnvironment(folder);
   const { lastPageNumber, root } = db.getStats() as { lastPageNumber: number; root: { pageSize: number } };
   const expected = (lastPageNumber + 1) * root.pageSize;
   const { size } = statSync(dataFile(folder));
   if (size < expected - UNWRITTEN_BYTES) throw new Error(`it has ${size} bytes instead of ${expected}`);
   if (!walk(db, false)) walk(db, true);
-  rehearseWriting(folder);
+  rehearseWriting(db);
 }
 
 /** Starts to write and takes it back: LMDB then reads its list of free pages, which no reader does. */
-function rehearseWriting(folder: string): void {
-  const db = openEnvironment(folder);
+function rehearseWriting(db: RootDatabase<Uint8Array, string>): void {
   db.transactionSync(() => {
     for (let i = 0; i < REHEARSED_ROWS; i++) void db.put(`m/probe/${i}`, new Uint8Array(REHEARSED_BYTES));
     return ABORT;
