@@ -132,6 +132,6 @@ function interruptHandler(
     ui.warn(`killed${hint}`, { execution_id: executionId });
     const exit = () => terminal.exitNow(EXIT.interrupted);
     setTimeout(exit, KILL_WAIT_MS);
-    runtime.close({ drainMs: 0 }).then(exit, exit);
+    runtime.close({ drainMs: 0, graceMs: 0 }).then(exit, exit);
   };
 }

@@ -23,7 +23,7 @@ import { takeOverInterrupted, type Recovered } from './recovery.js';
 import { engineRequest, userEvent } from './requests.js';
 import { Residents } from './residents.js';
 import { Results } from './results.js';
-import type { Execution, ExecutionDocument, Runtime, StartOptions } from './types.js';
+import type { CloseOptions, Execution, ExecutionDocument, Runtime, StartOptions } from './types.js';
 
 const DEFAULT_DRAIN_MS = 30_000;
 const TAKE_OVER_TRIES = 5;
@@ -188,8 +188,8 @@ export class LocalRuntime implements Runtime, HandleHost {
     return storedEvents(this.store, executionId);
   }
 
-  close(options: { drainMs?: number } = {}): Promise<void> {
-    return (this.closing ??= this.shutDown(options.drainMs ?? DEFAULT_DRAIN_MS));
+  close({ drainMs = DEFAULT_DRAIN_MS, graceMs }: CloseOptions = {}): Promise<void> {
+    return (this.closing ??= this.shutDown(drainMs, graceMs ?? this.settings.graceMs));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -369,11 +369,11 @@ export class LocalRuntime implements Runtime, HandleHost {
     void this.pool.close(0);
   }
 
-  private async shutDown(drainMs: number): Promise<void> {
+  private async shutDown(drainMs: number, graceMs: number): Promise<void> {
     this.poller.stop();
     this.residents.close();
     if (this.death === null) {
-      const { clock, graceMs } = this.settings;
+      const { clock } = this.settings;
       let stop = (): void => {};
       const late = new Promise<void>((resolve) => (stop = clock.setTimer(drainMs, resolve)));
       await Promise.race([this.supervisor.drain(), late]);

@@ -125,6 +125,13 @@ export interface Execution {
   node(id: string): ObservedNode;
 }
 
+export interface CloseOptions {
+  /** How long running nodes may go on before they are cancelled. Default 30,000. */
+  drainMs?: number;
+  /** How long cancelled nodes have to stop before they are ended. Default: the pool's `graceMs`. */
+  graceMs?: number;
+}
+
 export interface Runtime {
   /** Resolves once the execution is stored. @throws EXECUTION_EXISTS, CONTEXT_INVALID, RUNTIME_CLOSED */
   start(workflow: Workflow, context?: Record<string, unknown>, options?: StartOptions): Promise<Execution>;
@@ -145,7 +152,7 @@ export interface Runtime {
   events(executionId: string): AsyncIterable<ExecutionEvent>;
   /** Executions resumed when the store was opened, and those that could not be, with the reason. */
   readonly recovered: readonly { executionId: string; error?: ErrorDocument }[];
-  /** Pauses dispatch, lets running nodes finish (up to `drainMs`), releases everything. Idempotent. */
-  close(options?: { drainMs?: number }): Promise<void>;
+  /** Pauses dispatch, lets running nodes finish, releases everything. Idempotent. */
+  close(options?: CloseOptions): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -70,8 +70,7 @@ export class RuntimeHost implements RemoteHost {
       this.cursors.delete(cursor);
     });
 
-  close: RemoteHost['close'] = (drainMs) =>
-    outcome(() => this.opened.close(drainMs === undefined ? {} : { drainMs }));
+  close: RemoteHost['close'] = (options) => outcome(() => this.opened.close(options));
 
   private get opened(): Runtime {
     if (this.runtime === null) throw new MaestroError('RUNTIME_CLOSED', 'the runtime is not open');

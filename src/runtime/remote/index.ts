@@ -4,7 +4,14 @@ import { MaestroError, type ErrorDocument } from '../../base/errors.js';
 import type { ExecutionEvent } from '../../observe/events.js';
 import type { Workflow } from '../../spec/index.js';
 import type { ListFilter, ListPage } from '../../store/types.js';
-import type { Execution, ExecutionDocument, ExecutionResult, Runtime, StartOptions } from '../types.js';
+import type {
+  CloseOptions,
+  Execution,
+  ExecutionDocument,
+  ExecutionResult,
+  Runtime,
+  StartOptions,
+} from '../types.js';
 import {
   uncarry,
   type Outcome,
@@ -156,9 +163,9 @@ class RemoteRuntimeClient implements RemoteRuntime {
     return this.read(executionId, false);
   }
 
-  close(options: { drainMs?: number } = {}): Promise<void> {
+  close(options: CloseOptions = {}): Promise<void> {
     return (this.closing ??= this.crossing
-      .call((host) => host.close(options.drainMs))
+      .call((host) => host.close(options))
       .finally(() => this.crossing.end()));
   }
 

@@ -3,7 +3,13 @@ import { ERROR_CODES, type ErrorCode } from '../../base/error-codes.js';
 import type { ExecutionEvent } from '../../observe/events.js';
 import type { WorkflowSpec } from '../../spec/index.js';
 import type { ListFilter, ListPage } from '../../store/types.js';
-import type { ExecutionDocument, ExecutionResult, RuntimeOptions, StartOptions } from '../types.js';
+import type {
+  CloseOptions,
+  ExecutionDocument,
+  ExecutionResult,
+  RuntimeOptions,
+  StartOptions,
+} from '../types.js';
 
 /** Options that can cross to another thread: no functions, no objects of one's own. */
 export type RemoteRuntimeOptions = Pick<
@@ -62,7 +68,7 @@ export interface RemoteHost {
   /** The next events of a cursor; an empty list when there are no more. */
   nextEvents(cursor: number): Promise<Outcome<ExecutionEvent[]>>;
   closeEvents(cursor: number): Promise<Outcome<void>>;
-  close(drainMs?: number): Promise<Outcome<void>>;
+  close(options: CloseOptions): Promise<Outcome<void>>;
 }
 
 export function carry(error: unknown): CarriedError {

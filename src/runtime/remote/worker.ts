@@ -4,7 +4,4 @@ import { RuntimeHost } from './host.js';
 
 /** The entry of the runtime's own thread. It exposes the runtime; the application exposes nothing. */
 const { calls, events } = workerData as { calls: MessagePort; events: MessagePort };
-expose(
-  new RuntimeHost((batch) => events.postMessage(batch)),
-  calls,
-);
+expose(new RuntimeHost((batch) => events.postMessage(batch)), calls);
