@@ -1,5 +1,5 @@
 import type { NodeEvent, WorkflowEvent } from '../../machines/events.js';
-import { isMaestroError, MaestroError, type ErrorDocument } from '../base/errors.js';
+import { MaestroError, type ErrorDocument } from '../base/errors.js';
 import { isValidId, newId } from '../base/ids.js';
 import { isWorkflowStatusEnded } from '../base/model.js';
 import type { EngineEvent } from '../engine/effects.js';
@@ -17,6 +17,7 @@ import type { HandleHost } from './handle.js';
 import { notFound, storedEvents } from './history.js';
 import { InboxPoller } from './inbox-poller.js';
 import type { Settings } from './options.js';
+import { OneByOne } from './one-by-one.js';
 import { Ownership } from './ownership.js';
 import { readDocument } from './reader.js';
 import { takeOverInterrupted, type Recovered } from './recovery.js';
@@ -26,7 +27,6 @@ import { Results } from './results.js';
 import type { CloseOptions, Execution, ExecutionDocument, Runtime, StartOptions } from './types.js';
 
 const DEFAULT_DRAIN_MS = 30_000;
-const TAKE_OVER_TRIES = 5;
 const NO_COUNTS = { completed: 0, failed: 0, skipped: 0, blocked: 0, cancelled: 0, running: 0 };
 
 /** The runtime in this thread: composes store, pool and supervisor; owns the executions it runs. */
@@ -38,6 +38,7 @@ export class LocalRuntime implements Runtime, HandleHost {
   private readonly residents: Residents;
   private readonly results = new Results(this);
   private readonly followers = new Followers();
+  private readonly oneByOne = new OneByOne();
   private readonly poller: InboxPoller;
   private death: MaestroError | null = null;
   private closing: Promise<void> | null = null;
@@ -124,15 +125,16 @@ export class LocalRuntime implements Runtime, HandleHost {
   }
 
   resume(executionId: string, options: { workflow?: Workflow } = {}): Promise<Execution> {
-    return this.contended(() => this.resumeOnce(executionId, options));
+    return this.oneByOne.run(executionId, () => this.resumeOnce(executionId, options));
   }
 
   private async resumeOnce(executionId: string, options: { workflow?: Workflow }): Promise<Execution> {
     this.assertOpen();
     const record = await this.record(executionId);
     if (this.residents.isHere(executionId)) {
+      const handle = this.results.handle(executionId, record.workflowId);
       if (!this.residents.isWaiting(executionId)) await this.apply(executionId, 'resume', undefined, []);
-      return this.results.handle(executionId, record.workflowId);
+      return handle;
     }
     if (isWorkflowStatusEnded(record.status)) {
       const next =
@@ -150,7 +152,7 @@ export class LocalRuntime implements Runtime, HandleHost {
   }
 
   retry(executionId: string, options: { workflow?: Workflow } = {}): Promise<Execution> {
-    return this.contended(() => this.retryOnce(executionId, options));
+    return this.oneByOne.run(executionId, () => this.retryOnce(executionId, options));
   }
 
   private async retryOnce(executionId: string, options: { workflow?: Workflow }): Promise<Execution> {
@@ -166,11 +168,11 @@ export class LocalRuntime implements Runtime, HandleHost {
   }
 
   pause(executionId: string): Promise<void> {
-    return this.contended(() => this.request(executionId, 'pause'));
+    return this.oneByOne.run(executionId, () => this.request(executionId, 'pause'));
   }
 
   cancel(executionId: string, reason?: string): Promise<void> {
-    return this.contended(() => this.request(executionId, 'cancel', reason));
+    return this.oneByOne.run(executionId, () => this.request(executionId, 'cancel', reason));
   }
 
   get(executionId: string): Promise<ExecutionDocument | undefined> {
@@ -280,17 +282,6 @@ export class LocalRuntime implements Runtime, HandleHost {
     return handle;
   }
 
-  /** Somebody changed the record meanwhile (this runtime included, as an execution comes to rest): look again. */
-  private async contended<T>(work: () => Promise<T>): Promise<T> {
-    for (let left = TAKE_OVER_TRIES; ; left--) {
-      try {
-        return await work();
-      } catch (error) {
-        if (left <= 1 || !isMaestroError(error, 'STORE_CONFLICT')) throw error;
-      }
-    }
-  }
-
   private async takeOver(record: ExecutionRecord): Promise<void> {
     await this.ownership.announce();
     const { clock } = this.settings;
@@ -332,6 +323,7 @@ export class LocalRuntime implements Runtime, HandleHost {
     ops: readonly KvOp[],
   ): Promise<void> {
     const event = engineRequest(kind, reason);
+    await this.residents.arrival(executionId);
     const active = this.active(executionId);
     if (active !== undefined) return this.supervisor.request(active, event, ops);
     await this.residents.bringNow(executionId, event);

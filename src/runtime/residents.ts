@@ -3,7 +3,9 @@ import type { Workflow } from '../spec/index.js';
 import type { ExecutionRecord, ExecutionStore } from '../store/types.js';
 import { activate, restoreState } from '../supervisor/restore.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
+import type { ActiveExecution } from '../supervisor/active-execution.js';
 import { Backlog, type Waiting } from './backlog.js';
+import { Deferred } from './deferred.js';
 import type { Definitions } from './definitions.js';
 import { notFound } from './history.js';
 import type { Settings } from './options.js';
@@ -25,18 +27,20 @@ interface ResidentsOptions {
 export class Residents {
   private readonly backlog = new Backlog();
   /** Executions being read from the store. */
-  private arriving = 0;
+  private readonly arriving = new Map<string, Deferred<void>>();
   private closed = false;
 
   constructor(private readonly options: ResidentsOptions) {}
 
   get hasRoom(): boolean {
-    return this.options.supervisor.active.size + this.arriving < this.options.settings.maxActiveExecutions;
+    return (
+      this.options.supervisor.active.size + this.arriving.size < this.options.settings.maxActiveExecutions
+    );
   }
 
   /** Executions of ours that have not ended, in memory or waiting. */
   get size(): number {
-    return this.options.supervisor.active.size + this.arriving + this.backlog.size;
+    return this.options.supervisor.active.size + this.arriving.size + this.backlog.size;
   }
 
   isWaiting(executionId: string): boolean {
@@ -44,7 +48,13 @@ export class Residents {
   }
 
   isHere(executionId: string): boolean {
-    return this.options.supervisor.active.has(executionId) || this.isWaiting(executionId);
+    const { active } = this.options.supervisor;
+    return active.has(executionId) || this.arriving.has(executionId) || this.isWaiting(executionId);
+  }
+
+  /** Resolves when the execution, if it is on its way into memory, is there or has failed to come. */
+  arrival(executionId: string): Promise<void> {
+    return this.arriving.get(executionId)?.promise ?? Promise.resolve();
   }
 
   /** It gets its turn when there is room. */
@@ -84,25 +94,36 @@ export class Residents {
    * @param anyway also when its functions are not known here: it will not run
    */
   async bring(waiting: Waiting, anyway = false): Promise<void> {
-    const { store, supervisor, definitions, ownership, settings, busy } = this.options;
-    const stored = await store.load(waiting.executionId);
-    if (stored === undefined) throw notFound(waiting.executionId);
+    const { executionId } = waiting;
+    const arrival = new Deferred<void>();
+    this.arriving.set(executionId, arrival);
+    let adopted: Promise<void>;
+    try {
+      const execution = await this.read(waiting, anyway);
+      const isNew = execution.record.status === 'pending';
+      const first: EngineEvent[] = isNew ? [{ type: 'startRequested' }] : [];
+      this.options.busy();
+      const events = [...first, ...waiting.events];
+      adopted = this.options.supervisor.adopt(execution, { recover: !isNew, events });
+    } finally {
+      this.arriving.delete(executionId);
+      arrival.resolve();
+    }
+    await adopted;
+  }
+
+  private async read({ executionId, workflow }: Waiting, anyway: boolean): Promise<ActiveExecution> {
+    const { store, definitions, ownership, settings } = this.options;
+    const stored = await store.load(executionId);
+    if (stored === undefined) throw notFound(executionId);
     const { record, spec, globalContext } = stored;
     const definition = anyway
       ? definitions.plain(record, spec)
-      : definitions.forStored(record, spec, waiting.workflow);
+      : definitions.forStored(record, spec, workflow);
     const restored = await restoreState(store, stored, definition.plan);
     const { random } = settings;
-    const execution = activate(
-      { definition, record, globalContext, random, ownerId: ownership.self.ownerId },
-      restored,
-    );
-    const first: EngineEvent[] = record.status === 'pending' ? [{ type: 'startRequested' }] : [];
-    busy();
-    await supervisor.adopt(execution, {
-      recover: record.status !== 'pending',
-      events: [...first, ...waiting.events],
-    });
+    const { ownerId } = ownership.self;
+    return activate({ definition, record, globalContext, random, ownerId }, restored);
   }
 
   /** Takes one that waits out of the line and brings it in at once, with a further event. */
@@ -119,13 +140,9 @@ export class Residents {
     while (this.hasRoom && !this.closed) {
       const waiting = this.backlog.shift();
       if (waiting === undefined) return;
-      this.arriving++;
       this.bring(waiting)
         .catch((error: unknown) => this.options.failed(waiting.executionId, error))
-        .finally(() => {
-          this.arriving--;
-          this.fill();
-        });
+        .finally(() => this.fill());
     }
   }
 
