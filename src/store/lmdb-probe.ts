@@ -5,7 +5,7 @@ import { MaestroError } from '../base/errors.js';
 import { dataFile } from './lmdb-label.js';
 
 /** The program of the child. Missing when this runs from TypeScript sources; there is no probing then. */
-const PROGRAM = fileURLToPath(new URL('./probe.js', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('./lmdb-probe-child.js', import.meta.url));
 const TIMEOUT_MS = 60_000;
 
 /**
