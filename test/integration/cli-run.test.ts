@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ExecutionEvent } from '../../src/observe/events.js';
 import type { ExecutionDocument } from '../../src/runtime/types.js';
 import type { RunSummary } from '../../src/cli/report/run-summary.js';
@@ -27,9 +27,14 @@ const FILES = {
   'retrying.yaml':
     'workflow: { id: retrying, name: Retrying }\nnodes:\n' +
     node('a', 'uses: "./steps.mjs#secondTime", retry_policy: { max_attempts: 3, retry_delay_seconds: 0 }'),
+  'stubborn.yaml':
+    'workflow: { id: stubborn, name: Stubborn }\nnodes:\n' +
+    node('deaf', `run: "trap '' INT TERM; echo $$ > deaf.pid; sleep 600"`) +
+    node('spinning', 'uses: "./steps.mjs#spin"'),
   'steps.mjs': `
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+export const spin = () => { for (;;); };
 export const one = ({ globalContext }) => ({ value: 1, base: globalContext.base ?? null });
 export const sum = ({ dependencyOutputs }) =>
   ({ value: Object.values(dependencyOutputs).reduce((total, { value }) => total + value, 0) });
@@ -64,13 +69,21 @@ function on(store: string, env: Record<string, string> = {}) {
   };
 }
 
-const touch = async (name: string): Promise<string> => {
-  const path = join(folder.path, name);
-  await import('node:fs/promises').then((fs) => fs.writeFile(path, ''));
-  return path;
-};
+const touch = (name: string): void => writeFileSync(join(folder.path, name), '');
 const contextOf = (fields: Record<string, string>): string =>
   JSON.stringify(Object.fromEntries(Object.entries(fields).map(([k, name]) => [k, join(folder.path, name)])));
+
+function readText(name: string): string {
+  return existsSync(join(folder.path, name)) ? readFileSync(join(folder.path, name), 'utf8') : '';
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
 
 describe('run', () => {
   it('runs, says the id first, shows nodes, sums up', async () => {
@@ -206,7 +219,7 @@ describe('steering from another process', () => {
       code: 0,
       out: 'execution steered is now paused\n',
     });
-    await touch('go-steer');
+    touch('go-steer');
     const ended = await running.finished;
     expect(ended.code).toBe(130);
     expect(ended.out).toContain('continue with: maestro resume steered');
@@ -244,7 +257,7 @@ describe('steering from another process', () => {
     const ended = await running.finished;
     expect(ended.code).toBe(1);
     expect(ended.out).toContain('cancelled slow');
-    await touch('go-cancel');
+    touch('go-cancel');
     expect(await cli.json('retry', 'doomed')).toMatchObject({ status: 'completed', completed_nodes: 2 });
   });
 });
@@ -265,7 +278,7 @@ describe('failures', () => {
     expect(failed.out).toContain('blocked  after');
     expect(failed.out.trimEnd().endsWith('maestro retry shaky-1')).toBe(true);
     expect(failed.out + failed.err).not.toMatch(/\n\s+at /);
-    await touch('needed');
+    touch('needed');
     const retried = await cli.run('retry', 'shaky-1');
     expect(retried.code).toBe(0);
     expect(retried.err).not.toContain('started ok');
@@ -280,7 +293,7 @@ describe('interruption', () => {
     await running.until(/started first/);
     running.child.kill('SIGINT');
     await running.until(/pausing, waiting for 1 running node/);
-    await touch('go-int');
+    touch('go-int');
     const { code, out } = await running.finished;
     expect(code).toBe(130);
     expect(out).toMatch(/paused slow: 1\/2 nodes[^]*continue with: maestro resume int-1\n$/);
@@ -298,8 +311,19 @@ describe('interruption', () => {
     const { code, err } = await running.finished;
     expect(code).toBe(130);
     expect(err).toContain('killed; resume with: maestro resume int-2');
-    await touch('go-int2');
+    touch('go-int2');
     expect(await cli.json('resume', 'int-2')).toMatchObject({ status: 'completed', completed_nodes: 2 });
+  });
+
+  it('a second Ctrl-C leaves no process behind, however stubborn', async () => {
+    const running = on('s-deaf').start('run', 'stubborn.yaml', '--mode', 'dag_parallel');
+    await running.until(/started deaf/);
+    const pid = await vi.waitUntil(() => Number(readText('deaf.pid')), { timeout: 30_000 });
+    running.child.kill('SIGINT');
+    await running.until(/waiting for 2 running nodes/);
+    running.child.kill('SIGINT');
+    expect((await running.finished).code).toBe(130);
+    await vi.waitUntil(() => !isAlive(pid), { timeout: 30_000 });
   });
 
   it('a killed run is told of, and resume --all brings it to its end', async () => {
@@ -323,7 +347,7 @@ describe('interruption', () => {
     expect(await cli.json('list', '--status', 'interrupted')).toMatchObject({
       executions: [{ execution_id: 'killed-1', interrupted: true }],
     });
-    await touch('go-kill');
+    touch('go-kill');
     const resumed = await cli.run('resume', '--all');
     expect(resumed).toMatchObject({ code: 0, out: 'completed killed-1 slow: 2/2 nodes\n' });
     expect((await cli.run('resume', '--all')).out).toBe('nothing was interrupted\n');
@@ -340,7 +364,7 @@ describe('a terminal', () => {
       const running = start(['-qec', line, '/dev/null'], { cwd: folder.path, command: ['/usr/bin/script'] });
       await running.until(/Slow.*░.*0\/2/);
       await running.until(/▸.* first .*waiting for go/);
-      await touch('go-tty');
+      touch('go-tty');
       const { code, out } = await running.finished;
       expect(code).toBe(0);
       expect(out).toContain('\u001b[?25l');
