@@ -6,6 +6,7 @@ import { encodeError, type StepResult } from './step-result.js';
 /** A job in a slot pool. `run` exists from the moment it executes. */
 export class SlotJob<Run> {
   run: Run | undefined;
+  cancelled: ErrorDocument | undefined;
   begun = false;
   startedMs = 0;
 
@@ -60,7 +61,8 @@ export abstract class SlotPool<Run> implements Pool {
   cancel(jobId: number, reason: ErrorDocument, graceMs: number): void {
     const entry = this.#jobs.get(jobId);
     if (entry === undefined) return;
-    const error = cancelReason(reason);
+    entry.cancelled ??= cancelReason(reason);
+    const error = entry.cancelled;
     if (entry.run !== undefined) this.abort(entry, entry.run, error, graceMs);
     else setImmediate(() => this.settle(entry, { ok: false, error }));
   }
@@ -113,7 +115,7 @@ export abstract class SlotPool<Run> implements Pool {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const entry of waiting) {
-      if (!this.isLive(entry)) continue;
+      if (!this.isLive(entry) || entry.cancelled !== undefined) continue;
       if (this.#begun < this.#slots) this.#begin(entry);
       else this.#waiting.push(entry);
     }
@@ -131,7 +133,7 @@ export abstract class SlotPool<Run> implements Pool {
   }
 
   #execute(entry: SlotJob<Run>, globalContext: string): void {
-    if (!this.isLive(entry) || this.#listener === undefined) return;
+    if (!this.isLive(entry) || entry.cancelled !== undefined || this.#listener === undefined) return;
     if (entry.job.exclusive) this.#listener.started(entry.job.id);
     entry.startedMs = performance.now();
     entry.run = this.execute(entry, globalContext, this.#listener);
