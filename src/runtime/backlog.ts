@@ -14,25 +14,27 @@ export interface Waiting {
 export class Backlog {
   private items: Waiting[] = [];
   private head = 0;
-  private readonly ids = new Set<string>();
+  /** What waits now; an item of the line that is not in here was taken out of its turn. */
+  private readonly waiting = new Map<string, Waiting>();
 
   get size(): number {
-    return this.ids.size;
+    return this.waiting.size;
   }
 
   has(executionId: string): boolean {
-    return this.ids.has(executionId);
+    return this.waiting.has(executionId);
   }
 
   push(item: Waiting): void {
     this.items.push(item);
-    this.ids.add(item.executionId);
+    this.waiting.set(item.executionId, item);
   }
 
   /** Takes an execution out of its turn: it is needed now. */
   remove(executionId: string): Waiting | undefined {
-    if (!this.ids.delete(executionId)) return undefined;
-    return this.items.find((item, index) => index >= this.head && item.executionId === executionId);
+    const item = this.waiting.get(executionId);
+    this.waiting.delete(executionId);
+    return item;
   }
 
   shift(): Waiting | undefined {
@@ -42,7 +44,10 @@ export class Backlog {
         this.items = this.items.slice(this.head);
         this.head = 0;
       }
-      if (this.ids.delete(item.executionId)) return item;
+      // The same execution may have been taken out and have come again since.
+      if (this.waiting.get(item.executionId) !== item) continue;
+      this.waiting.delete(item.executionId);
+      return item;
     }
     return undefined;
   }
