@@ -14,21 +14,21 @@ export interface StepContext<Inputs = Record<string, unknown>> {
   readonly dependencyArtifacts: Readonly<Record<string, readonly string[]>>;
   readonly globalContext: Readonly<Record<string, unknown>>;
   /** Outputs of all nodes completed so far; fetched when called, never copied into every call. */
-  allOutputs(): Promise<Record<string, unknown>>;
+  allOutputs(this: void): Promise<Record<string, unknown>>;
   /** Artifact paths of all nodes completed so far; fetched when called. */
-  allArtifacts(): Promise<Record<string, readonly string[]>>;
+  allArtifacts(this: void): Promise<Record<string, readonly string[]>>;
   /** Counts from 1. */
   readonly attempt: number;
   /** The same for every attempt of this node in this run, also after a crash. */
   readonly idempotencyKey: string;
   /** Absolute folder for this node's artifacts; created by the first call. */
-  artifactDir(): string;
+  artifactDir(this: void): string;
   /** Fires when the attempt is cancelled or out of time; ignoring it ends the worker after a grace period. */
   readonly signal: AbortSignal;
   /** Says that the step is alive (see heartbeat_timeout_seconds). */
-  heartbeat(): void;
+  heartbeat(this: void): void;
   /** Reports progress to observers: a fraction 0..1 and, if wanted, a message. Implies a heartbeat. */
-  progress(fraction: number, message?: string): void;
+  progress(this: void, fraction: number, message?: string): void;
 }
 
 /**
