@@ -1,6 +1,6 @@
 import type { ErrorDocument } from '../base/errors.js';
 import type { NodeOutput } from '../base/model.js';
-import type { NodeEvent, WorkflowEvent } from '../../machines/events.js';
+import type { NodeContext, NodeEvent, WorkflowContext, WorkflowEvent } from '../../machines/events.js';
 
 /** The index that stands for the workflow itself where a node index is expected. */
 export const WORKFLOW = -1;
@@ -12,6 +12,12 @@ export const WORKFLOW = -1;
 export type Entry =
   | { readonly node: number; readonly event: NodeEvent; readonly atMs: number }
   | { readonly node: typeof WORKFLOW; readonly event: WorkflowEvent; readonly atMs: number };
+
+/** An entry that is decided and not durable yet, with where its machine was before it. */
+export type OpenEntry = Entry & {
+  readonly fromLeaf: number;
+  readonly from: NodeContext | WorkflowContext;
+};
 
 /** Narrows an entry to the workflow's own. */
 export function isWorkflowEntry(

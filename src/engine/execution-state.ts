@@ -11,7 +11,7 @@ import { MaestroError } from '../base/errors.js';
 import type { Plan } from '../graph/plan.js';
 import { startNodeActor, startWorkflowActor, type NodeActor, type WorkflowActor } from './actors.js';
 import { isSettledLeaf, NodeColumns } from './columns.js';
-import { WORKFLOW, type Entry, type WorkflowRow } from './entries.js';
+import { WORKFLOW, type Entry, type OpenEntry, type WorkflowRow } from './entries.js';
 
 const STORY_LENGTH = 128;
 
@@ -22,7 +22,7 @@ const STORY_LENGTH = 128;
 export class ExecutionState {
   readonly columns: NodeColumns;
   /** Entries accepted since the last `takeEntries`. */
-  private entries: Entry[] = [];
+  private entries: OpenEntry[] = [];
   private workflowLeafCode = compiledWorkflow.initialLeaf;
   private workflowContext: WorkflowContext = compiledWorkflow.initialContext;
   private startedAtMs = 0;
@@ -31,7 +31,7 @@ export class ExecutionState {
   /** Live actors: nodes between their first event and a settled state, no others. */
   private readonly actors = new Map<number, NodeActor>();
   /** The last entries, for the story of an illegal transition. */
-  private readonly recent: Entry[] = [];
+  private readonly recent: OpenEntry[] = [];
   private recentCount = 0;
 
   constructor(readonly plan: Plan) {
@@ -79,7 +79,7 @@ export class ExecutionState {
     actor.send(event);
     const next = actor.getSnapshot();
     columns.apply(node, next.leaf, next.context, event, atMs);
-    this.record({ node, event, atMs });
+    this.record({ node, event, atMs, fromLeaf: leaf, from: context });
     if (isSettledLeaf(next.leaf)) this.retire(node, actor);
     return true;
   }
@@ -94,8 +94,8 @@ export class ExecutionState {
     this.workflowActor ??= startWorkflowActor(leaf, this.workflowContext);
     this.workflowActor.send(event);
     const next = this.workflowActor.getSnapshot();
+    this.record({ node: WORKFLOW, event, atMs, fromLeaf: leaf, from: this.workflowContext });
     this.enterWorkflow(next.leaf, next.context, event, atMs);
-    this.record({ node: WORKFLOW, event, atMs });
     return true;
   }
 
@@ -117,14 +117,14 @@ export class ExecutionState {
   }
 
   /** What the open turn recorded so far; starts a new turn. */
-  takeEntries(): readonly Entry[] {
+  takeEntries(): readonly OpenEntry[] {
     const taken = this.entries;
     this.entries = [];
     return taken;
   }
 
   /** The same, left in place. */
-  get openEntries(): readonly Entry[] {
+  get openEntries(): readonly OpenEntry[] {
     return this.entries;
   }
 
@@ -161,7 +161,7 @@ export class ExecutionState {
     this.actors.delete(node);
   }
 
-  private record(entry: Entry): void {
+  private record(entry: OpenEntry): void {
     this.entries.push(entry);
     this.recent[this.recentCount++ % STORY_LENGTH] = entry;
   }

@@ -58,7 +58,12 @@ export class Readiness {
     // The case of nearly every event: answered without building the counts.
     if (failed === 0 && skipped === 0) return unfinished === 0 ? 'run' : 'wait';
     const total = this.total(node);
-    const decision = decideTrigger({ total, succeeded: total - unfinished - failed - skipped, failed, skipped });
+    const decision = decideTrigger({
+      total,
+      succeeded: total - unfinished - failed - skipped,
+      failed,
+      skipped,
+    });
     // A look at [skipped, running] says skip, and at [skipped, failed] block. The engine waits for the rest before it
     // skips: otherwise the outcome of a node would depend on which dependency finished first, or on a crash between.
     return decision === 'skip' && unfinished > 0 ? 'wait' : decision;

@@ -1,17 +1,16 @@
-import type { NodeContext, NodeEvent, WorkflowEvent } from '../../machines/events.js';
+import type { NodeContext, NodeEvent, WorkflowContext, WorkflowEvent } from '../../machines/events.js';
 import { observe, startNodeActor, startWorkflowActor, type NodeActor, type WorkflowActor } from './actors.js';
 import type { ObservedNode, ObservedWorkflow } from './actors.js';
-import { WORKFLOW, type Entry } from './entries.js';
+import { WORKFLOW, type Entry, type OpenEntry } from './entries.js';
 import type { ExecutionState } from './execution-state.js';
 
 /**
- * The actors that users hold. Each starts from the state at its first use and follows the entries that the
- * supervisor publishes, so an observer is told only what is durable; entries that the state already contained when
- * the replica was made are passed over.
+ * The actors that users hold. Each starts from the last durable state before its first use and follows the entries
+ * that the supervisor publishes, so an observer is told only what is durable.
  */
 export class Replicas {
-  private readonly nodes = new Map<number, { actor: NodeActor; skip: number }>();
-  private workflow: { actor: WorkflowActor; skip: number } | null = null;
+  private readonly nodes = new Map<number, NodeActor>();
+  private workflow: WorkflowActor | null = null;
 
   constructor(
     private readonly state: ExecutionState,
@@ -19,46 +18,42 @@ export class Replicas {
   ) {}
 
   /** @param unpublished entries that are decided and not yet published */
-  node(node: number, unpublished: readonly Entry[]): ObservedNode {
-    let held = this.nodes.get(node);
-    if (held === undefined) {
-      const context: NodeContext = this.state.columns.contextOf(node);
-      held = {
-        actor: startNodeActor(this.state.columns.leaf[node], context),
-        skip: countOf(node, unpublished),
-      };
-      this.nodes.set(node, held);
+  node(node: number, unpublished: readonly OpenEntry[]): ObservedNode {
+    let actor = this.nodes.get(node);
+    if (actor === undefined) {
+      const next = unpublished.find((entry) => entry.node === node);
+      const { columns } = this.state;
+      actor =
+        next === undefined
+          ? startNodeActor(columns.leaf[node], columns.contextOf(node))
+          : startNodeActor(next.fromLeaf, next.from as NodeContext);
+      this.nodes.set(node, actor);
     }
-    return observe(held.actor, (event: NodeEvent) => this.sendToRuntime(node, event));
+    return observe(actor, (event: NodeEvent) => this.sendToRuntime(node, event));
   }
 
-  workflowActor(unpublished: readonly Entry[]): ObservedWorkflow {
+  workflowActor(unpublished: readonly OpenEntry[]): ObservedWorkflow {
     if (this.workflow === null) {
+      const next = unpublished.find((entry) => entry.node === WORKFLOW);
       const { leaf, error, failedNode } = this.state.workflowRow;
-      this.workflow = {
-        actor: startWorkflowActor(leaf, { error, failedNode }),
-        skip: countOf(WORKFLOW, unpublished),
-      };
+      this.workflow =
+        next === undefined
+          ? startWorkflowActor(leaf, { error, failedNode })
+          : startWorkflowActor(next.fromLeaf, next.from as WorkflowContext);
     }
-    return observe(this.workflow.actor, (event: WorkflowEvent) => this.sendToRuntime(WORKFLOW, event));
+    return observe(this.workflow, (event: WorkflowEvent) => this.sendToRuntime(WORKFLOW, event));
   }
 
   publish(entries: readonly Entry[]): void {
     for (const entry of entries) {
-      const held = entry.node === WORKFLOW ? this.workflow : this.nodes.get(entry.node);
-      if (held === null || held === undefined) continue;
-      if (held.skip > 0) held.skip--;
-      else (held.actor as { send(event: unknown): void }).send(entry.event);
+      const actor = entry.node === WORKFLOW ? this.workflow : this.nodes.get(entry.node);
+      (actor as { send(event: unknown): void } | null | undefined)?.send(entry.event);
     }
   }
 
   /** The execution left memory: subscriptions complete, snapshots stay readable. */
   stop(): void {
-    this.workflow?.actor.stop();
-    for (const { actor } of this.nodes.values()) actor.stop();
+    this.workflow?.stop();
+    for (const actor of this.nodes.values()) actor.stop();
   }
-}
-
-function countOf(node: number, entries: readonly Entry[]): number {
-  return entries.reduce((count, entry) => count + (entry.node === node ? 1 : 0), 0);
 }

@@ -1,6 +1,6 @@
 import { isWorkflowStatusEnded } from '../base/model.js';
 import { LEAF } from '../engine/columns.js';
-import type { Entry, NodeRow } from '../engine/entries.js';
+import type { Entry, NodeRow, OpenEntry } from '../engine/entries.js';
 import type { ExecutionEngine } from '../engine/execution-engine.js';
 import type { EventDeriver } from '../observe/event-deriver.js';
 import { CHECKPOINT_CHUNK, type Checkpoint, type ExecutionRecord, type NodeCounts } from '../store/types.js';
@@ -19,8 +19,8 @@ export class ActiveExecution {
   readonly unsavedOutputs = new Map<string, string>();
   /** Actor references that users hold. */
   replicas: Replicas | null = null;
-  /** Entries handed to the store whose commit is under way. */
-  committing: readonly Entry[] = [];
+  /** Entries handed to the store and not yet published. */
+  committing: readonly OpenEntry[] = [];
   /** True when its runtime closes: nobody owns it any more. */
   suspended = false;
   /** True once it has left memory: whatever still arrives for it is dropped. */
@@ -47,8 +47,8 @@ export class ActiveExecution {
     return this.record.executionId;
   }
 
-  /** Entries decided and not yet durable. */
-  get unpublished(): readonly Entry[] {
+  /** Entries decided and not yet published. */
+  get unpublished(): readonly OpenEntry[] {
     return [...this.committing, ...this.engine.state.openEntries];
   }
 

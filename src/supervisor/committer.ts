@@ -118,7 +118,6 @@ export class Committer {
     this.committing = false;
     if (this.closed) return;
     this.durableTurn = turn.number;
-    for (const { execution } of records) execution.committing = [];
     this.options.durable(turn, records);
     for (const waiter of turn.waiters) waiter.done();
   }

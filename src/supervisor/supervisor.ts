@@ -355,6 +355,7 @@ export class Supervisor implements PoolListener {
       if (this.options.onEvent === null) execution.deriver.skip(entries);
       else for (const event of execution.deriver.derive(sequence, entries)) this.emit(event);
       execution.replicas?.publish(entries);
+      execution.committing = [];
       this.options.published(execution);
       if (!record.atRest) continue;
       this.release(execution);
