@@ -2,14 +2,28 @@ import type { Pool, StepRef } from '../pool/index.js';
 import type { ActiveExecution } from './active-execution.js';
 import type { Jobs } from './jobs.js';
 
+type Kind = StepRef['kind'];
+type Touch = (execution: ActiveExecution) => void;
+
+const KINDS: readonly Kind[] = ['inline', 'module', 'command'];
+/** When the pool has no room for so many executions in a row, the rest of their line is not asked: it may be long. */
+const MISSES = 16;
+
 /**
  * Decides which ready nodes start: executions take turns, within the limits of the runtime, of each execution and of
- * the pool. An execution is looked at only while it has something that may start.
+ * the pool. They wait in one line per kind of step, so one turn costs what it starts, not what waits.
  */
 export class Admission {
   /** true: nothing new starts. */
   closed = false;
-  private readonly candidates = new Set<ActiveExecution>();
+  private readonly offered = new Set<ActiveExecution>();
+  private readonly lines: Readonly<Record<Kind, Set<ActiveExecution>>> = {
+    inline: new Set(),
+    module: new Set(),
+    command: new Set(),
+  };
+  /** The kind whose line is asked first: each in turn, so that none takes all of a small limit. */
+  private first = 0;
 
   constructor(
     private readonly pool: Pool,
@@ -18,38 +32,64 @@ export class Admission {
 
   /** Something in this execution may have become startable. */
   offer(execution: ActiveExecution): void {
-    this.candidates.add(execution);
+    this.offered.add(execution);
   }
 
   withdraw(execution: ActiveExecution): void {
-    this.candidates.delete(execution);
+    this.offered.delete(execution);
+    for (const kind of KINDS) this.lines[kind].delete(execution);
   }
 
   /** Starts as much as the limits allow. `touch` is called before an execution is changed. */
-  admit(nowMs: number, jobs: Jobs, touch: (execution: ActiveExecution) => void): void {
-    if (this.closed || this.candidates.size === 0) return;
+  admit(nowMs: number, jobs: Jobs, touch: Touch): void {
+    if (this.closed) return;
+    for (const execution of this.offered) this.lineUp(execution);
+    this.offered.clear();
     const budget = new Budget(this.pool, jobs, this.concurrency - jobs.size);
-    for (const execution of [...this.candidates]) {
-      if (budget.free <= 0) return;
-      const before = budget.free;
-      startFrom(execution, budget, nowMs, touch);
-      const started = budget.free < before;
-      if (!started && mayStart(execution)) continue;
-      this.candidates.delete(execution);
-      // Whoever had its turn goes to the end of the line.
-      if (started && mayStart(execution)) this.candidates.add(execution);
+    this.first = (this.first + 1) % KINDS.length;
+    for (let k = 0; k < KINDS.length && !budget.spent; k++)
+      this.admitLine(KINDS[(this.first + k) % KINDS.length], budget, nowMs, touch);
+  }
+
+  private lineUp(execution: ActiveExecution): void {
+    const { engine, definition } = execution;
+    for (let lane = 0; lane < engine.definition.laneCount; lane++) {
+      const node = engine.peek(lane);
+      if (node >= 0) this.lines[definition.stepOf(node).kind].add(execution);
+    }
+  }
+
+  private admitLine(kind: Kind, budget: Budget, nowMs: number, touch: Touch): void {
+    const line = this.lines[kind];
+    let misses = 0;
+    for (const execution of line) {
+      const before = budget.taken;
+      const wantsMore = startFrom(execution, kind, budget, nowMs, touch);
+      const started = budget.taken > before;
+      if (wantsMore && !started) {
+        if (budget.spent || ++misses === MISSES) return;
+        continue;
+      }
+      misses = 0;
+      // What nothing more can be started of is offered again by its next event. Whoever had its turn and wants more
+      // goes to the end of the line.
+      line.delete(execution);
+      if (wantsMore) line.add(execution);
     }
   }
 }
 
 /** What may still start in one admission: globally, and per kind of step as far as the pool has room. */
 class Budget {
-  private readonly used: Record<StepRef['kind'], number>;
+  /** Attempts started in this admission. */
+  taken = 0;
+  private readonly used: Record<Kind, number>;
 
   constructor(
     private readonly pool: Pool,
     jobs: Jobs,
-    public free: number,
+    /** How many may start at most; Infinity when there is no limit. */
+    private readonly limit: number,
   ) {
     this.used = {
       inline: jobs.waiting('inline'),
@@ -58,32 +98,37 @@ class Budget {
     };
   }
 
+  get spent(): boolean {
+    return this.taken >= this.limit;
+  }
+
   take(step: StepRef): boolean {
-    if (this.free <= 0 || this.pool.room(step) <= this.used[step.kind]) return false;
+    if (this.spent || this.pool.room(step) <= this.used[step.kind]) return false;
     this.used[step.kind]++;
-    this.free--;
+    this.taken++;
     return true;
   }
 }
 
+/** @returns whether it has more nodes of this kind that only room is missing for */
 function startFrom(
   execution: ActiveExecution,
+  kind: Kind,
   budget: Budget,
   nowMs: number,
-  touch: (execution: ActiveExecution) => void,
-): void {
+  touch: Touch,
+): boolean {
   const { engine, definition, concurrency } = execution;
   for (let lane = 0; lane < engine.definition.laneCount; lane++) {
     while (execution.running < concurrency) {
       const node = engine.peek(lane);
-      if (node < 0 || !budget.take(definition.stepOf(node))) break;
+      if (node < 0) break;
+      const step = definition.stepOf(node);
+      if (step.kind !== kind) break;
+      if (!budget.take(step)) return true;
       touch(execution);
       engine.start(lane, nowMs);
     }
   }
-}
-
-function mayStart({ engine }: ActiveExecution): boolean {
-  for (let lane = 0; lane < engine.definition.laneCount; lane++) if (engine.canStart(lane)) return true;
   return false;
 }
