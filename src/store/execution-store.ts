@@ -21,6 +21,8 @@ import type {
   StoredExecution,
 } from './types.js';
 
+const DEFINITIONS_KEPT = 16;
+
 /**
  * ExecutionStore over any Kv. The key layout is in keys.ts; values are sealed with a version and a checksum
  * (envelope.ts), index entries excepted, which have none.
@@ -31,6 +33,8 @@ import type {
 export class KvExecutionStore implements ExecutionStore {
   /** Hashes of definitions known to be on disk. */
   private readonly storedDefinitions = new Set<string>();
+  /** Definitions read lately: what is stored under a hash never changes, and many executions share one. */
+  private readonly definitions = new Map<string, WorkflowSpec>();
 
   constructor(private readonly kv: Kv) {}
 
@@ -113,9 +117,15 @@ export class KvExecutionStore implements ExecutionStore {
   }
 
   async getDefinition(hash: string): Promise<WorkflowSpec | undefined> {
+    const known = this.definitions.get(hash);
+    if (known !== undefined) return known;
     const key = keys.definitionKey(hash);
     const bytes = await this.kv.get(key);
-    return bytes && (unsealJson(key, bytes) as WorkflowSpec);
+    if (!bytes) return undefined;
+    const spec = unsealJson(key, bytes) as WorkflowSpec;
+    if (this.definitions.size >= DEFINITIONS_KEPT) this.definitions.clear();
+    this.definitions.set(hash, spec);
+    return spec;
   }
 
   async load(executionId: string): Promise<StoredExecution | undefined> {
