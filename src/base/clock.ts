@@ -21,3 +21,10 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** Waits for `work`, but not longer than `ms`. Leaves no timer behind: one would keep the process alive. */
+export async function atMost(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
+  let stop: CancelTimer = () => {};
+  const late = new Promise<void>((resolve) => (stop = clock.setTimer(ms, resolve)));
+  await Promise.race([work, late]).finally(stop);
+}

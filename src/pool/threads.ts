@@ -1,3 +1,4 @@
+import { atMost } from '../base/clock.js';
 import { MaestroError, toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import { addRestart, type RestartWindow } from '../policy/restart-intensity.js';
 import { ALONE, batchLength, Durations, roomFor } from './batching.js';
@@ -117,7 +118,7 @@ export class ThreadPool implements Pool {
     }
     this.#queue.clear();
     if (this.#batches.size > 0) await idle;
-    await Promise.race([this.#crew.destroy(), this.#sleep(GONE_MS)]);
+    await atMost(this.#settings.clock, GONE_MS, this.#crew.destroy());
   }
 
   // Sending
@@ -388,11 +389,5 @@ export class ThreadPool implements Pool {
     else this.#load.shortMs += sign * entry.costMs;
     // Sums of fractions drift: an empty pool has no load.
     if (this.#jobs.size === 0) this.#load.shortMs = 0;
-  }
-
-  #sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#settings.clock.setTimer(ms, resolve);
-    });
   }
 }

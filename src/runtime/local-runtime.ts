@@ -365,11 +365,7 @@ export class LocalRuntime implements Runtime, HandleHost {
     this.poller.stop();
     this.residents.close();
     if (this.death === null) {
-      const { clock } = this.settings;
-      let stop = (): void => {};
-      const late = new Promise<void>((resolve) => (stop = clock.setTimer(drainMs, resolve)));
-      await Promise.race([this.supervisor.drain(), late]);
-      stop();
+      await atMost(this.settings.clock, drainMs, this.supervisor.drain());
       await this.pool.close(graceMs);
       await this.leaveToOthers().catch(() => {});
     }

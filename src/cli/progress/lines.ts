@@ -28,10 +28,16 @@ export function describeEvent(event: ExecutionEvent, color: Colors): string | un
     case 'node_cancelled':
       return `${colorStatus(color, 'cancelled')} ${node}`;
     case 'node_recovered':
-      return `${colorStatus(color, 'interrupted', 'recovered')} ${node}: interrupted before, runs again`;
+      return `${colorStatus(color, 'interrupted', 'recovered')} ${node}: ${recoveryText(data.reason)}`;
     default:
       return undefined;
   }
+}
+
+function recoveryText(reason: unknown): string {
+  if (reason === 'rerun') return 'runs again';
+  if (reason === 'dependency_rerun') return 'no longer blocked';
+  return reason === 'worker' ? 'its worker died, runs again' : 'interrupted before, runs again';
 }
 
 /** A line for the whole: `[  3.0s]  40% 400/1000 · completed 400 · running 2`. */
