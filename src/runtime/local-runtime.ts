@@ -1,4 +1,5 @@
 import type { NodeEvent, WorkflowEvent } from '../../machines/events.js';
+import { atMost } from '../base/clock.js';
 import { MaestroError, type ErrorDocument } from '../base/errors.js';
 import { isValidId, newId } from '../base/ids.js';
 import { isWorkflowStatusEnded } from '../base/model.js';
