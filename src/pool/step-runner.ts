@@ -22,7 +22,8 @@ export class RunningStep {
   #reason: ErrorDocument | undefined;
 
   constructor(call: StepCall, globalContext: string, host: StepHost) {
-    this.context = createContext(call, globalContext, host, () => this.#signal());
+    const lazy = new LazyContext(call, globalContext, host, () => this.#signal());
+    this.context = lazy as unknown as StepContext;
   }
 
   /** Fires the step's signal. Whatever the step returns or throws from now on, `reason` is its result. */
@@ -70,58 +71,73 @@ function toAbortError(reason: ErrorDocument): MaestroError {
   return new MaestroError(known ? (reason.code as ErrorCode) : 'STEP_CANCELLED', reason.message);
 }
 
-function createContext(
-  call: StepCall,
-  globalContext: string,
-  host: StepHost,
-  signal: () => AbortSignal,
-): StepContext {
-  const nodeConfig = parsedOnce(call.nodeConfig);
-  const dependencyOutputs = parsedOnce(call.dependencyOutputs);
-  const dependencyArtifacts = parsedOnce(call.dependencyArtifacts);
-  const parsedGlobalContext = parsedOnce(globalContext);
-  let folder: string | undefined;
-  // Own enumerable getters: destructuring and spreading a context work, and a step that reads little pays little.
-  return {
-    workflowId: call.workflowId,
-    executionId: call.executionId,
-    nodeId: call.nodeId,
-    nodeName: call.nodeName,
-    get nodeConfig() {
-      return nodeConfig();
-    },
-    get dependencyOutputs() {
-      return dependencyOutputs();
-    },
-    get dependencyArtifacts() {
-      return dependencyArtifacts() as Record<string, readonly string[]>;
-    },
-    get globalContext() {
-      return parsedGlobalContext();
-    },
-    allOutputs: async () => JSON.parse(await host.fetch('allOutputs')) as Record<string, unknown>,
-    allArtifacts: async () =>
-      JSON.parse(await host.fetch('allArtifacts')) as Record<string, readonly string[]>,
-    attempt: call.attempt,
-    idempotencyKey: call.idempotencyKey,
-    artifactDir() {
-      if (folder === undefined) {
-        mkdirSync(call.artifactDir, { recursive: true });
-        folder = call.artifactDir;
-      }
-      return folder;
-    },
-    get signal() {
-      return signal();
-    },
-    heartbeat: () => host.heartbeat(),
-    progress: (fraction, message) => host.progress(toFraction(fraction), toMessage(message)),
-  };
+/** The parts of a context that cost something: each is made when it is first read. */
+type LazyField = 'nodeConfig' | 'dependencyOutputs' | 'dependencyArtifacts' | 'globalContext' | 'signal';
+
+class LazyContext {
+  readonly workflowId: string;
+  readonly executionId: string;
+  readonly nodeId: string;
+  readonly nodeName: string;
+  readonly attempt: number;
+  readonly idempotencyKey: string;
+  readonly allOutputs: StepContext['allOutputs'];
+  readonly allArtifacts: StepContext['allArtifacts'];
+  readonly artifactDir: () => string;
+  readonly heartbeat: () => void;
+  readonly progress: StepContext['progress'];
+  readonly #call: StepCall;
+  readonly #globalContext: string;
+  readonly #signal: () => AbortSignal;
+
+  constructor(call: StepCall, globalContext: string, host: StepHost, signal: () => AbortSignal) {
+    this.#call = call;
+    this.#globalContext = globalContext;
+    this.#signal = signal;
+    this.workflowId = call.workflowId;
+    this.executionId = call.executionId;
+    this.nodeId = call.nodeId;
+    this.nodeName = call.nodeName;
+    this.attempt = call.attempt;
+    this.idempotencyKey = call.idempotencyKey;
+    this.allOutputs = async () => JSON.parse(await host.fetch('allOutputs')) as Record<string, unknown>;
+    this.allArtifacts = async () =>
+      JSON.parse(await host.fetch('allArtifacts')) as Record<string, readonly string[]>;
+    this.artifactDir = () => {
+      mkdirSync(call.artifactDir, { recursive: true });
+      return call.artifactDir;
+    };
+    this.heartbeat = () => host.heartbeat();
+    this.progress = (fraction, message) => host.progress(toFraction(fraction), toMessage(message));
+    // Own properties, so that a context can be spread; the same getters for all, so that all have one hidden class.
+    for (const field of LAZY_FIELDS) Object.defineProperty(this, field, LAZY_PROPERTIES[field]);
+  }
+
+  make(field: LazyField): unknown {
+    if (field === 'signal') return this.#signal();
+    return JSON.parse(field === 'globalContext' ? this.#globalContext : this.#call[field]);
+  }
 }
 
-function parsedOnce(text: string): () => Record<string, unknown> {
-  let value: Record<string, unknown> | undefined;
-  return () => (value ??= JSON.parse(text) as Record<string, unknown>);
+const LAZY_PROPERTIES: Readonly<Record<LazyField, PropertyDescriptor>> = {
+  nodeConfig: lazyProperty('nodeConfig'),
+  dependencyOutputs: lazyProperty('dependencyOutputs'),
+  dependencyArtifacts: lazyProperty('dependencyArtifacts'),
+  globalContext: lazyProperty('globalContext'),
+  signal: lazyProperty('signal'),
+};
+const LAZY_FIELDS = Object.keys(LAZY_PROPERTIES) as LazyField[];
+
+function lazyProperty(field: LazyField): PropertyDescriptor {
+  return {
+    enumerable: true,
+    configurable: true,
+    get(this: LazyContext) {
+      const value = this.make(field);
+      Object.defineProperty(this, field, { value, enumerable: true });
+      return value;
+    },
+  };
 }
 
 function toFraction(fraction: unknown): number {

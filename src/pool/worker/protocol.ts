@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { FetchKind, Job, StepCall } from '../port.js';
+import type { FetchKind, Job, StepCall, StepRef } from '../port.js';
 
 /**
  * What host and workers say to each other. A batch of jobs goes to a worker as one Piscina task; everything else
@@ -77,16 +77,15 @@ export const JOB_STRIDE = CALL_FIELDS.length + 1;
 /** Writes a batch of module jobs. */
 export function encodeBatch(id: number, slot: number, jobs: readonly Job[]): WireBatch {
   const steps: string[] = [];
-  const stepIndex = new Map<string, number>();
+  const stepIndex = new Map<StepRef, number>();
   const fields: unknown[] = [];
   let before: StepCall | undefined;
   for (const { step, call } of jobs) {
     if (step.kind !== 'module') continue;
-    const name = `${step.url}#${step.exportName}`;
-    let index = stepIndex.get(name);
+    let index = stepIndex.get(step);
     if (index === undefined) {
       index = steps.push(step.url, step.exportName) / 2 - 1;
-      stepIndex.set(name, index);
+      stepIndex.set(step, index);
     }
     fields.push(index);
     for (const field of CALL_FIELDS)
