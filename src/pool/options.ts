@@ -10,7 +10,7 @@ export interface PoolSettings {
   processes?: number;
   /** Inline functions at once. Default 100. */
   inline?: number;
-  /** Time between SIGTERM or the AbortSignal and the end at close, when close is not given one. Default 5,000. */
+  /** Not used here: `cancel` and `close` are told theirs. Accepted so that a runtime's options can be passed on whole. */
   graceMs?: number;
   /** Largest output of one node, in bytes of JSON. Default 32 MiB. */
   maxOutputBytes?: number;
@@ -20,14 +20,13 @@ export interface PoolSettings {
   clock?: Clock;
 }
 
-export type ResolvedPoolSettings = Required<PoolSettings>;
+export type ResolvedPoolSettings = Required<Omit<PoolSettings, 'graceMs'>>;
 
 export function resolveSettings(settings: PoolSettings): ResolvedPoolSettings {
   return {
     threads: atLeastOne(settings.threads ?? availableParallelism()),
     processes: atLeastOne(settings.processes ?? availableParallelism()),
     inline: atLeastOne(settings.inline ?? 100),
-    graceMs: settings.graceMs ?? 5_000,
     maxOutputBytes: settings.maxOutputBytes ?? 32 * 1024 * 1024,
     restart: settings.restart ?? { maxRestarts: 100, withinMs: 60_000 },
     clock: settings.clock ?? systemClock,

@@ -30,7 +30,7 @@ export function encodeOutput(value: unknown, maxOutputBytes: number): StepResult
 }
 
 /** The error for an output text over the limit, or undefined when it fits. */
-export function checkSize(output: string, maxOutputBytes: number): StepResult | undefined {
+function checkSize(output: string, maxOutputBytes: number): StepResult | undefined {
   // A UTF-16 unit takes one to three bytes: most outputs are decided without counting.
   if (output.length * 3 <= maxOutputBytes) return undefined;
   const sizeBytes = Buffer.byteLength(output);
