@@ -43,14 +43,14 @@ function scenarioArbitrary(onFailure: readonly FailureMode[], maxNodes = 60): fc
       const dependencies = new Map<string, readonly string[]>();
       // The builder wants dependencies first; the ids keep their random order in the plan.
       for (const { id, dependencies: dependsOn } of [...dag.nodes].sort(byNumber)) {
-        dependencies.set(id, dependsOn!);
-        const condition = random() < 0.15 ? conditionOn(dependsOn!, random()) : undefined;
+        dependencies.set(id, dependsOn);
+        const condition = random() < 0.15 ? conditionOn(dependsOn, random()) : undefined;
         const retry = {
           maxAttempts: 1 + Math.floor(random() * 3),
           delaySeconds: 0.05,
           jitter: 'full' as const,
         };
-        builder.node(id, { dependsOn: [...dependsOn!], condition, retry, execute: () => null });
+        builder.node(id, { dependsOn: [...dependsOn], condition, retry, execute: () => null });
         const text = random() < 0.05 ? 'x'.repeat(LARGE) : id;
         const attempts = [1, 2, 3].map((): Fate => {
           const outcome = random() >= failureRate ? 'ok' : random() < 0.3 ? 'crash' : 'fail';
