@@ -45,7 +45,8 @@ export async function attach(
   options: AttachOptions,
 ): Promise<number> {
   const { ui, terminal } = context;
-  const reporter = new ProgressReporter({ ui, nowMs: () => terminal.nowMs(), ...options });
+  const createRedraw = ui.redraws ? (await import('log-update')).createLogUpdate : undefined;
+  const reporter = new ProgressReporter({ ui, nowMs: () => terminal.nowMs(), createRedraw, ...options });
   const release = terminal.onInterrupt(interruptHandler(context, runtime, execution.id, reporter));
   reporter.start(options.history ?? []);
   options.feed?.flowTo((event) => {

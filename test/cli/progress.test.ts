@@ -1,4 +1,5 @@
 import picocolors from 'picocolors';
+import { createLogUpdate } from 'log-update';
 import { describe, expect, it } from 'vitest';
 import { drawFrame } from '../../src/cli/progress/frame.js';
 import { ProgressReporter } from '../../src/cli/progress/reporter.js';
@@ -143,7 +144,14 @@ describe('ProgressReporter on plain output', () => {
   it('draws on a terminal and leaves nothing behind', () => {
     const terminal = fakeTerminal({ isTTY: true });
     const ui = new Ui(terminal, { json: false, quiet: false, verbose: false });
-    const reporter = new ProgressReporter({ ui, title: 'w', totalNodes: 1, sinceMs: T0, nowMs: () => T0 });
+    const reporter = new ProgressReporter({
+      ui,
+      title: 'w',
+      totalNodes: 1,
+      sinceMs: T0,
+      nowMs: () => T0,
+      createRedraw: createLogUpdate,
+    });
     reporter.start();
     reporter.apply(event('node_started', 'a'));
     reporter.setNotice('pausing now');

@@ -1,4 +1,4 @@
-import { createLogUpdate } from 'log-update';
+import type { createLogUpdate } from 'log-update';
 import type { ExecutionEvent } from '../../runtime/index.js';
 import { formatSeconds } from '../format/text.js';
 import type { Ui } from '../ui.js';
@@ -16,6 +16,8 @@ export interface ReporterOptions {
   /** When this process began with it, in epoch ms. */
   readonly sinceMs: number;
   readonly nowMs: () => number;
+  /** What redraws a terminal in place; given only where there is one that can, so that others need not load it. */
+  readonly createRedraw?: typeof createLogUpdate;
 }
 
 const FRAME_INTERVAL_MS = 100;
@@ -35,12 +37,13 @@ export class ProgressReporter {
   #weightBefore = 0;
   #lastLineMs = 0;
   #lastTenth = 0;
+  #settledNodes = 0;
   #failuresTold = 0;
 
   constructor(options: ReporterOptions) {
     this.#options = options;
     this.progress = new RunProgress(options.totalNodes, options.weights);
-    if (options.ui.redraws) this.#redraw = createLogUpdate(options.ui.progressStream);
+    this.#redraw = options.createRedraw?.(options.ui.progressStream);
   }
 
   /** Begins to show; `history` is counted, not told. */
@@ -100,6 +103,9 @@ export class ProgressReporter {
     if (event.event_type === 'node_failed' && this.#failuresTold++ < MAX_FAILURE_LINES) {
       this.#say(describeEvent(event, this.#options.ui.noteColor));
     }
+    // Looked at only when it can have grown: there is an event for every step of every node.
+    if (this.progress.settledNodes === this.#settledNodes) return;
+    this.#settledNodes = this.progress.settledNodes;
     if (this.#tenth() > this.#lastTenth) this.#sayProgress(true);
   }
 
