@@ -74,16 +74,15 @@ function workflowOf(name, graph) {
   return workflowFromSpec({ workflow: { id: name.replaceAll(/[^a-z0-9]+/g, '-'), name }, nodes });
 }
 
-/** Seconds from the first start to the last end. Threads are warm: they ran a workflow of this shape before. */
+/** Seconds from the first start to the last end. All is warm: one execution of the same workflow went before. */
 async function runtimeSeconds({ name, executions, graph }) {
   const folder = mkdtempSync(join(tmpdir(), 'maestro-bench-'));
   const workflow = workflowOf(name, graph);
-  const warmUp = workflowOf(`${name} warm up`, layered([1, 2 * threads, 1]));
   const { durability } = options;
   const runtime = await createRuntime({ store: `lmdb:${folder}`, durability, pool: { threads } });
   try {
     await (
-      await runtime.start(warmUp)
+      await runtime.start(workflow)
     ).result;
     return await secondsOf(async () => {
       const started = Array.from({ length: executions }, () => runtime.start(workflow));
@@ -112,7 +111,11 @@ async function promiseSeconds({ executions, graph }) {
 }
 
 async function piscinaSeconds(tasks) {
-  const pool = new Piscina({ filename: join(import.meta.dirname, 'noop-task.mjs'), minThreads: threads, maxThreads: threads });
+  const pool = new Piscina({
+    filename: join(import.meta.dirname, 'noop-task.mjs'),
+    minThreads: threads,
+    maxThreads: threads,
+  });
   try {
     await Promise.all(Array.from({ length: 10 * threads }, () => pool.run({})));
     return await secondsOf(() => Promise.all(Array.from({ length: tasks }, () => pool.run({}))));
