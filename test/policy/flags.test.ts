@@ -1,31 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { FLAGS, flagsDocument, readFlags } from '../../src/policy/flags.js';
-import { conformanceRows } from './conformance.js';
 
 const DAG = 'MAESTRO_ENABLE_DAG_EXECUTION';
 const PARALLEL = 'MAESTRO_ENABLE_PARALLEL_EXECUTION';
-
-/** The scenarios about flags, by id. */
-const SCENARIOS: Record<string, () => void> = {
-  MS22: () => {
-    const flags = readFlags({});
-    expect(flags).toMatchObject({ dagExecution: false, parallelExecution: false, mode: 'linear' });
-  },
-  MS23: () => expect(readFlags({ [DAG]: 'true' }).mode).toBe('dag_linear'),
-  MS24: () => expect(readFlags({ [DAG]: 'true', [PARALLEL]: 'true' }).mode).toBe('dag_parallel'),
-  MS25: () => {
-    const document = flagsDocument(readFlags({ [DAG]: 'true' }));
-    expect(document).toMatchObject({ enable_dag_execution: true, execution_mode: 'dag_linear' });
-  },
-};
-
-const rows = conformanceRows<{ id: string; given: string }>('scenarios.json');
-
-describe.skipIf(rows === undefined)('scenarios about flags', () => {
-  const known = (rows ?? []).filter(({ id }) => id in SCENARIOS);
-  it('are all there', () => expect(known).toHaveLength(4));
-  it.each(known)('$id: $given', ({ id }) => SCENARIOS[id]());
-});
 
 describe('readFlags', () => {
   it('has the canonical names and defaults', () => {

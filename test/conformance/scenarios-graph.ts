@@ -1,5 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { expect } from 'vitest';
 import {
   defineWorkflow,
   linearWorkflow,
@@ -7,17 +6,6 @@ import {
   workflowFromDocument,
   workflowToDocument,
 } from '../../src/spec/index.js';
-
-/** What the original system promised, retold; the rows about graphs. Others are tested where they belong. */
-const FILE = `${import.meta.dirname}/../../../shared/conformance/scenarios.json`;
-const IDS = ['MS01', 'MS02', 'MS03', 'MS04', 'MS05', 'MS06', 'MS07', 'MS08', 'MS20', 'MS21'];
-
-interface Row {
-  id: string;
-  given: string;
-  when: string;
-  then: string;
-}
 
 const execute = () => null;
 
@@ -30,7 +18,8 @@ function chain() {
     .edge('2', '3');
 }
 
-const SCENARIOS: Record<string, () => void> = {
+/** The scenarios about building and ordering workflows, by id. */
+export const GRAPH_SCENARIOS: Record<string, () => void> = {
   MS01() {
     const workflow = defineWorkflow({ id: 'empty', name: 'Only a name' });
     expect(workflow.name).toBe('Only a name');
@@ -99,15 +88,3 @@ const SCENARIOS: Record<string, () => void> = {
     expect(workflow.build().spec.workflow.metadata).toMatchObject({ type: 'parallel' });
   },
 };
-
-describe.skipIf(!existsSync(FILE))('scenarios about graphs (skipped without ../shared)', () => {
-  const rows = existsSync(FILE) ? (JSON.parse(readFileSync(FILE, 'utf8')) as Row[]) : [];
-
-  for (const id of IDS) {
-    const row = rows.find((candidate) => candidate.id === id);
-    it(`${id}: given ${row?.given}, when ${row?.when}, then ${row?.then}`, () => {
-      expect(row, `${id} is in the file`).toBeDefined();
-      (SCENARIOS[id] ?? expect.fail(`no code for ${id}`))();
-    });
-  }
-});
