@@ -65,6 +65,7 @@ export class LocalRuntime implements Runtime, HandleHost {
       onEvent,
       atRest: (execution) => this.settle(execution),
       published: (execution) => this.followers.notify(execution.id),
+      printed: (output) => settings.logger.debug(output, 'a command wrote'),
       died: (error, cause) => this.die(error, cause),
     });
     this.residents = new Residents({

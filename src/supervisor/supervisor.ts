@@ -1,9 +1,9 @@
 import type { Clock } from '../base/clock.js';
-import { MaestroError, toErrorDocument, type ErrorDocument } from '../base/errors.js';
+import { toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import { INLINE_OUTPUT_LIMIT_BYTES, type Durability, type NodeOutput } from '../base/model.js';
 import type { Effect, EngineEvent } from '../engine/effects.js';
 import type { ExecutionEvent } from '../observe/events.js';
-import type { JobOutcome, Pool, PoolListener } from '../pool/index.js';
+import type { JobOutcome, Pool } from '../pool/index.js';
 import type { KvOp } from '../store/kv.js';
 import type { ExecutionStore } from '../store/types.js';
 import type { ActiveExecution } from './active-execution.js';
@@ -11,6 +11,7 @@ import { Admission } from './admission.js';
 import { Committer } from './committer.js';
 import { evaluateCondition } from './conditions.js';
 import { Jobs, type RunningJob } from './jobs.js';
+import { PoolRelay, type Printed } from './pool-relay.js';
 import { TimerHeap } from './timer-heap.js';
 import type { Turn, TurnRecord } from './turn.js';
 
@@ -29,6 +30,8 @@ export interface SupervisorOptions {
   readonly atRest: (execution: ActiveExecution) => void;
   /** Entries of an execution became durable. */
   readonly published: (execution: ActiveExecution) => void;
+  /** A command wrote something. Live only: what counts of it is in the node's output or error. */
+  readonly printed: (output: Printed) => void;
   /** Nothing can be acknowledged any more: the store or the pool failed. */
   readonly died: (error: ErrorDocument, cause: unknown) => void;
 }
@@ -64,7 +67,7 @@ type LoopEvent = Accompanied &
  * The one loop: takes what happened, lets engines decide, starts what may start, commits, then acts. Everything
  * runs on one thread; nothing here waits.
  */
-export class Supervisor implements PoolListener {
+export class Supervisor {
   readonly active = new Map<string, ActiveExecution>();
   readonly timers: TimerHeap;
   private readonly jobs: Jobs;
@@ -102,7 +105,16 @@ export class Supervisor implements PoolListener {
       durable: (turn, records) => this.publish(turn, records),
       failed: (error) => this.die(error),
     });
-    pool.listen(this);
+    pool.listen(
+      new PoolRelay({
+        jobs: this.jobs,
+        clock,
+        settled: (jobId, outcome) => this.enqueue({ kind: 'settled', jobId, outcome }),
+        emit: (event) => options.onEvent?.(event),
+        printed: options.printed,
+        failed: (error) => this.die(error),
+      }),
+    );
   }
 
   /**
@@ -163,39 +175,6 @@ export class Supervisor implements PoolListener {
     for (const execution of this.active.values()) this.release(execution);
     for (const waiting of this.departing.values()) for (const gone of waiting) gone();
     this.draining?.();
-  }
-
-  // What the pool tells. Never acted upon in place: the loop decides.
-
-  settled(jobId: number, outcome: JobOutcome): void {
-    this.enqueue({ kind: 'settled', jobId, outcome });
-  }
-
-  started(jobId: number): void {
-    this.jobs.started(jobId);
-  }
-
-  heartbeat(jobId: number): void {
-    this.jobs.heartbeat(jobId);
-  }
-
-  progress(jobId: number, fraction: number, message: string | undefined): void {
-    this.jobs.heartbeat(jobId);
-    const job = this.jobs.get(jobId);
-    if (job === undefined) return;
-    this.emit(job.execution.deriver.progress(job.node, this.options.clock.nowMs(), fraction, message));
-  }
-
-  output(): void {
-    // Captured output travels with the node's result; nobody listens to it live yet.
-  }
-
-  fetch(jobId: number, kind: Parameters<PoolListener['fetch']>[1]): Promise<string> {
-    return this.jobs.fetch(jobId, kind);
-  }
-
-  failed(error: ErrorDocument): void {
-    this.die(new MaestroError('POOL_STOPPED', error.message, { details: { ...error } }));
   }
 
   private tell(execution: ActiveExecution, event: EngineEvent): void {
@@ -353,7 +332,7 @@ export class Supervisor implements PoolListener {
     for (const record of records) {
       const { execution, entries, sequence } = record;
       if (this.options.onEvent === null) execution.deriver.skip(entries);
-      else for (const event of execution.deriver.derive(sequence, entries)) this.emit(event);
+      else for (const event of execution.deriver.derive(sequence, entries)) this.options.onEvent(event);
       execution.replicas?.publish(entries);
       execution.committing = [];
       this.options.published(execution);
@@ -379,12 +358,10 @@ export class Supervisor implements PoolListener {
     execution.engine.state.dispose();
   }
 
-  private emit(event: ExecutionEvent): void {
-    this.options.onEvent?.(event);
-  }
-
   private loseInputs(job: RunningJob, error: ErrorDocument): void {
-    if (job.state === 'held') this.settled(job.id, { ok: false, kind: 'error', error, durationMs: 0 });
+    if (job.state !== 'held') return;
+    const outcome: JobOutcome = { ok: false, kind: 'error', error, durationMs: 0 };
+    this.enqueue({ kind: 'settled', jobId: job.id, outcome });
   }
 
   private die(cause: unknown): void {

@@ -49,6 +49,8 @@ port.on('message', (message: HostMessage) => {
   if (message[0] === ToWorker.answer) questions.answer(message[1], message[2], message[3]);
   else if (message[0] === ToWorker.abort) abort(message[1], message[2], message[3]);
 });
+// The standard output belongs to the host: what a step prints must not end up between what the host prints there.
+Object.defineProperty(process.stdout, 'write', { value: process.stderr.write.bind(process.stderr) });
 process.on('uncaughtExceptionMonitor', sayLastWords);
 process.on('exit', sayLastWords);
 

@@ -1,0 +1,67 @@
+import type { Clock } from '../base/clock.js';
+import { MaestroError, type ErrorDocument } from '../base/errors.js';
+import type { ExecutionEvent } from '../observe/events.js';
+import type { FetchKind, JobOutcome, PoolListener } from '../pool/index.js';
+import type { Jobs } from './jobs.js';
+
+/** What a command wrote, as it writes it. */
+export interface Printed {
+  readonly execution_id: string;
+  readonly node_id: string;
+  readonly stream: 'stdout' | 'stderr';
+  readonly text: string;
+}
+
+interface RelayTargets {
+  readonly jobs: Jobs;
+  readonly clock: Clock;
+  /** An outcome for the loop, which decides: nothing is acted upon in place. */
+  readonly settled: (jobId: number, outcome: JobOutcome) => void;
+  readonly emit: (event: ExecutionEvent) => void;
+  readonly printed: (output: Printed) => void;
+  readonly failed: (error: MaestroError) => void;
+}
+
+/** Hears the pool: outcomes go to the loop, signs of life to the deadlines, live reports to those who listen. */
+export class PoolRelay implements PoolListener {
+  constructor(private readonly to: RelayTargets) {}
+
+  settled(jobId: number, outcome: JobOutcome): void {
+    this.to.settled(jobId, outcome);
+  }
+
+  started(jobId: number): void {
+    this.to.jobs.started(jobId);
+  }
+
+  heartbeat(jobId: number): void {
+    this.to.jobs.heartbeat(jobId);
+  }
+
+  progress(jobId: number, fraction: number, message: string | undefined): void {
+    this.to.jobs.heartbeat(jobId);
+    const job = this.to.jobs.get(jobId);
+    if (job === undefined) return;
+    this.to.emit(job.execution.deriver.progress(job.node, this.to.clock.nowMs(), fraction, message));
+  }
+
+  output(jobId: number, stream: Printed['stream'], text: string): void {
+    const job = this.to.jobs.get(jobId);
+    if (job === undefined) return;
+    const { execution, node } = job;
+    this.to.printed({
+      execution_id: execution.id,
+      node_id: execution.definition.plan.ids[node],
+      stream,
+      text,
+    });
+  }
+
+  fetch(jobId: number, kind: FetchKind): Promise<string> {
+    return this.to.jobs.fetch(jobId, kind);
+  }
+
+  failed(error: ErrorDocument): void {
+    this.to.failed(new MaestroError('POOL_STOPPED', error.message, { details: { ...error } }));
+  }
+}
