@@ -85,6 +85,7 @@ async function runAndCheck(file: string, flags: readonly string[]): Promise<Even
 
 describe('recorded workflows through the command', () => {
   if (FILES.length === 0) {
+    // The recorded workflows are not part of this repository.
     it.skip(`needs the recorded workflows in ${FOLDER}`, () => undefined);
     return;
   }
