@@ -5,7 +5,7 @@ import type { Job, Pool, PoolListener, StepRef } from './port.js';
 import { ProcessPool } from './processes.js';
 import { ThreadPool } from './threads.js';
 
-export { BUILTIN_STEPS, resolveStep } from './resolve-step.js';
+export { resolveStep } from './resolve-step.js';
 export type { PoolSettings } from './options.js';
 export type * from './port.js';
 

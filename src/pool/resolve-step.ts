@@ -1,20 +1,11 @@
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { MaestroError } from '../base/errors.js';
-import type { NodeSpec, Workflow } from '../spec/types.js';
+import { resolveUses, type NodeSpec, type Workflow } from '../spec/index.js';
 import type { StepRef } from './port.js';
 
-/** `uses` values that need no file. */
-export const BUILTIN_STEPS: readonly string[] = [
-  'maestro:noop#task',
-  'maestro:sleep#task',
-  'maestro:spin#task',
-];
-
 /**
- * What a node executes: its inline function, else its `uses` module, else its `run` command. A module without
- * `#name` means its default export. Looks at no file: a missing module fails its node, not the workflow.
- * @throws EXECUTOR_MISSING when the node has none of the three
+ * What a node executes: its inline function, else its `uses` module, else its `run` command. Looks at no file: a
+ * missing module fails its node, not the workflow.
+ * @throws EXECUTOR_MISSING when the node has none of the three, SPEC_INVALID for a malformed `uses`
  */
 export function resolveStep(node: NodeSpec, workflow: Pick<Workflow, 'baseDir' | 'functions'>): StepRef {
   const fn = workflow.functions.get(node.id);
@@ -32,16 +23,8 @@ export function resolveStep(node: NodeSpec, workflow: Pick<Workflow, 'baseDir' |
 }
 
 function moduleStep(uses: string, config: NodeSpec['config'], baseDir: string): StepRef {
-  const hash = uses.lastIndexOf('#');
-  const path = hash < 0 ? uses : uses.slice(0, hash);
-  const exportName = (hash < 0 ? '' : uses.slice(hash + 1)) || 'default';
-  const url = toUrl(path, baseDir);
+  const { url, exportName } = resolveUses(uses, baseDir);
   // Durations are learned per key: a sleep of no time must not be taken for a real one.
   const idle = url === 'maestro:sleep' && !(Number(config?.seconds) > 0);
   return { kind: 'module', key: `${url}#${exportName}${idle ? '@0' : ''}`, url, exportName };
-}
-
-function toUrl(path: string, baseDir: string): string {
-  if (/^(maestro|file|node|data):/.test(path)) return path;
-  return pathToFileURL(resolve(baseDir, path)).href;
 }

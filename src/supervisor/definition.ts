@@ -70,14 +70,17 @@ export class Definition {
       failureMode: spec.workflow.on_failure ?? 'fail_fast',
       retryPolicyOf: (node) => (retries ? this.policyOf(node) : null),
       hasCondition: (node) => spec.nodes[node].condition !== undefined,
-      laneOf: (node) => (linear ? 0 : LANES.indexOf(kindOf(spec.nodes[node]))),
+      laneOf: (node) => (linear ? 0 : LANES.indexOf(this.kindOf(node))),
       laneCount: linear ? 1 : LANES.length,
       startOrder: linear ? 'topological' : 'ready',
     };
   }
-}
 
-function kindOf(node: NodeSpec): StepRef['kind'] {
-  if (node.uses !== undefined) return 'module';
-  return node.run !== undefined ? 'command' : 'inline';
+  /** The kind of step without resolving it: executions whose functions are not known here can still be ended. */
+  private kindOf(node: number): StepRef['kind'] {
+    const { id, uses, run } = this.nodeSpec(node);
+    if (this.workflow.functions.has(id)) return 'inline';
+    if (uses !== undefined) return 'module';
+    return run === undefined ? 'inline' : 'command';
+  }
 }

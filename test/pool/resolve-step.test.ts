@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { isMaestroError } from '../../src/base/errors.js';
 import type { StepFunction } from '../../src/base/step.js';
-import { BUILTIN_STEPS, resolveStep } from '../../src/pool/index.js';
-import type { NodeSpec } from '../../src/spec/types.js';
+import { resolveStep } from '../../src/pool/index.js';
+import { BUILTIN_STEPS, type NodeSpec } from '../../src/spec/index.js';
 
 const fn: StepFunction = () => 1;
 const workflow = { baseDir: '/work flow/dir', functions: new Map([['inline', fn]]) };
@@ -10,17 +10,18 @@ const resolve = (node: Partial<NodeSpec>) =>
   resolveStep({ id: 'n', name: 'n', type: 'phase', ...node }, workflow);
 
 describe('resolveStep', () => {
-  it('finds modules relative to the workflow, and the default export without a name', () => {
+  it('finds modules relative to the workflow', () => {
     expect(resolve({ uses: './lib/steps.js#build' })).toEqual({
       kind: 'module',
       key: 'file:///work%20flow/dir/lib/steps.js#build',
       url: 'file:///work%20flow/dir/lib/steps.js',
       exportName: 'build',
     });
-    expect(resolve({ uses: '../a.js' })).toMatchObject({
+    expect(resolve({ uses: '../a.js#default' })).toMatchObject({
       url: 'file:///work%20flow/a.js',
       exportName: 'default',
     });
+    expect(() => resolve({ uses: '../a.js' })).toThrow(/no export name/);
     expect(resolve({ uses: '/abs/a.js#x' })).toMatchObject({ url: 'file:///abs/a.js' });
     expect(resolve({ uses: 'file:///abs/a.js#x' })).toMatchObject({ url: 'file:///abs/a.js' });
   });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BUILTIN_STEPS as POOL_STEPS } from '../../src/pool/resolve-step.js';
+import { BUILTIN_MODULES } from '../../src/pool/worker/builtin-steps.js';
 import {
   BUILTIN_STEPS,
   canonicalJson,
@@ -180,7 +180,7 @@ describe('resolveUses', () => {
   });
 
   it('knows the same built-in steps as the pool', () => {
-    expect([...BUILTIN_STEPS].sort()).toEqual([...POOL_STEPS].sort());
+    expect([...BUILTIN_STEPS].sort()).toEqual([...BUILTIN_MODULES.keys()].map((url) => `${url}#task`).sort());
   });
 
   it.each([
