@@ -11,8 +11,8 @@ interface PollerHost {
   isMine(executionId: string): boolean;
   /** Whether there is anything here that a request could be for. */
   isBusy(): boolean;
-  /** Applies a request; `done` removes it and must be committed with its effect. */
-  apply(request: InboxRequest, done: KvOp): Promise<void>;
+  /** Applies a request, unless its execution has just left; `done` removes it and must be committed with its effect. */
+  apply(request: InboxRequest, done: KvOp): Promise<unknown>;
 }
 
 /** Looks into the durable inbox while executions are here, and hands over requests for them. */

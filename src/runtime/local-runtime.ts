@@ -135,8 +135,9 @@ export class LocalRuntime implements Runtime, HandleHost {
     const record = await this.record(executionId);
     if (this.residents.isHere(executionId)) {
       const handle = this.results.handle(executionId, record.workflowId);
-      if (!this.residents.isWaiting(executionId)) await this.apply(executionId, 'resume', undefined, []);
-      return handle;
+      const isUnderWay = this.residents.isWaiting(executionId);
+      if (isUnderWay || (await this.apply(executionId, 'resume', undefined, []))) return handle;
+      return this.resumeOnce(executionId, options);
     }
     if (isWorkflowStatusEnded(record.status)) {
       const next =
@@ -294,7 +295,7 @@ export class LocalRuntime implements Runtime, HandleHost {
   /** Pauses or cancels wherever the execution is: here, in another process, or nowhere. */
   private async request(executionId: string, kind: 'pause' | 'cancel', reason?: string): Promise<void> {
     this.assertOpen();
-    if (this.residents.isHere(executionId)) return this.apply(executionId, kind, reason, []);
+    if (this.residents.isHere(executionId) && (await this.apply(executionId, kind, reason, []))) return;
     const record = await this.record(executionId);
     if (isWorkflowStatusEnded(record.status) || (kind === 'pause' && record.status === 'paused')) {
       throw new MaestroError('EXECUTION_STATE', `execution ${executionId} is already ${record.status}`);
@@ -317,19 +318,26 @@ export class LocalRuntime implements Runtime, HandleHost {
     );
   }
 
-  /** Applies a request to an execution that is here, in memory or waiting; `ops` are committed with it. */
+  /**
+   * Applies a request to an execution that is here, in memory or waiting; `ops` are committed with it.
+   * @returns false when it came to rest and left in the meantime: nothing was done
+   */
   private async apply(
     executionId: string,
     kind: InboxKind,
     reason: string | undefined,
     ops: readonly KvOp[],
-  ): Promise<void> {
+  ): Promise<boolean> {
     const event = engineRequest(kind, reason);
     await this.residents.arrival(executionId);
     const active = this.active(executionId);
-    if (active !== undefined) return this.supervisor.request(active, event, ops);
-    await this.residents.bringNow(executionId, event);
+    if (active !== undefined) {
+      await this.supervisor.request(active, event, ops);
+      return true;
+    }
+    if (!(await this.residents.bringNow(executionId, event))) return false;
     if (ops.length > 0) await this.supervisor.commit(ops);
+    return true;
   }
 
   private settle(execution: ActiveExecution): void {
