@@ -88,6 +88,8 @@ function fromError(error: Error, depth: number): ErrorDocument {
 
 function describe(value: unknown): string {
   if (typeof value === 'string') return value;
-  if (typeof value === 'object' && value !== null) return JSON.stringify(value) ?? String(value);
-  return String(value);
+  if (typeof value !== 'object' || value === null) return String(value);
+  // Types leave it out, but an object whose toJSON returns nothing has no JSON text.
+  const text: string | undefined = JSON.stringify(value);
+  return text ?? Object.prototype.toString.call(value);
 }

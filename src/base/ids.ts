@@ -21,6 +21,5 @@ export function isValidId(id: string): boolean {
 
 /** Whether `id` is allowed for a node: anything readable up to 255 characters that cannot poison an object. */
 export function isValidNodeId(id: string): boolean {
-  // eslint-disable-next-line no-control-regex
   return id.length > 0 && id.length <= 255 && !FORBIDDEN.has(id) && !/[\u0000-\u001f\u007f]/.test(id);
 }

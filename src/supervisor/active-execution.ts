@@ -73,9 +73,13 @@ export class ActiveExecution {
     return isWorkflowStatusEnded(this.engine.state.workflowLeaf);
   }
 
-  /** Ended, or paused with nothing left to finish: it can leave memory. */
+  /**
+   * Ended, or paused with nothing left to finish, and no attempt still stopping: it can leave memory, and another
+   * process may run it.
+   */
   get isAtRest(): boolean {
-    return this.isEnded || (this.engine.state.workflowLeaf === 'paused' && this.engine.isIdle);
+    const isPaused = this.engine.state.workflowLeaf === 'paused' && this.engine.isIdle;
+    return (this.isEnded || isPaused) && this.jobs.size === 0;
   }
 
   /** The record as it should be now; the same object when nothing in it changed. */

@@ -73,7 +73,7 @@ export class Supervisor {
   private readonly jobs: Jobs;
   private readonly committer: Committer;
   private readonly admission: Admission;
-  /** Executions at rest whose last commit is under way, and who waits for it. */
+  /** Executions on their way out, and who waits until they have left. */
   private readonly departing = new Map<string, (() => void)[]>();
   private inbox: LoopEvent[] = [];
   private scheduled = false;
@@ -100,7 +100,7 @@ export class Supervisor {
       durability,
       leaving: (execution) => {
         this.leave(execution);
-        this.departing.set(execution.id, []);
+        this.departing.set(execution.id, this.departing.get(execution.id) ?? []);
       },
       durable: (turn, records) => this.publish(turn, records),
       failed: (error) => this.die(error),
@@ -139,8 +139,10 @@ export class Supervisor {
     return this.submit({ kind: 'commit', ops });
   }
 
-  /** Waits until an execution that came to rest, but whose last commit is under way, has left. */
+  /** Waits until an execution that has ended, but has attempts to stop or a commit under way, has left. */
   whenGone(executionId: string): Promise<void> {
+    const lingers = this.active.get(executionId)?.isEnded === true;
+    if (lingers && !this.departing.has(executionId)) this.departing.set(executionId, []);
     const waiting = this.departing.get(executionId);
     return waiting === undefined ? Promise.resolve() : new Promise((gone) => waiting.push(gone));
   }

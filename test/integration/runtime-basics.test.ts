@@ -157,11 +157,12 @@ describe('a runtime', () => {
 
   it('rejects open results when it is closed, and what is running is told to stop', async () => {
     const runtime = await open();
-    let aborted = false;
+    let [begun, aborted] = [false, false];
     const workflow = defineWorkflow({ id: 'endless' })
       .node('n', {
         execute: ({ signal }) =>
           new Promise((_, reject) => {
+            begun = true;
             signal.addEventListener('abort', () => {
               aborted = true;
               reject(new Error('stopped'));
@@ -170,7 +171,7 @@ describe('a runtime', () => {
       })
       .build();
     const execution = await runtime.start(workflow);
-    await until(() => execution.node('n').getSnapshot().value === 'running', 'n runs');
+    await until(() => begun, 'n runs');
     await runtime.close({ drainMs: 0 });
     await expect(execution.result).rejects.toMatchObject({ code: 'RUNTIME_CLOSED' });
     expect(aborted).toBe(true);

@@ -164,3 +164,37 @@ describe('cancelling', () => {
     expect(Object.fromEntries(ran.counts)).toEqual({ first: 2, second: 1, third: 1 });
   });
 });
+
+describe('a retry right after a cancel', () => {
+  it('waits until the cancelled attempt has really stopped: two attempts of a node never overlap', async () => {
+    const runtime = await open({ pool: { graceMs: 5_000 } });
+    let [inside, most, attempts] = [0, 0, 0];
+    const stopped = new Gate();
+    const workflow = defineWorkflow({ id: 'slow-to-stop' })
+      .node('n', {
+        execute: async ({ signal }) => {
+          most = Math.max(most, ++inside);
+          // The first attempt is told to stop, and takes its time.
+          if (++attempts === 1) {
+            await new Promise<void>((told) => signal.addEventListener('abort', () => told()));
+            await stopped.passed;
+          }
+          inside--;
+          return attempts;
+        },
+      })
+      .build();
+    const execution = await runtime.start(workflow);
+    await until(() => attempts === 1, 'n runs');
+    await runtime.cancel(execution.id);
+    expect(await runtime.get(execution.id)).toMatchObject({ status: 'cancelled' });
+    const retried = runtime.retry(execution.id, { workflow });
+    // Long enough for a retry that does not wait to start its attempt.
+    await new Promise((later) => setTimeout(later, 100));
+    expect(attempts).toBe(1);
+    stopped.open();
+    expect(await execution.result).toMatchObject({ status: 'cancelled' });
+    expect(await (await retried).result).toMatchObject({ status: 'completed' });
+    expect([most, attempts]).toEqual([1, 2]);
+  });
+});
