@@ -1,5 +1,12 @@
 import { isMaestroError } from '../base/errors.js';
-import { components, compilePlan, describeCycle, findCycles, type GraphNode } from '../graph/index.js';
+import {
+  components,
+  compilePlan,
+  describeCycle,
+  findCycles,
+  type GraphNode,
+  type Plan,
+} from '../graph/index.js';
 import type { Draft, DraftNode } from './draft.js';
 import type { Findings } from './findings.js';
 import { didYouMean } from './suggest.js';
@@ -8,12 +15,16 @@ import { didYouMean } from './suggest.js';
 const MAX_GUESSES = 20;
 const MAX_CYCLES = 20;
 
-/** Checks ids, dependencies and edges, and folds the edges into the nodes' dependencies. */
-export function checkGraph(draft: Draft, findings: Findings): void {
+/**
+ * Checks ids, dependencies and edges, and folds the edges into the nodes' dependencies.
+ * @returns the compiled graph, when it is right
+ */
+export function checkGraph(draft: Draft, findings: Findings): Plan | undefined {
   checkDuplicates(draft, findings);
   foldEdges(draft, findings);
   const nodes = [...draft.byId.values()];
-  if (compiles(nodes, findings)) return;
+  const plan = compile(nodes, findings);
+  if (plan !== undefined) return plan;
   checkDependencies(draft, findings);
   const known = nodes.map(({ id, dependencies }) => ({
     id,
@@ -24,18 +35,20 @@ export function checkGraph(draft: Draft, findings: Findings): void {
     const path = node === undefined ? [] : dependencyPath(draft, node, cycle[cycle.length - 2]);
     findings.error('CYCLE', path, `the dependencies form a cycle: ${describeCycle(cycle)}`, cycle[0]);
   }
+  return undefined;
 }
 
-/** Whether the graph is right, which it mostly is: only otherwise the costlier search for all mistakes begins. */
-function compiles(nodes: readonly GraphNode[], findings: Findings): boolean {
+/** The graph is right, mostly: only otherwise the costlier search for all mistakes begins. */
+function compile(nodes: readonly GraphNode[], findings: Findings): Plan | undefined {
   try {
-    const parts = components(compilePlan(nodes));
+    const plan = compilePlan(nodes);
+    const parts = components(plan);
     if (parts > 1) {
       findings.warning('DISCONNECTED', [], `the workflow has ${parts} parts with no dependency between them`);
     }
-    return true;
+    return plan;
   } catch (error) {
-    if (isMaestroError(error, 'CYCLE') || isMaestroError(error, 'SPEC_INVALID')) return false;
+    if (isMaestroError(error, 'CYCLE') || isMaestroError(error, 'SPEC_INVALID')) return undefined;
     throw error;
   }
 }

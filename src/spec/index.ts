@@ -34,8 +34,8 @@ export {
 export { BUILTIN_STEPS, resolveUses, type UsesRef } from './uses.js';
 export { validateSpec, type ValidateOptions, type Validation } from './validate.js';
 export { importWfFormat, isWfFormat, SLEEP_STEP } from './wfformat.js';
+export { graphNodes, planOf } from './plans.js';
 export {
-  graphNodes,
   workflowFromDocument,
   workflowFromSpec,
   workflowToDocument,

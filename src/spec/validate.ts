@@ -5,6 +5,7 @@ import { checkExecutors, checkNodeIds, checkSupported, type ExecutorOptions } fr
 import { type Draft, readDraft } from './draft.js';
 import { Findings, type SourceMap } from './findings.js';
 import { checkSchema } from './schema.js';
+import { rememberPlan } from './plans.js';
 import type { WorkflowSpec } from './types.js';
 
 export interface ValidateOptions extends ExecutorOptions {
@@ -27,12 +28,15 @@ export function validateSpec(value: unknown, options: ValidateOptions = {}): Val
   if (options.schema !== false) checkSchema(value, findings);
   const draft = readDraft(value);
   if (!findings.hasErrors) checkNodeIds(draft, findings);
-  checkGraph(draft, findings);
+  const plan = checkGraph(draft, findings);
   checkConditions(draft, findings);
   checkExecutors(draft, options, findings);
   checkSupported(draft, findings);
   const problems = findings.toProblems(options.source);
-  return findings.hasErrors ? { problems } : { spec: normalise(value as WorkflowSpec, draft), problems };
+  if (findings.hasErrors) return { problems };
+  const spec = normalise(value as WorkflowSpec, draft);
+  if (plan !== undefined) rememberPlan(spec, plan);
+  return { spec, problems };
 }
 
 function normalise(spec: WorkflowSpec, draft: Draft): WorkflowSpec {

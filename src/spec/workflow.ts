@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
 import { MaestroError, type Problem } from '../base/errors.js';
 import type { StepFunction } from '../base/step.js';
-import type { GraphNode } from '../graph/index.js';
 import type { SourceMap } from './findings.js';
 import { definitionHash } from './hash.js';
 import type { Workflow, WorkflowSpec } from './types.js';
@@ -36,11 +35,6 @@ export function workflowToDocument(workflow: Workflow): WorkflowSpec {
 /** The other way round. Inline functions must be given again. @throws SPEC_INVALID, CYCLE */
 export function workflowFromDocument(document: unknown, options: WorkflowOptions = {}): Workflow {
   return workflowFromSpec(document, options);
-}
-
-/** What the compiler of plans needs of a workflow. */
-export function graphNodes(spec: WorkflowSpec): GraphNode[] {
-  return spec.nodes.map((node) => ({ id: node.id, dependencies: node.dependencies ?? [] }));
 }
 
 interface AssembleOptions extends WorkflowOptions {

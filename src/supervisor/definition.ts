@@ -1,10 +1,10 @@
 import type { ExecutionMode, RetryPolicy } from '../base/model.js';
 import type { EngineDefinition } from '../engine/definition.js';
-import { compilePlan, type Plan } from '../graph/index.js';
+import type { Plan } from '../graph/index.js';
 import { compileCondition, type CompiledCondition } from '../policy/condition.js';
 import { normalizeRetryPolicy } from '../policy/retry.js';
 import { resolveStep, type StepRef } from '../pool/index.js';
-import { graphNodes, type NodeSpec, type Workflow } from '../spec/index.js';
+import { planOf, type NodeSpec, type Workflow } from '../spec/index.js';
 
 /** Steps of one kind share room in the pool, so they wait in one line. */
 const LANES: readonly StepRef['kind'][] = ['inline', 'module', 'command'];
@@ -22,7 +22,7 @@ export class Definition {
   private readonly quotedIds: (string | undefined)[];
 
   constructor(readonly workflow: Workflow) {
-    this.plan = compilePlan(graphNodes(workflow.spec));
+    this.plan = planOf(workflow.spec);
     const { nodeCount } = this.plan;
     this.steps = new Array<StepRef | undefined>(nodeCount);
     this.configs = new Array<string | undefined>(nodeCount);

@@ -9,8 +9,8 @@ import {
   toMermaid,
   type Plan,
   type WorkflowSpec,
+  planOf,
 } from '../../runtime/index.js';
-import { planOf } from '../plan-of.js';
 import type { CommandContext } from '../session.js';
 
 const FORMATS = ['groups', 'mermaid', 'dot', 'json'] as const;

@@ -4,7 +4,6 @@ import { examples, type Registry } from '../command-registry.js';
 import { parseContext, parseNonNegative } from '../options.js';
 import { EventFeed } from '../event-feed.js';
 import { expectedSeconds } from '../expected-seconds.js';
-import { planOf } from '../plan-of.js';
 import { findInterrupted } from '../report/listing.js';
 import { noticesFor, resolveSettings } from '../run-settings.js';
 import { addRuntimeFlags, runtimeOptionsOf, type RuntimeFlags } from '../runtime-options.js';
@@ -16,6 +15,7 @@ import {
   type Plan,
   type Runtime,
   type Workflow,
+  planOf,
 } from '../../runtime/index.js';
 import { withRuntime, type CommandContext } from '../session.js';
 import { MEMORY_STORE } from '../store-location.js';

@@ -3,8 +3,7 @@ import { examples, type Registry } from '../command-registry.js';
 import { EXIT, exitCodeOf } from '../error-report.js';
 import { codeFrame, formatProblem } from '../format/problems.js';
 import { count } from '../format/text.js';
-import { isMaestroError, loadWorkflowFile, type Problem } from '../../runtime/index.js';
-import { planOf } from '../plan-of.js';
+import { isMaestroError, loadWorkflowFile, type Problem, planOf } from '../../runtime/index.js';
 import type { CommandContext } from '../session.js';
 
 interface FileReport {
