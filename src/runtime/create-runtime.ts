@@ -16,8 +16,14 @@ export async function createRuntime(options: RuntimeOptions = {}): Promise<Runti
   const pool = createPool({ ...options.pool, graceMs: settings.graceMs, clock: settings.clock });
   const onEvent = guarded(options, settings);
   const runtime = new LocalRuntime(store, pool, settings, options.workflows ?? [], onEvent);
-  if (settings.recover) await runtime.recoverInterrupted();
-  return runtime;
+  if (!settings.recover) return runtime;
+  try {
+    await runtime.recoverInterrupted();
+    return runtime;
+  } catch (error) {
+    await runtime.close({ drainMs: 0 });
+    throw error;
+  }
 }
 
 /** A handler that throws never disturbs the run. */

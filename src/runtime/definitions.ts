@@ -13,6 +13,8 @@ export class Definitions {
   private readonly byHash = new Map<string, Definition>();
   private readonly byWorkflow = new WeakMap<Workflow, Definition>();
   private readonly registered = new Map<string, Workflow>();
+  /** Workflows with functions that were started here, by hash: those who resume them need not give them again. */
+  private readonly started = new Map<string, Workflow>();
 
   constructor(workflows: readonly Workflow[] = []) {
     for (const workflow of workflows) this.registered.set(workflow.spec.workflow.id, workflow);
@@ -23,6 +25,7 @@ export class Definitions {
     if (definition !== undefined) return definition;
     definition = workflow.functions.size > 0 ? new Definition(workflow) : this.cached(workflow);
     this.byWorkflow.set(workflow, definition);
+    if (workflow.functions.size > 0) keep(this.started, workflow.definitionHash, workflow);
     return definition;
   }
 
@@ -32,7 +35,7 @@ export class Definitions {
    * @throws STRUCTURE_MISMATCH, EXECUTOR_MISSING
    */
   forStored(record: ExecutionRecord, spec: WorkflowSpec, given?: Workflow): Definition {
-    const source = given ?? this.registered.get(record.workflowId);
+    const source = given ?? this.registered.get(record.workflowId) ?? this.started.get(record.definitionHash);
     if (source !== undefined) {
       const differences = compareStructure(spec, source.spec);
       if (differences !== null) throw structureMismatch(record.workflowId, differences);
@@ -60,11 +63,16 @@ export class Definitions {
     let definition = this.byHash.get(key);
     if (definition === undefined) {
       definition = new Definition(workflow);
-      if (this.byHash.size >= MAX_CACHED) this.byHash.delete(this.byHash.keys().next().value!);
-      this.byHash.set(key, definition);
+      keep(this.byHash, key, definition);
     }
     return definition;
   }
+}
+
+/** Adds to a cache of bounded size: the oldest entry goes. */
+function keep<T>(cache: Map<string, T>, key: string, value: T): void {
+  if (cache.size >= MAX_CACHED) cache.delete(cache.keys().next().value!);
+  cache.set(key, value);
 }
 
 function executorMissing(record: ExecutionRecord, ids: readonly string[]): MaestroError {

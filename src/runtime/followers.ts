@@ -11,36 +11,45 @@ export class Followers {
     for (const signal of this.signals.values()) signal.bump();
   }
 
-  /**
-   * A function to await at the end of what was read: true when there may be more, false when `isLive` says that
-   * nothing will follow and all was read. Created before the first read, so no notification is missed.
-   */
-  follow(executionId: string, isLive: () => boolean): () => Promise<boolean> {
-    let signal = this.signals.get(executionId);
-    if (signal === undefined) {
-      signal = new Signal();
-      this.signals.set(executionId, signal);
-    }
-    const held = signal;
-    let seen = held.version;
-    return async () => {
-      for (;;) {
-        if (held.version !== seen) {
-          seen = held.version;
-          return true;
-        }
-        if (!isLive()) {
-          this.signals.delete(executionId);
-          return false;
-        }
-        await held.next();
+  /** Made before the first read, so that no notification is missed. `isLive`: whether more may follow at all. */
+  follow(executionId: string, isLive: () => boolean): Follower {
+    const signal = this.signals.get(executionId) ?? new Signal();
+    this.signals.set(executionId, signal);
+    signal.followers++;
+    return new Follower(signal, isLive, () => {
+      if (--signal.followers === 0) this.signals.delete(executionId);
+    });
+  }
+}
+
+/** One who reads along. */
+export class Follower {
+  private seen: number;
+
+  constructor(
+    private readonly signal: Signal,
+    private readonly isLive: () => boolean,
+    readonly leave: () => void,
+  ) {
+    this.seen = signal.version;
+  }
+
+  /** To be awaited at the end of what was read: true when there may be more, false when nothing will follow. */
+  async more(): Promise<boolean> {
+    for (;;) {
+      if (this.signal.version !== this.seen) {
+        this.seen = this.signal.version;
+        return true;
       }
-    };
+      if (!this.isLive()) return false;
+      await this.signal.next();
+    }
   }
 }
 
 class Signal {
   version = 0;
+  followers = 0;
   private waiters: (() => void)[] = [];
 
   bump(): void {

@@ -1,12 +1,12 @@
 import type { NodeEvent, WorkflowEvent } from '../../machines/events.js';
 import { atMost } from '../base/clock.js';
 import { MaestroError, type ErrorDocument } from '../base/errors.js';
-import { isValidId, newId } from '../base/ids.js';
+import { newId } from '../base/ids.js';
 import { isWorkflowStatusEnded } from '../base/model.js';
 import type { EngineEvent } from '../engine/effects.js';
 import type { ExecutionEvent } from '../observe/events.js';
 import type { Pool } from '../pool/index.js';
-import type { Workflow } from '../spec/index.js';
+import type { Workflow, WorkflowSpec } from '../spec/index.js';
 import type { KvOp } from '../store/kv.js';
 import type { ExecutionRecord, ExecutionStore, InboxKind, ListFilter, ListPage } from '../store/types.js';
 import type { ActiveExecution } from '../supervisor/active-execution.js';
@@ -21,6 +21,7 @@ import type { Settings } from './options.js';
 import { OneByOne } from './one-by-one.js';
 import { Ownership } from './ownership.js';
 import { readDocument } from './reader.js';
+import { newRecord } from './records.js';
 import { takeOverInterrupted, type Recovered } from './recovery.js';
 import { engineRequest, userEvent } from './requests.js';
 import { Residents } from './residents.js';
@@ -28,7 +29,6 @@ import { Results } from './results.js';
 import type { CloseOptions, Execution, ExecutionDocument, Runtime, StartOptions } from './types.js';
 
 const DEFAULT_DRAIN_MS = 30_000;
-const NO_COUNTS = { completed: 0, failed: 0, skipped: 0, blocked: 0, cancelled: 0, running: 0 };
 
 /** The runtime in this thread: composes store, pool and supervisor; owns the executions it runs. */
 export class LocalRuntime implements Runtime, HandleHost {
@@ -114,7 +114,7 @@ export class LocalRuntime implements Runtime, HandleHost {
   ): Promise<Execution> {
     this.assertOpen();
     const globalContext = contextText(workflow, context);
-    const record = this.newRecord(workflow, options);
+    const record = newRecord(workflow, options, this.settings, this.ownership.self.ownerId);
     await this.ownership.announce();
     let ops = this.store.create(record, workflow.spec, globalContext);
     if (options.executionId !== undefined) {
@@ -185,6 +185,11 @@ export class LocalRuntime implements Runtime, HandleHost {
     );
   }
 
+  async definition(executionId: string): Promise<WorkflowSpec | undefined> {
+    const record = await this.store.getRecord(executionId);
+    return record && this.store.getDefinition(record.definitionHash);
+  }
+
   list(filter?: ListFilter): Promise<ListPage> {
     return this.store.list(filter);
   }
@@ -207,9 +212,13 @@ export class LocalRuntime implements Runtime, HandleHost {
     return this.supervisor.active.get(executionId);
   }
 
-  follow(executionId: string): AsyncIterable<ExecutionEvent> {
-    const more = this.followers.follow(executionId, () => this.results.isOpen(executionId));
-    return storedEvents(this.store, executionId, more);
+  async *follow(executionId: string): AsyncGenerator<ExecutionEvent> {
+    const follower = this.followers.follow(executionId, () => this.results.isOpen(executionId));
+    try {
+      yield* storedEvents(this.store, executionId, () => follower.more());
+    } finally {
+      follower.leave();
+    }
   }
 
   steer(executionId: string, node: number, event: NodeEvent | WorkflowEvent): void {
@@ -230,37 +239,6 @@ export class LocalRuntime implements Runtime, HandleHost {
     const record = await this.store.getRecord(executionId);
     if (record === undefined) throw notFound(executionId);
     return record;
-  }
-
-  private newRecord(workflow: Workflow, options: StartOptions): ExecutionRecord {
-    const { clock, random, mode, durability, retries } = this.settings;
-    const executionId = options.executionId ?? newId(clock, random);
-    if (!isValidId(executionId)) {
-      throw new MaestroError('CONTEXT_INVALID', `"${executionId}" cannot be an execution id`, {
-        next: 'Use up to 255 letters, digits and . _ : @ + -, beginning with a letter, a digit or _.',
-      });
-    }
-    const nowMs = clock.nowMs();
-    const { concurrency } = options;
-    return {
-      executionId,
-      workflowId: workflow.spec.workflow.id,
-      workflowName: workflow.spec.workflow.name,
-      definitionHash: workflow.definitionHash,
-      baseDir: workflow.baseDir,
-      mode: options.mode ?? mode,
-      durability,
-      nodeCount: workflow.spec.nodes.length,
-      status: 'pending',
-      ownerId: this.ownership.self.ownerId,
-      createdAtMs: nowMs,
-      updatedAtMs: nowMs,
-      startedAtMs: null,
-      endedAtMs: null,
-      error: null,
-      counts: NO_COUNTS,
-      options: { retries: options.retries ?? retries, ...(concurrency === undefined ? {} : { concurrency }) },
-    };
   }
 
   /** Takes an execution that nobody runs over, and goes on with it. What cannot run is refused before. */

@@ -5,7 +5,7 @@ import type { Random } from '../base/random.js';
 import type { ErrorDocument } from '../base/errors.js';
 import type { ExecutionEvent, NodeStateDocument } from '../observe/events.js';
 import type { ListFilter, ListPage } from '../store/types.js';
-import type { Workflow } from '../spec/types.js';
+import type { Workflow, WorkflowSpec } from '../spec/types.js';
 import type { Kv } from '../store/kv.js';
 
 /** Options of createRuntime. Everything has a default. */
@@ -136,9 +136,9 @@ export interface Runtime {
   /** Resolves once the execution is stored. @throws EXECUTION_EXISTS, CONTEXT_INVALID, RUNTIME_CLOSED */
   start(workflow: Workflow, context?: Record<string, unknown>, options?: StartOptions): Promise<Execution>;
   /**
-   * Continues a paused or interrupted execution in this process (or asks the process that runs it to).
+   * Continues a paused or interrupted execution in this process.
    * `workflow` is needed when it has inline functions; its structure must match the stored one.
-   * @throws EXECUTION_NOT_FOUND, EXECUTION_STATE, STRUCTURE_MISMATCH, EXECUTOR_MISSING
+   * @throws EXECUTION_NOT_FOUND, EXECUTION_STATE, EXECUTION_OWNED, STRUCTURE_MISMATCH, EXECUTOR_MISSING
    */
   resume(executionId: string, options?: { workflow?: Workflow }): Promise<Execution>;
   /** Runs a failed or cancelled execution again from what failed; completed nodes keep their results. */
@@ -147,6 +147,8 @@ export interface Runtime {
   pause(executionId: string): Promise<void>;
   cancel(executionId: string, reason?: string): Promise<void>;
   get(executionId: string): Promise<ExecutionDocument | undefined>;
+  /** The definition an execution was started with, as it is stored; undefined when there is no such execution. */
+  definition(executionId: string): Promise<WorkflowSpec | undefined>;
   list(filter?: ListFilter): Promise<ListPage>;
   /** Stored events of an execution, oldest first. @throws EXECUTION_NOT_FOUND */
   events(executionId: string): AsyncIterable<ExecutionEvent>;

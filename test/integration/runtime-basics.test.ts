@@ -155,6 +155,14 @@ describe('a runtime', () => {
     await expect(runtime.cancel(id)).rejects.toMatchObject(closed);
   });
 
+  it('gives back the definition an execution was started with', async () => {
+    const runtime = await open();
+    const workflow = defineWorkflow({ id: 'defined' }).node('n', { uses: 'maestro:noop#task' }).build();
+    const { id } = await runtime.start(workflow);
+    expect(await runtime.definition(id)).toEqual(workflow.spec);
+    expect(await runtime.definition('nobody')).toBeUndefined();
+  });
+
   it('rejects open results when it is closed, and what is running is told to stop', async () => {
     const runtime = await open();
     let [begun, aborted] = [false, false];

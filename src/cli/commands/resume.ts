@@ -2,11 +2,13 @@ import { attach, exitCodeFor } from '../attach.js';
 import { examples, type Registry } from '../command-registry.js';
 import { EXIT, exitCodeOf } from '../error-report.js';
 import { EventFeed } from '../event-feed.js';
+import { expectedSeconds } from '../expected-seconds.js';
 import { findExecution } from '../execution-ref.js';
 import { colorStatus } from '../format/status.js';
 import { findInterrupted } from '../report/listing.js';
 import {
   MaestroError,
+  planOf,
   type ExecutionEvent,
   type ExecutionResult,
   type Runtime,
@@ -59,6 +61,7 @@ async function proceed(
     context,
     async (runtime) => {
       const before = await findExecution(runtime, ref);
+      const spec = await runtime.definition(before.execution_id);
       const history = await collect(runtime.events(before.execution_id));
       const sinceMs = terminal.nowMs();
       const execution = await runtime[action](before.execution_id);
@@ -74,6 +77,8 @@ async function proceed(
         fresh: false,
         feed,
         history,
+        plan: spec && planOf(spec),
+        weights: spec && expectedSeconds(spec),
       });
     },
     { ...runtimeOptionsOf(flags), onEvent: feed.push },

@@ -48,6 +48,8 @@ export class RuntimeHost implements RemoteHost {
 
   get: RemoteHost['get'] = (id) => outcome(() => this.opened.get(id));
 
+  definition: RemoteHost['definition'] = (id) => outcome(() => this.opened.definition(id));
+
   list: RemoteHost['list'] = (filter) => outcome(() => this.opened.list(filter));
 
   openEvents: RemoteHost['openEvents'] = (id, live) =>

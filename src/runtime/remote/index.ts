@@ -2,7 +2,7 @@ import { MessageChannel, Worker } from 'node:worker_threads';
 import { wrap, type Remote } from 'comlink';
 import { MaestroError, type ErrorDocument } from '../../base/errors.js';
 import type { ExecutionEvent } from '../../observe/events.js';
-import type { Workflow } from '../../spec/index.js';
+import type { Workflow, WorkflowSpec } from '../../spec/index.js';
 import type { ListFilter, ListPage } from '../../store/types.js';
 import type {
   CloseOptions,
@@ -153,6 +153,10 @@ class RemoteRuntimeClient implements RemoteRuntime {
 
   get(executionId: string): Promise<ExecutionDocument | undefined> {
     return this.crossing.call((host) => host.get(executionId));
+  }
+
+  definition(executionId: string): Promise<WorkflowSpec | undefined> {
+    return this.crossing.call((host) => host.definition(executionId));
   }
 
   list(filter?: ListFilter): Promise<ListPage> {

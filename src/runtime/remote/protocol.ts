@@ -62,6 +62,7 @@ export interface RemoteHost {
   pause(executionId: string): Promise<Outcome<void>>;
   cancel(executionId: string, reason?: string): Promise<Outcome<void>>;
   get(executionId: string): Promise<Outcome<ExecutionDocument | undefined>>;
+  definition(executionId: string): Promise<Outcome<WorkflowSpec | undefined>>;
   list(filter?: ListFilter): Promise<Outcome<ListPage>>;
   /** Opens a cursor over events; `live` follows until the execution has ended. */
   openEvents(executionId: string, live: boolean): Promise<Outcome<number>>;

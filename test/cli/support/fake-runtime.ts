@@ -23,6 +23,7 @@ export function fakeRuntime(
     pause: (id: string) => (calls.push(`pause ${id}`), Promise.resolve()),
     cancel: (id: string) => (calls.push(`cancel ${id}`), Promise.resolve()),
     close: () => (calls.push('close'), Promise.resolve()),
+    definition: () => Promise.resolve(undefined),
     start: unsupported,
     resume: unsupported,
     retry: unsupported,
