@@ -1,3 +1,5 @@
+import { Heap } from '../base/heap.js';
+
 /** Nodes that may start, in the order they should. */
 export interface ReadyQueue {
   readonly size: number;
@@ -42,52 +44,31 @@ export class FifoQueue implements ReadyQueue {
   }
 }
 
-/** Smallest rank first: a binary heap. */
+/** Smallest rank first. */
 export class RankQueue implements ReadyQueue {
-  private heap: number[] = [];
+  private readonly heap: Heap<number>;
 
-  constructor(private readonly rank: Uint32Array) {}
+  constructor(rank: Uint32Array) {
+    this.heap = new Heap((a, b) => rank[a] < rank[b]);
+  }
 
   get size(): number {
-    return this.heap.length;
+    return this.heap.size;
   }
 
   push(node: number): void {
-    const { heap, rank } = this;
-    let child = heap.length;
-    heap.push(node);
-    while (child > 0) {
-      const parent = (child - 1) >> 1;
-      if (rank[heap[parent]] <= rank[node]) break;
-      heap[child] = heap[parent];
-      child = parent;
-    }
-    heap[child] = node;
+    this.heap.push(node);
   }
 
   peek(): number {
-    return this.heap.length > 0 ? this.heap[0] : -1;
+    return this.heap.peek() ?? -1;
   }
 
   pop(): number {
-    const { heap, rank } = this;
-    const top = this.peek();
-    const last = heap.pop();
-    if (last === undefined || heap.length === 0) return top;
-    let parent = 0;
-    for (;;) {
-      let child = 2 * parent + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && rank[heap[child + 1]] < rank[heap[child]]) child++;
-      if (rank[heap[child]] >= rank[last]) break;
-      heap[parent] = heap[child];
-      parent = child;
-    }
-    heap[parent] = last;
-    return top;
+    return this.heap.pop() ?? -1;
   }
 
   clear(): void {
-    this.heap = [];
+    this.heap.clear();
   }
 }

@@ -1,7 +1,7 @@
 import { invariant } from '../base/assert.js';
 import { MaestroError } from '../base/errors.js';
+import { Heap } from '../base/heap.js';
 import { describeCycle, findCycle } from './cycle.js';
-import { IndexHeap } from './heap.js';
 import type { GraphNode, Plan } from './plan.js';
 
 interface Rows {
@@ -100,14 +100,13 @@ function sort(dependencies: Rows, dependents: Rows, nodes: readonly GraphNode[])
     return order;
   }
   const waiting = new Uint32Array(nodes.length);
-  const ready = new IndexHeap(nodes.length);
+  const ready = new Heap<number>((a, b) => a < b);
   for (let i = 0; i < nodes.length; i++) {
     waiting[i] = dependencies.offsets[i + 1] - dependencies.offsets[i];
     if (waiting[i] === 0) ready.push(i);
   }
   let placed = 0;
-  while (ready.size > 0) {
-    const node = ready.pop();
+  for (let node = ready.pop(); node !== undefined; node = ready.pop()) {
     order[placed++] = node;
     for (let e = dependents.offsets[node]; e < dependents.offsets[node + 1]; e++) {
       if (--waiting[dependents.targets[e]] === 0) ready.push(dependents.targets[e]);

@@ -14,7 +14,6 @@ import {
   readyNodes,
   type GraphNode,
 } from '../../src/graph/index.js';
-import { IndexHeap } from '../../src/graph/heap.js';
 
 /** Random graphs: edges run up a random ranking of the nodes, so there is no cycle, whatever their order. */
 const dags = fc
@@ -154,20 +153,6 @@ describe('cycles of random graphs', () => {
         }
       }),
       { numRuns: 500 },
-    );
-  });
-});
-
-describe('IndexHeap', () => {
-  it('hands out what was put in, lowest first', () => {
-    fc.assert(
-      fc.property(fc.uniqueArray(fc.nat(1000), { maxLength: 100 }), (values) => {
-        const heap = new IndexHeap(values.length);
-        for (const value of values) heap.push(value);
-        expect(values.map(() => heap.pop())).toEqual([...values].sort((a, b) => a - b));
-        expect(heap.size).toBe(0);
-      }),
-      RUNS,
     );
   });
 });
