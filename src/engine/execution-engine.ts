@@ -106,11 +106,6 @@ export class ExecutionEngine {
     }
   }
 
-  /** Whether anything may start now in this lane. */
-  canStart(lane: number): boolean {
-    return this.peek(lane) >= 0;
-  }
-
   /** The next node to start in a lane; -1 when nothing may start now. */
   peek(lane: number): number {
     if (this.state.workflowLeaf !== 'running' || this.halted || this.heldInOrder) return -1;
@@ -144,11 +139,6 @@ export class ExecutionEngine {
     const taken = this.effects;
     this.effects = [];
     return taken;
-  }
-
-  /** Nodes waiting to start, of all lanes. */
-  get readyCount(): number {
-    return this.lanes.reduce((sum, lane) => sum + lane.size, 0);
   }
 
   /** Nothing runs, nothing is being evaluated, and no timer will start anything. */

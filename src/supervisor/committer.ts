@@ -50,14 +50,14 @@ export class Committer {
     this.stopLazy = null;
     const turn = this.turn;
     this.turn = new Turn(turn.number + 1);
-    const records = this.collect(turn);
     this.committing = true;
-    this.write(turn, records)
-      .then(
-        () => this.settle(turn, records),
-        (error: unknown) => this.fail(turn, error),
-      )
-      .catch((error: unknown) => this.options.failed(error));
+    this.commit(turn).catch((error: unknown) => this.fail(turn, error));
+  }
+
+  private async commit(turn: Turn): Promise<void> {
+    const records = this.collect(turn);
+    await this.write(turn, records);
+    this.settle(turn, records);
   }
 
   /** No further commits. Those who wait for the open turn are told `error`. */

@@ -152,10 +152,6 @@ export class Supervisor {
     return this.submit({ kind: 'suspend' });
   }
 
-  get runningJobs(): number {
-    return this.jobs.size;
-  }
-
   /** Starts nothing new; resolves when no attempt is under way. */
   drain(): Promise<void> {
     this.admission.closed = true;

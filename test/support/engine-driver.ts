@@ -73,7 +73,7 @@ export class EngineDriver {
   /** One turn: start what may start, commit, collect effects. */
   turn(): void {
     const { counts } = this.engine.state.columns;
-    while (counts[2] < this.script.concurrency && this.engine.canStart(0)) {
+    while (counts[2] < this.script.concurrency && this.engine.peek(0) >= 0) {
       const node = this.engine.start(0, this.nowMs);
       this.starts.push(node);
     }
