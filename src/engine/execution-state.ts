@@ -27,6 +27,8 @@ export class ExecutionState {
   private workflowContext: WorkflowContext = compiledWorkflow.initialContext;
   private startedAtMs = 0;
   private endedAtMs = 0;
+  /** When anything in it changed last, as far as entries say; 0 when none has been seen since a checkpoint. */
+  changedAtMs = 0;
   private workflowActor: WorkflowActor | null = null;
   /** Live actors: nodes between their first event and a settled state, no others. */
   private readonly actors = new Map<number, NodeActor>();
@@ -101,6 +103,7 @@ export class ExecutionState {
 
   /** Applies a journal entry: machines decide, nothing is recorded. @throws RECORD_CORRUPT */
   replay(entry: Entry): void {
+    this.changedAtMs = entry.atMs;
     if (entry.node !== WORKFLOW) {
       this.columns.replay(entry.node, entry.event as NodeEvent, entry.atMs);
       return;
@@ -162,6 +165,7 @@ export class ExecutionState {
   }
 
   private record(entry: OpenEntry): void {
+    this.changedAtMs = entry.atMs;
     this.entries.push(entry);
     this.recent[this.recentCount++ % STORY_LENGTH] = entry;
   }

@@ -53,7 +53,7 @@ export async function executionDocument(source: DocumentSource): Promise<Executi
     artifacts,
     global_context: JSON.parse(source.globalContext) as Record<string, unknown>,
     created_at: iso(record.createdAtMs)!,
-    updated_at: iso(record.updatedAtMs)!,
+    updated_at: iso(Math.max(record.updatedAtMs, state.changedAtMs))!,
     started_at: iso(startedAtMs),
     completed_at: iso(endedAtMs),
   };

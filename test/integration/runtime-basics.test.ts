@@ -155,6 +155,25 @@ describe('a runtime', () => {
     await expect(runtime.cancel(id)).rejects.toMatchObject(closed);
   });
 
+  it('dates a document by its last change, also while it runs', async () => {
+    const runtime = await open();
+    const gate = new Gate();
+    const workflow = defineWorkflow({ id: 'dated' })
+      .node('quick', { execute: () => new Promise((done) => setTimeout(done, 20)) })
+      .node('slow', { dependsOn: ['quick'], execute: () => gate.passed })
+      .build();
+    const { id, result } = await runtime.start(workflow);
+    await until(
+      async () => (await runtime.get(id))!.node_states['quick'].status === 'completed',
+      'quick is done',
+    );
+    const { status, updated_at, node_states } = (await runtime.get(id))!;
+    expect(status).toBe('running');
+    expect(updated_at >= node_states['quick'].end_time!).toBe(true);
+    gate.open();
+    await result;
+  });
+
   it('gives back the definition an execution was started with', async () => {
     const runtime = await open();
     const workflow = defineWorkflow({ id: 'defined' }).node('n', { uses: 'maestro:noop#task' }).build();

@@ -19,7 +19,7 @@ export interface ListedExecution {
   created_at: string;
   started_at: string | null;
   completed_at: string | null;
-  /** Until now for one that runs. */
+  /** Until the last change for one that has not ended. */
   duration_seconds: number | null;
 }
 
