@@ -163,7 +163,7 @@ describe('a damaged file', () => {
     expect(Buffer.compare(readFileSync(file), broken)).toBe(0);
   });
 
-  test('with flipped bits: an error or the data, never a crash', async () => {
+  test('with bits flipped at these places: an error or the data', async () => {
     const intact = await madeStore();
     const random = seededRandom(7);
     const outcomes = new Map<string, number>();
