@@ -50,7 +50,7 @@ export const ERROR_CODES = {
   WORKER_LOST: {
     exit: 1,
     retriable: true,
-    next: 'The step ended its worker (process.exit, crash or memory).',
+    next: 'Find what ends the worker in the step: process.exit, a native crash or memory; or make it a `run` command.',
   },
   OUTPUT_NOT_SERIALIZABLE: { exit: 1, retriable: false, next: 'Return plain JSON values from the step.' },
   OUTPUT_TOO_LARGE: {
@@ -66,7 +66,7 @@ export const ERROR_CODES = {
   EXECUTION_OWNED: {
     exit: 1,
     retriable: true,
-    next: 'Another process runs it; steer it with pause, resume or cancel.',
+    next: 'Follow it with `maestro events <id> --follow`; steer it with pause or cancel.',
   },
   STRUCTURE_MISMATCH: { exit: 1, retriable: false, next: 'Resume with the workflow it was started with.' },
   NODE_NOT_FOUND: { exit: 1, retriable: false, next: 'List the nodes with `maestro show <id>`.' },
