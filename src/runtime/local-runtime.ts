@@ -257,10 +257,19 @@ export class LocalRuntime implements Runtime, HandleHost {
     const spec = await this.store.getDefinition(record.definitionHash);
     if (spec !== undefined) this.definitions.forStored(record, spec, workflow);
     await this.takeOver(record);
+    await this.forgetPauses(executionId);
     const handle = this.results.handle(executionId, workflowId);
     if (this.residents.hasRoom) await this.residents.bring({ executionId, events, workflow });
     else this.residents.enqueue({ executionId, events, workflow });
     return handle;
+  }
+
+  /** A pause that nobody saw is overtaken by the request to go on. A cancellation is not: it stays final. */
+  private async forgetPauses(executionId: string): Promise<void> {
+    const stale = (await this.store.requests()).filter(
+      (request) => request.executionId === executionId && request.kind === 'pause',
+    );
+    if (stale.length > 0) await this.store.commit(stale.map((request) => this.store.deleteRequest(request)));
   }
 
   private async takeOver(record: ExecutionRecord): Promise<void> {

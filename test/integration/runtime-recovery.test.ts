@@ -46,6 +46,27 @@ describe.each(storeKinds())('a runtime that is closed with work left, on %s', (_
     expect(Object.fromEntries(ran.counts)).toEqual({ first: 4, second: 6, third: 4 });
   });
 
+  it('goes on when resumed, although a pause that nobody saw is in the inbox; a cancellation stays', async () => {
+    const place = create()();
+    for (const kind of ['pause', 'cancel'] as const) {
+      const [gate, id] = [new Gate(), `late-${kind}`];
+      const workflow = gated(gate);
+      const first = await open({ store: place });
+      await first.start(workflow, {}, { executionId: id });
+      await first.close({ drainMs: 0 });
+      const inbox = await openStore(place);
+      await inbox.commit([inbox.putRequest({ requestId: id, executionId: id, kind, createdAtMs: 1 })]);
+      await inbox.close();
+      const second = await open({ store: place, recover: false });
+      const resumed = await second.resume(id, { workflow });
+      // Long enough for the inbox to be looked at.
+      await new Promise((later) => setTimeout(later, 300));
+      gate.open();
+      expect((await resumed.result).status).toBe(kind === 'pause' ? 'completed' : 'cancelled');
+      await second.close();
+    }
+  });
+
   it('lets running nodes finish while it drains', async () => {
     const place = create()();
     const [gate, ran] = [new Gate(), new Counter()];
