@@ -1,3 +1,4 @@
+import { outputText } from '../supervisor/outputs.js';
 import { restoreState } from '../supervisor/restore.js';
 import type { ActiveExecution } from '../supervisor/active-execution.js';
 import type { ExecutionStore } from '../store/types.js';
@@ -5,7 +6,7 @@ import type { Definitions } from './definitions.js';
 import { executionDocument } from './document.js';
 import type { ExecutionDocument } from './types.js';
 
-/** Reads the document of an execution as the store has it. */
+/** Reads the document of an execution as the store has it. @throws RECORD_CORRUPT */
 export async function readDocument(
   store: ExecutionStore,
   definitions: Definitions,
@@ -19,18 +20,15 @@ export async function readDocument(
   const { record, spec, globalContext } = stored;
   const definition = definitions.plain(record, spec);
   const state = live?.engine.state ?? (await restoreState(store, stored, definition.plan)).state;
+  const { ids } = definition.plan;
+  const { columns } = state;
+  const unsaved = live?.unsavedOutputs;
   return executionDocument({
     record,
     definition,
     state,
     globalContext,
     interrupted: await isInterrupted(record),
-    outputText: async (node) => {
-      const output = state.columns.output[node];
-      if (typeof output === 'string') return output;
-      const run = state.columns.run[node];
-      const unsaved = live?.unsavedOutputs.get(`${node}/${run}`);
-      return unsaved ?? (await store.getOutput(executionId, node, run)) ?? 'null';
-    },
+    outputText: (node) => outputText(store, { executionId, ids, columns, unsaved }, node),
   });
 }

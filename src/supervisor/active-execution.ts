@@ -15,7 +15,7 @@ const MIN_CHECKPOINT_ENTRIES = 4096;
 export class ActiveExecution {
   /** The attempt under way of each node that has one. */
   readonly jobs = new Map<number, RunningJob>();
-  /** Large outputs that are not yet readable from the store, by `node/run`. */
+  /** Large outputs that are not yet readable from the store, by `outputKey`. */
   readonly unsavedOutputs = new Map<string, string>();
   /** Actor references that users hold. */
   replicas: Replicas | null = null;
@@ -95,7 +95,7 @@ export class ActiveExecution {
       updatedAtMs: nowMs,
       startedAtMs: startedAtMs || null,
       endedAtMs: endedAtMs || null,
-      error: error,
+      error,
       counts: this.counts,
     };
   }

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import type { CancelTimer, Clock } from '../base/clock.js';
-import { MaestroError, toErrorDocument, type ErrorDocument } from '../base/errors.js';
-import type { NodeOutput } from '../base/model.js';
+import { toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import { LEAF } from '../engine/columns.js';
 import type { Effect } from '../engine/effects.js';
 import type { FetchKind, Job, Pool, StepRef } from '../pool/index.js';
 import type { ExecutionStore } from '../store/types.js';
 import type { ActiveExecution } from './active-execution.js';
+import { outputText } from './outputs.js';
 import type { TimerHeap } from './timer-heap.js';
 
 /** Larger global contexts are fetched by the worker once instead of travelling with every call. */
@@ -157,21 +157,11 @@ export class Jobs {
     return `{${parts.join()}}`;
   }
 
-  /** The JSON text of a node's output, wherever it is. @throws RECORD_CORRUPT when the store lost it */
-  async outputText(execution: ActiveExecution, node: number): Promise<string> {
-    const { columns } = execution.engine.state;
-    const output: NodeOutput | null = columns.output[node];
-    if (output === null) return 'null';
-    if (typeof output === 'string') return output;
-    const run = columns.run[node];
-    const unsaved = execution.unsavedOutputs.get(`${node}/${run}`);
-    const text = unsaved ?? (await this.options.store.getOutput(execution.id, node, run));
-    if (text !== undefined) return text;
-    const id = execution.definition.plan.ids[node];
-    throw new MaestroError(
-      'RECORD_CORRUPT',
-      `the store lost the output of node "${id}" of execution ${execution.id}`,
-    );
+  /** @throws RECORD_CORRUPT when the store lost it */
+  outputText(execution: ActiveExecution, node: number): Promise<string> {
+    const { id: executionId, definition, engine, unsavedOutputs: unsaved } = execution;
+    const { columns } = engine.state;
+    return outputText(this.options.store, { executionId, ids: definition.plan.ids, columns, unsaved }, node);
   }
 
   private remove(job: RunningJob, state: RunningJob['state']): void {

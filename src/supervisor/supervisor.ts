@@ -11,6 +11,7 @@ import { Admission } from './admission.js';
 import { Committer } from './committer.js';
 import { evaluateCondition } from './conditions.js';
 import { Jobs, type RunningJob } from './jobs.js';
+import { outputKey } from './outputs.js';
 import { PoolRelay, type Printed } from './pool-relay.js';
 import { TimerHeap } from './timer-heap.js';
 import type { Turn, TurnRecord } from './turn.js';
@@ -286,7 +287,7 @@ export class Supervisor {
     if (sizeBytes <= INLINE_OUTPUT_LIMIT_BYTES) return text;
     const { execution, node, run } = job;
     this.committer.turn.ops.push(this.options.store.putOutput(execution.id, node, run, text));
-    const key = `${node}/${run}`;
+    const key = outputKey(node, run);
     execution.unsavedOutputs.set(key, text);
     this.committer.turn.savedOutputs.push({ execution, key });
     return { sizeBytes };

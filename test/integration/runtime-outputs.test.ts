@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { defineWorkflow, type, type StepContext } from '../../src/runtime/index.js';
+import { openStore } from '../../src/store/open.js';
 import { collect, Gate, runtimes, storeKinds, until } from './support/runtimes.js';
 
 const open = runtimes();
@@ -32,6 +33,25 @@ function large(gate = new Gate()) {
 }
 
 describe.each(storeKinds())('an output too large for the journal, on %s', (_, create) => {
+  it('is reported, not taken for null, when the store has lost it', async () => {
+    const place = create()();
+    const runtime = await open({ store: place });
+    const workflow = defineWorkflow({ id: 'lost' })
+      .node('large', { uses: uses('large'), config: { length: LENGTH } })
+      .build({ baseDir });
+    const { id, result } = await runtime.start(workflow);
+    await result;
+    await runtime.close();
+    const store = await openStore(place);
+    await store.commit([{ op: 'del', key: store.putOutput(id, 0, 0, '').key }]);
+    await store.close();
+    const next = await open({ store: place });
+    await expect(next.get(id)).rejects.toMatchObject({
+      code: 'RECORD_CORRUPT',
+      message: expect.stringContaining('"large"'),
+    });
+  });
+
   it.each(['sync', 'async', 'exit'] as const)('reaches everyone who needs it (%s)', async (durability) => {
     const gate = new Gate();
     gate.open();

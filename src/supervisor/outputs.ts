@@ -1,0 +1,30 @@
+import { MaestroError } from '../base/errors.js';
+import type { NodeColumns } from '../engine/columns.js';
+import type { ExecutionStore } from '../store/types.js';
+
+/** Where the outputs of an execution are. */
+interface OutputSource {
+  readonly executionId: string;
+  readonly ids: readonly string[];
+  readonly columns: NodeColumns;
+  /** Large outputs that are not readable from the store yet, by `outputKey`. */
+  readonly unsaved?: ReadonlyMap<string, string>;
+}
+
+/** Names the output of one run of a node. */
+export function outputKey(node: number, run: number): string {
+  return `${node}/${run}`;
+}
+
+/** The JSON text of a node's output, wherever it is. @throws RECORD_CORRUPT when the store lost it */
+export async function outputText(store: ExecutionStore, source: OutputSource, node: number): Promise<string> {
+  const { executionId, ids, columns, unsaved } = source;
+  const output = columns.output[node];
+  if (output === null) return 'null';
+  if (typeof output === 'string') return output;
+  const run = columns.run[node];
+  const text = unsaved?.get(outputKey(node, run)) ?? (await store.getOutput(executionId, node, run));
+  if (text !== undefined) return text;
+  const what = `the store lost the output of node "${ids[node]}" of execution ${executionId}`;
+  throw new MaestroError('RECORD_CORRUPT', what);
+}
