@@ -36,10 +36,11 @@ export class Definitions {
    */
   forStored(record: ExecutionRecord, spec: WorkflowSpec, given?: Workflow): Definition {
     const source = given ?? this.registered.get(record.workflowId) ?? this.started.get(record.definitionHash);
+    // The hash covers the structure: nothing to compare for the many executions of one workflow.
+    if (source?.definitionHash === record.definitionHash) return this.of(source);
     if (source !== undefined) {
       const differences = compareStructure(spec, source.spec);
       if (differences !== null) throw structureMismatch(record.workflowId, differences);
-      if (source.definitionHash === record.definitionHash) return this.of(source);
     }
     const functions = source?.functions ?? new Map<string, never>();
     const missing = spec.nodes.filter((node) => !node.uses && !node.run && !functions.has(node.id));

@@ -14,7 +14,7 @@ export interface HandleHost {
   steer(executionId: string, node: number, event: NodeEvent | WorkflowEvent): void;
 }
 
-/** What `start`, `resume` and `retry` return.  */
+/** What `start`, `resume` and `retry` return. */
 export class ExecutionHandle implements Execution {
   private seen: ActiveExecution | undefined;
 

@@ -2,8 +2,8 @@ import { MaestroError } from '../base/errors.js';
 import { EventDeriver } from '../observe/event-deriver.js';
 import type { ExecutionEvent } from '../observe/events.js';
 import type { ExecutionStore } from '../store/types.js';
-import { Definition } from '../supervisor/definition.js';
 import { eventSource } from '../supervisor/restore.js';
+import type { Definitions } from './definitions.js';
 
 /**
  * An execution's events as the store has them, oldest first. With `more`, waits at the end of what is stored: `more`
@@ -12,15 +12,14 @@ import { eventSource } from '../supervisor/restore.js';
  */
 export async function* storedEvents(
   store: ExecutionStore,
+  definitions: Definitions,
   executionId: string,
   more?: () => Promise<boolean>,
 ): AsyncGenerator<ExecutionEvent> {
   const stored = await store.load(executionId);
   if (stored === undefined) throw notFound(executionId);
   const { record, spec, globalContext } = stored;
-  const { baseDir, definitionHash } = record;
-  const definition = new Definition({ spec, baseDir, definitionHash, functions: new Map() });
-  const deriver = new EventDeriver(eventSource(definition, record, globalContext));
+  const deriver = new EventDeriver(eventSource(definitions.plain(record, spec), record, globalContext));
   let next = 0;
   for (;;) {
     for await (const { sequence, entries } of store.journal(executionId, next)) {

@@ -195,7 +195,7 @@ export class LocalRuntime implements Runtime, HandleHost {
   }
 
   events(executionId: string): AsyncIterable<ExecutionEvent> {
-    return storedEvents(this.store, executionId);
+    return storedEvents(this.store, this.definitions, executionId);
   }
 
   close({ drainMs = DEFAULT_DRAIN_MS, graceMs }: CloseOptions = {}): Promise<void> {
@@ -215,7 +215,7 @@ export class LocalRuntime implements Runtime, HandleHost {
   async *follow(executionId: string): AsyncGenerator<ExecutionEvent> {
     const follower = this.followers.follow(executionId, () => this.results.isOpen(executionId));
     try {
-      yield* storedEvents(this.store, executionId, () => follower.more());
+      yield* storedEvents(this.store, this.definitions, executionId, () => follower.more());
     } finally {
       follower.leave();
     }

@@ -144,7 +144,7 @@ export interface ExecutionStore {
   /** All open requests, oldest first. */
   requests(): Promise<InboxRequest[]>;
   owners(): Promise<OwnerRecord[]>;
-  /** Removes every trace of an execution (its definition only if no other uses it… see implementation). */
+  /** Removes every trace of an execution but its definition, which others may share. */
   delete(executionId: string): Promise<boolean>;
   close(): Promise<void>;
 }

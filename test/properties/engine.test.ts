@@ -45,6 +45,18 @@ function drive(script: Script & { seed: number }): EngineDriver {
   return new EngineDriver(script, () => Math.floor(random() * 1e9));
 }
 
+function begun(script: Script & { seed: number }): EngineDriver {
+  const driver = drive(script);
+  driver.apply({ type: 'startRequested' });
+  return driver;
+}
+
+function played(script: Script & { seed: number }): EngineDriver {
+  const driver = begun(script);
+  driver.play();
+  return driver;
+}
+
 function leaves(state: { columns: { leaf: Uint8Array } }): string[] {
   return [...state.columns.leaf].map((leaf) => NODE_LEAVES[leaf]);
 }
@@ -58,9 +70,7 @@ describe('the engine over random graphs', () => {
   it('starts no node before its dependencies have completed, and respects the limit', () => {
     fc.assert(
       fc.property(scriptArbitrary, (script) => {
-        const driver = drive(script);
-        driver.apply({ type: 'startRequested' });
-        driver.play();
+        const driver = played(script);
         const completed = new Set<number>();
         for (const { node, event } of driver.journal.flat()) {
           if (event.type === 'attemptSucceeded') completed.add(node);
@@ -76,9 +86,7 @@ describe('the engine over random graphs', () => {
   it('ends: every node settles, or stays where a stopped workflow leaves it', () => {
     fc.assert(
       fc.property(scriptArbitrary, (script) => {
-        const driver = drive(script);
-        driver.apply({ type: 'startRequested' });
-        driver.play();
+        const driver = played(script);
         const { state } = driver.engine;
         const failed = state.columns.counts[LEAF['failed.exhausted']];
         expect(state.workflowLeaf).toBe(failed > 0 ? 'failed' : 'completed');
@@ -98,9 +106,7 @@ describe('the engine over random graphs', () => {
   it('reaches at most one terminal state per node and run', () => {
     fc.assert(
       fc.property(scriptArbitrary, (script) => {
-        const driver = drive(script);
-        driver.apply({ type: 'startRequested' });
-        driver.play();
+        const driver = played(script);
         const ends = new Map<number, number>();
         for (const { node, event } of driver.journal.flat()) {
           const terminal =
@@ -119,9 +125,7 @@ describe('the engine over random graphs', () => {
     fc.assert(
       fc.property(scriptArbitrary, (given) => {
         const script = { ...given, linear: true, concurrency: 1 };
-        const driver = drive(script);
-        driver.apply({ type: 'startRequested' });
-        driver.play();
+        const driver = played(script);
         const ranks = driver.starts.map((node) => script.plan.rank[node]);
         expect(ranks).toEqual([...ranks].sort((a, b) => a - b));
       }),
@@ -132,9 +136,7 @@ describe('the engine over random graphs', () => {
   it('replays from its journal to the live state', () => {
     fc.assert(
       fc.property(scriptArbitrary, (script) => {
-        const driver = drive(script);
-        driver.apply({ type: 'startRequested' });
-        driver.play();
+        const driver = played(script);
         const again = replay(script.plan, driver.journal);
         for (let node = 0; node < script.plan.nodeCount; node++) {
           expect(again.columns.row(node)).toEqual(driver.engine.state.columns.row(node));
@@ -154,9 +156,7 @@ describe('the engine over random graphs', () => {
           outcomes: node.outcomes.filter((o) => o !== 'lost').concat('ok'),
         }));
         const script = { ...given, nodes, failureMode: 'continue' as const };
-        const whole = drive(script);
-        whole.apply({ type: 'startRequested' });
-        whole.play();
+        const whole = played(script);
         const survived = whole.journal.slice(0, 1 + (at % whole.journal.length));
         const random = lcg(script.seed + 1);
         const restored = new EngineDriver(
@@ -191,9 +191,7 @@ describe('the engine over random graphs', () => {
           condition: node.condition === 'error' ? true : node.condition,
         }));
         const script = { ...given, nodes };
-        const driver = drive(script);
-        driver.apply({ type: 'startRequested' });
-        driver.play();
+        const driver = played(script);
         if (driver.engine.state.workflowLeaf !== 'failed') return;
         const kept = [...driver.engine.state.columns.leaf].flatMap((leaf, node) =>
           leaf === LEAF.completed ? [node] : [],
@@ -220,8 +218,7 @@ describe('the engine over random graphs', () => {
   it('stays cancelled, whatever arrives late', () => {
     fc.assert(
       fc.property(scriptArbitrary, fc.nat({ max: 60 }), (script, steps) => {
-        const driver = drive(script);
-        driver.apply({ type: 'startRequested' });
+        const driver = begun(script);
         for (let i = 0; i < steps; i++) driver.step();
         if (driver.engine.state.workflowLeaf !== 'running') return;
         driver.apply({ type: 'cancelRequested' });
@@ -240,8 +237,7 @@ describe('the engine over random graphs', () => {
   it('starts nothing while paused and goes on after resume', () => {
     fc.assert(
       fc.property(scriptArbitrary, fc.nat({ max: 60 }), (script, steps) => {
-        const driver = drive(script);
-        driver.apply({ type: 'startRequested' });
+        const driver = begun(script);
         for (let i = 0; i < steps; i++) driver.step();
         if (driver.engine.state.workflowLeaf !== 'running') return;
         driver.apply({ type: 'pauseRequested' });
