@@ -27,10 +27,14 @@ const FLOORS: Readonly<Record<string, number>> = {
   pool: 3,
   observe: 3,
   supervisor: 4,
+  snapshot: 4.5,
   runtime: 5,
+  server: 5.5,
   cli: 6,
-  server: 6,
 };
+/** These stand outside: they use the public API only, and the command also the service's front door. */
+const OUTSIDE = new Set(['server', 'cli']);
+const SERVICE_API = 'src/server/index.ts';
 const PUBLIC_API = 'src/runtime/index.ts';
 
 /** Where each library with a place of its own may be imported. */
@@ -41,6 +45,9 @@ const LIBRARIES: Readonly<Record<string, RegExp>> = {
   comlink: /^src\/runtime\/remote\//,
   pino: /^src\/(?:observe|cli)\//,
   'pino-pretty': /^src\/(?:observe|cli)\//,
+  fastify: /^src\/server\//,
+  '@fastify': /^src\/server\//,
+  'prom-client': /^src\/server\//,
 };
 
 const MAX_LINES = 400;
@@ -103,7 +110,7 @@ function floorAdvice(room: string, target: string): string | undefined {
   if (to === from)
     return `${room} and ${other} are on one floor: move what both need down, or compose them above`;
   if (to > from) return `${other} is above ${room}: pass it in from above, or move the type down`;
-  if (from === FLOORS.cli && other !== 'base' && target !== PUBLIC_API) {
+  if (OUTSIDE.has(room) && other !== 'base' && target !== PUBLIC_API && target !== SERVICE_API) {
     return `${room} uses only the public API: import from ${PUBLIC_API} (or src/base)`;
   }
   return undefined;
