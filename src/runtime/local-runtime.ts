@@ -1,31 +1,27 @@
 import type { NodeEvent, WorkflowEvent } from '../../machines/events.js';
 import { atMost } from '../base/clock.js';
 import { MaestroError, type ErrorDocument } from '../base/errors.js';
-import { newId } from '../base/ids.js';
-import { isWorkflowStatusEnded } from '../base/model.js';
-import type { EngineEvent } from '../engine/effects.js';
 import type { ExecutionEvent } from '../observe/events.js';
 import type { Pool } from '../pool/index.js';
 import type { Workflow, WorkflowSpec } from '../spec/index.js';
-import type { KvOp } from '../store/kv.js';
-import type { ExecutionRecord, ExecutionStore, InboxKind, ListFilter, ListPage } from '../store/types.js';
+import type { ExecutionRecord, ExecutionStore, ListFilter, ListPage } from '../store/types.js';
 import type { ActiveExecution } from '../supervisor/active-execution.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { contextText } from './context.js';
 import { Definitions } from './definitions.js';
 import { Followers } from './followers.js';
 import type { HandleHost } from './handle.js';
-import { notFound, storedEvents } from './history.js';
+import { storedEvents } from './history.js';
 import { InboxPoller } from './inbox-poller.js';
 import type { Settings } from './options.js';
-import { OneByOne } from './one-by-one.js';
 import { Ownership } from './ownership.js';
 import { readDocument } from './reader.js';
 import { newRecord } from './records.js';
 import { takeOverInterrupted, type Recovered } from './recovery.js';
-import { engineRequest, userEvent } from './requests.js';
+import { userEvent } from './requests.js';
 import { Residents } from './residents.js';
 import { Results } from './results.js';
+import { Steering } from './steering.js';
 import type { CloseOptions, Execution, ExecutionDocument, Runtime, StartOptions } from './types.js';
 
 const DEFAULT_DRAIN_MS = 30_000;
@@ -39,7 +35,7 @@ export class LocalRuntime implements Runtime, HandleHost {
   private readonly residents: Residents;
   private readonly results = new Results(this);
   private readonly followers = new Followers();
-  private readonly oneByOne = new OneByOne();
+  private readonly steering: Steering;
   private readonly poller: InboxPoller;
   private death: MaestroError | null = null;
   private closing: Promise<void> | null = null;
@@ -77,10 +73,20 @@ export class LocalRuntime implements Runtime, HandleHost {
       busy: () => this.poller.start(),
       failed: (executionId, error) => this.lose(executionId, error),
     });
+    this.steering = new Steering({
+      store,
+      supervisor: this.supervisor,
+      ownership: this.ownership,
+      definitions: this.definitions,
+      residents: this.residents,
+      results: this.results,
+      settings,
+      assertOpen: () => this.assertOpen(),
+    });
     this.poller = new InboxPoller(store, this.supervisor.timers, clock, {
       isMine: (id) => this.residents.isHere(id),
       isBusy: () => this.residents.size > 0,
-      apply: ({ executionId, kind, reason }, done) => this.apply(executionId, kind, reason, [done]),
+      apply: ({ executionId, kind, reason }, done) => this.steering.apply(executionId, kind, reason, [done]),
     });
   }
 
@@ -126,56 +132,20 @@ export class LocalRuntime implements Runtime, HandleHost {
     return handle;
   }
 
-  resume(executionId: string, options: { workflow?: Workflow } = {}): Promise<Execution> {
-    return this.oneByOne.run(executionId, () => this.resumeOnce(executionId, options));
+  resume(executionId: string, options?: { workflow?: Workflow }): Promise<Execution> {
+    return this.steering.resume(executionId, options);
   }
 
-  private async resumeOnce(executionId: string, options: { workflow?: Workflow }): Promise<Execution> {
-    this.assertOpen();
-    const record = await this.record(executionId);
-    if (this.residents.isHere(executionId)) {
-      const handle = this.results.handle(executionId, record.workflowId);
-      const isUnderWay = this.residents.isWaiting(executionId);
-      if (isUnderWay || (await this.apply(executionId, 'resume', undefined, []))) return handle;
-      return this.resumeOnce(executionId, options);
-    }
-    if (isWorkflowStatusEnded(record.status)) {
-      const next =
-        record.status === 'completed'
-          ? undefined
-          : `\`maestro retry ${executionId}\` runs what failed again.`;
-      throw new MaestroError(
-        'EXECUTION_STATE',
-        `execution ${executionId} is ${record.status}: there is nothing to resume`,
-        { next },
-      );
-    }
-    const events: EngineEvent[] = record.status === 'paused' ? [{ type: 'resumeRequested' }] : [];
-    return this.continueStored(record, events, options.workflow);
-  }
-
-  retry(executionId: string, options: { workflow?: Workflow } = {}): Promise<Execution> {
-    return this.oneByOne.run(executionId, () => this.retryOnce(executionId, options));
-  }
-
-  private async retryOnce(executionId: string, options: { workflow?: Workflow }): Promise<Execution> {
-    this.assertOpen();
-    const record = await this.record(executionId);
-    if (record.status !== 'failed' && record.status !== 'cancelled') {
-      throw new MaestroError(
-        'EXECUTION_STATE',
-        `execution ${executionId} is ${record.status}: only failed and cancelled ones can be retried`,
-      );
-    }
-    return this.continueStored(record, [{ type: 'retryRequested' }], options.workflow);
+  retry(executionId: string, options?: { workflow?: Workflow }): Promise<Execution> {
+    return this.steering.retry(executionId, options);
   }
 
   pause(executionId: string): Promise<void> {
-    return this.oneByOne.run(executionId, () => this.request(executionId, 'pause'));
+    return this.steering.pause(executionId);
   }
 
   cancel(executionId: string, reason?: string): Promise<void> {
-    return this.oneByOne.run(executionId, () => this.request(executionId, 'cancel', reason));
+    return this.steering.cancel(executionId, reason);
   }
 
   get(executionId: string): Promise<ExecutionDocument | undefined> {
@@ -232,99 +202,6 @@ export class LocalRuntime implements Runtime, HandleHost {
   private assertOpen(): void {
     if (this.death !== null) throw this.death;
     if (this.closing !== null) throw new MaestroError('RUNTIME_CLOSED', 'this runtime is closed');
-  }
-
-  private async record(executionId: string): Promise<ExecutionRecord> {
-    await this.supervisor.whenGone(executionId);
-    const record = await this.store.getRecord(executionId);
-    if (record === undefined) throw notFound(executionId);
-    return record;
-  }
-
-  /** Takes an execution that nobody runs over, and goes on with it. What cannot run is refused before. */
-  private async continueStored(
-    record: ExecutionRecord,
-    events: readonly EngineEvent[],
-    workflow: Workflow | undefined,
-  ): Promise<Execution> {
-    const { executionId, workflowId } = record;
-    const holder = await this.ownership.holder(record.ownerId);
-    if (holder !== undefined) {
-      throw new MaestroError('EXECUTION_OWNED', `execution ${executionId} is run by process ${holder.pid}`, {
-        details: { pid: holder.pid, hostname: holder.hostname },
-      });
-    }
-    const spec = await this.store.getDefinition(record.definitionHash);
-    if (spec !== undefined) this.definitions.forStored(record, spec, workflow);
-    await this.takeOver(record);
-    await this.forgetPauses(executionId);
-    const handle = this.results.handle(executionId, workflowId);
-    if (this.residents.hasRoom) await this.residents.bring({ executionId, events, workflow });
-    else this.residents.enqueue({ executionId, events, workflow });
-    return handle;
-  }
-
-  /** A pause that nobody saw is overtaken by the request to go on. A cancellation is not: it stays final. */
-  private async forgetPauses(executionId: string): Promise<void> {
-    const stale = (await this.store.requests()).filter(
-      (request) => request.executionId === executionId && request.kind === 'pause',
-    );
-    if (stale.length > 0) await this.store.commit(stale.map((request) => this.store.deleteRequest(request)));
-  }
-
-  private async takeOver(record: ExecutionRecord): Promise<void> {
-    await this.ownership.announce();
-    const { clock } = this.settings;
-    const { ownerId } = this.ownership.self;
-    await this.store.takeOver(record, { ...record, ownerId, updatedAtMs: clock.nowMs() });
-  }
-
-  /** Pauses or cancels wherever the execution is: here, in another process, or nowhere. */
-  private async request(executionId: string, kind: 'pause' | 'cancel', reason?: string): Promise<void> {
-    this.assertOpen();
-    if (this.residents.isHere(executionId) && (await this.apply(executionId, kind, reason, []))) return;
-    const record = await this.record(executionId);
-    if (isWorkflowStatusEnded(record.status) || (kind === 'pause' && record.status === 'paused')) {
-      throw new MaestroError('EXECUTION_STATE', `execution ${executionId} is already ${record.status}`);
-    }
-    const { clock, random } = this.settings;
-    if ((await this.ownership.holder(record.ownerId)) !== undefined) {
-      const request = {
-        requestId: newId(clock, random),
-        executionId,
-        kind,
-        reason,
-        createdAtMs: clock.nowMs(),
-      };
-      return this.store.commit([this.store.putRequest(request)]);
-    }
-    await this.takeOver(record);
-    await this.residents.bring(
-      { executionId, events: [engineRequest(kind, reason)], workflow: undefined },
-      true,
-    );
-  }
-
-  /**
-   * Applies a request to an execution that is here, in memory or waiting; `ops` are committed with it.
-   * @returns false when it came to rest and left in the meantime: nothing was done
-   */
-  private async apply(
-    executionId: string,
-    kind: InboxKind,
-    reason: string | undefined,
-    ops: readonly KvOp[],
-  ): Promise<boolean> {
-    const event = engineRequest(kind, reason);
-    await this.residents.arrival(executionId);
-    const active = this.active(executionId);
-    if (active !== undefined) {
-      await this.supervisor.request(active, event, ops);
-      return true;
-    }
-    if (!(await this.residents.bringNow(executionId, event))) return false;
-    if (ops.length > 0) await this.supervisor.commit(ops);
-    return true;
   }
 
   private settle(execution: ActiveExecution): void {

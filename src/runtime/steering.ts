@@ -1,0 +1,183 @@
+import { MaestroError } from '../base/errors.js';
+import { newId } from '../base/ids.js';
+import { isWorkflowStatusEnded } from '../base/model.js';
+import type { EngineEvent } from '../engine/effects.js';
+import type { Workflow } from '../spec/index.js';
+import type { KvOp } from '../store/kv.js';
+import type { ExecutionRecord, ExecutionStore, InboxKind } from '../store/types.js';
+import type { Supervisor } from '../supervisor/supervisor.js';
+import type { Definitions } from './definitions.js';
+import { notFound } from './history.js';
+import { OneByOne } from './one-by-one.js';
+import type { Settings } from './options.js';
+import type { Ownership } from './ownership.js';
+import { engineRequest } from './requests.js';
+import type { Residents } from './residents.js';
+import type { Results } from './results.js';
+import type { Execution } from './types.js';
+
+/** The parts of a runtime that steering works with. */
+export interface SteeringHost {
+  readonly store: ExecutionStore;
+  readonly supervisor: Supervisor;
+  readonly ownership: Ownership;
+  readonly definitions: Definitions;
+  readonly residents: Residents;
+  readonly results: Results;
+  readonly settings: Settings;
+  /** @throws RUNTIME_CLOSED, or what the runtime died of */
+  readonly assertOpen: () => void;
+}
+
+/** What users ask of a stored execution: it finds where the execution is, and brings it here when nobody has it. */
+export class Steering {
+  private readonly oneByOne = new OneByOne();
+
+  constructor(private readonly host: SteeringHost) {}
+
+  resume(executionId: string, options: { workflow?: Workflow } = {}): Promise<Execution> {
+    return this.oneByOne.run(executionId, () => this.resumeOnce(executionId, options));
+  }
+
+  private async resumeOnce(executionId: string, options: { workflow?: Workflow }): Promise<Execution> {
+    this.host.assertOpen();
+    const record = await this.record(executionId);
+    if (this.host.residents.isHere(executionId)) {
+      const handle = this.host.results.handle(executionId, record.workflowId);
+      const isUnderWay = this.host.residents.isWaiting(executionId);
+      if (isUnderWay || (await this.apply(executionId, 'resume', undefined, []))) return handle;
+      return this.resumeOnce(executionId, options);
+    }
+    if (isWorkflowStatusEnded(record.status)) {
+      const next =
+        record.status === 'completed'
+          ? undefined
+          : `\`maestro retry ${executionId}\` runs what failed again.`;
+      throw new MaestroError(
+        'EXECUTION_STATE',
+        `execution ${executionId} is ${record.status}: there is nothing to resume`,
+        { next },
+      );
+    }
+    const events: EngineEvent[] = record.status === 'paused' ? [{ type: 'resumeRequested' }] : [];
+    return this.continueStored(record, events, options.workflow);
+  }
+
+  retry(executionId: string, options: { workflow?: Workflow } = {}): Promise<Execution> {
+    return this.oneByOne.run(executionId, () => this.retryOnce(executionId, options));
+  }
+
+  private async retryOnce(executionId: string, options: { workflow?: Workflow }): Promise<Execution> {
+    this.host.assertOpen();
+    const record = await this.record(executionId);
+    if (record.status !== 'failed' && record.status !== 'cancelled') {
+      throw new MaestroError(
+        'EXECUTION_STATE',
+        `execution ${executionId} is ${record.status}: only failed and cancelled ones can be retried`,
+      );
+    }
+    return this.continueStored(record, [{ type: 'retryRequested' }], options.workflow);
+  }
+
+  pause(executionId: string): Promise<void> {
+    return this.oneByOne.run(executionId, () => this.request(executionId, 'pause'));
+  }
+
+  cancel(executionId: string, reason?: string): Promise<void> {
+    return this.oneByOne.run(executionId, () => this.request(executionId, 'cancel', reason));
+  }
+
+  private async record(executionId: string): Promise<ExecutionRecord> {
+    await this.host.supervisor.whenGone(executionId);
+    const record = await this.host.store.getRecord(executionId);
+    if (record === undefined) throw notFound(executionId);
+    return record;
+  }
+
+  /** Takes an execution that nobody runs over, and goes on with it. What cannot run is refused before. */
+  private async continueStored(
+    record: ExecutionRecord,
+    events: readonly EngineEvent[],
+    workflow: Workflow | undefined,
+  ): Promise<Execution> {
+    const { executionId, workflowId } = record;
+    const holder = await this.host.ownership.holder(record.ownerId);
+    if (holder !== undefined) {
+      throw new MaestroError('EXECUTION_OWNED', `execution ${executionId} is run by process ${holder.pid}`, {
+        details: { pid: holder.pid, hostname: holder.hostname },
+      });
+    }
+    const spec = await this.host.store.getDefinition(record.definitionHash);
+    if (spec !== undefined) this.host.definitions.forStored(record, spec, workflow);
+    await this.takeOver(record);
+    await this.forgetPauses(executionId);
+    const handle = this.host.results.handle(executionId, workflowId);
+    if (this.host.residents.hasRoom) await this.host.residents.bring({ executionId, events, workflow });
+    else this.host.residents.enqueue({ executionId, events, workflow });
+    return handle;
+  }
+
+  /** A pause that nobody saw is overtaken by the request to go on. A cancellation is not: it stays final. */
+  private async forgetPauses(executionId: string): Promise<void> {
+    const stale = (await this.host.store.requests()).filter(
+      (request) => request.executionId === executionId && request.kind === 'pause',
+    );
+    if (stale.length > 0)
+      await this.host.store.commit(stale.map((request) => this.host.store.deleteRequest(request)));
+  }
+
+  private async takeOver(record: ExecutionRecord): Promise<void> {
+    await this.host.ownership.announce();
+    const { clock } = this.host.settings;
+    const { ownerId } = this.host.ownership.self;
+    await this.host.store.takeOver(record, { ...record, ownerId, updatedAtMs: clock.nowMs() });
+  }
+
+  /** Pauses or cancels wherever the execution is: here, in another process, or nowhere. */
+  private async request(executionId: string, kind: 'pause' | 'cancel', reason?: string): Promise<void> {
+    this.host.assertOpen();
+    if (this.host.residents.isHere(executionId) && (await this.apply(executionId, kind, reason, []))) return;
+    const record = await this.record(executionId);
+    if (isWorkflowStatusEnded(record.status) || (kind === 'pause' && record.status === 'paused')) {
+      throw new MaestroError('EXECUTION_STATE', `execution ${executionId} is already ${record.status}`);
+    }
+    const { clock, random } = this.host.settings;
+    if ((await this.host.ownership.holder(record.ownerId)) !== undefined) {
+      const request = {
+        requestId: newId(clock, random),
+        executionId,
+        kind,
+        reason,
+        createdAtMs: clock.nowMs(),
+      };
+      return this.host.store.commit([this.host.store.putRequest(request)]);
+    }
+    await this.takeOver(record);
+    await this.host.residents.bring(
+      { executionId, events: [engineRequest(kind, reason)], workflow: undefined },
+      true,
+    );
+  }
+
+  /**
+   * Applies a request to an execution that is here, in memory or waiting; `ops` are committed with it.
+   * @returns false when it came to rest and left in the meantime: nothing was done
+   */
+  async apply(
+    executionId: string,
+    kind: InboxKind,
+    reason: string | undefined,
+    ops: readonly KvOp[],
+  ): Promise<boolean> {
+    const event = engineRequest(kind, reason);
+    await this.host.residents.arrival(executionId);
+    const active = this.host.supervisor.active.get(executionId);
+    if (active !== undefined) {
+      await this.host.supervisor.request(active, event, ops);
+      return true;
+    }
+    if (!(await this.host.residents.bringNow(executionId, event))) return false;
+    if (ops.length > 0) await this.host.supervisor.commit(ops);
+    return true;
+  }
+}
