@@ -30,7 +30,9 @@ export type WorkflowEvent =
   /** `node` is the dense index of the first node that failed for good. */
   | { type: 'nodeFailedForGood'; node: number; error: ErrorDocument }
   | { type: 'cancelRequested'; reason?: string }
-  | { type: 'retryRequested' };
+  | { type: 'retryRequested' }
+  /** Nobody ran it for so long that it was given up: `error` says by what rule. */
+  | { type: 'abandoned'; error: ErrorDocument };
 
 /**
  * Event types in the order of their codes in the journal. Append only: a code is part of the stored format.
@@ -56,6 +58,7 @@ export const WORKFLOW_EVENT_TYPES = [
   'nodeFailedForGood',
   'cancelRequested',
   'retryRequested',
+  'abandoned',
 ] as const satisfies readonly WorkflowEvent['type'][];
 
 /** Leaf states in the order of their codes in snapshots. Append only. `failed` has two leaves. */

@@ -12,7 +12,7 @@ export const workflowMachine = setup({
   types: { context: {} as WorkflowContext, events: {} as WorkflowEvent },
   actions: {
     noteFailure: assign({
-      error: ({ context, event }) => (event.type === 'nodeFailedForGood' ? event.error : context.error),
+      error: ({ context, event }) => ('error' in event ? event.error : context.error),
       failedNode: ({ context, event }) =>
         event.type === 'nodeFailedForGood' ? event.node : context.failedNode,
     }),
@@ -28,6 +28,7 @@ export const workflowMachine = setup({
       on: {
         started: 'running',
         cancelRequested: 'cancelled',
+        abandoned: { target: 'failed', actions: 'noteFailure' },
       },
     },
     running: {
@@ -36,6 +37,7 @@ export const workflowMachine = setup({
         allNodesSettled: 'completed',
         nodeFailedForGood: { target: 'failed', actions: 'noteFailure' },
         cancelRequested: 'cancelled',
+        abandoned: { target: 'failed', actions: 'noteFailure' },
         // Asked twice, by two people or through the inbox.
         resumeRequested: late,
         retryRequested: late,
@@ -45,6 +47,7 @@ export const workflowMachine = setup({
       on: {
         resumeRequested: 'running',
         cancelRequested: 'cancelled',
+        abandoned: { target: 'failed', actions: 'noteFailure' },
         // Asked twice.
         pauseRequested: late,
       },

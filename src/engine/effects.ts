@@ -51,6 +51,7 @@ export type EngineEvent =
   | { readonly type: 'resumeRequested' }
   | { readonly type: 'cancelRequested'; readonly reason?: string }
   | { readonly type: 'retryRequested' }
+  | { readonly type: 'abandonRequested'; readonly error: ErrorDocument }
   | { readonly type: 'nodeCancelRequested'; readonly node: number };
 
 export type ConditionVerdict =

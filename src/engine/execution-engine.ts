@@ -84,7 +84,15 @@ export class ExecutionEngine {
   private applyRequest(
     event: Extract<
       EngineEvent,
-      { type: 'startRequested' | 'pauseRequested' | 'resumeRequested' | 'cancelRequested' | 'retryRequested' }
+      {
+        type:
+          | 'startRequested'
+          | 'pauseRequested'
+          | 'resumeRequested'
+          | 'cancelRequested'
+          | 'retryRequested'
+          | 'abandonRequested';
+      }
     >,
     atMs: number,
   ): void {
@@ -99,6 +107,9 @@ export class ExecutionEngine {
       case 'cancelRequested':
         if (this.state.sendWorkflow({ type: 'cancelRequested', reason: event.reason }, atMs))
           this.cancelNodes(atMs);
+        break;
+      case 'abandonRequested':
+        if (this.state.sendWorkflow({ type: 'abandoned', error: event.error }, atMs)) this.cancelNodes(atMs);
         break;
       case 'retryRequested':
         if (this.state.sendWorkflow({ type: 'retryRequested' }, atMs)) this.rerunFailed(atMs);

@@ -147,6 +147,7 @@ export class ExecutionState {
     if (
       event.type === 'allNodesSettled' ||
       event.type === 'nodeFailedForGood' ||
+      event.type === 'abandoned' ||
       event.type === 'cancelRequested'
     ) {
       this.endedAtMs = atMs;

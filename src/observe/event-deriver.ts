@@ -112,6 +112,8 @@ export class EventDeriver {
           failed_node: this.source.ids[event.node],
           error: event.error.message,
         });
+      case 'abandoned':
+        return push('workflow_failed', { failed_node: null, error: event.error.message });
       case 'cancelRequested':
         return push('workflow_cancelled', event.reason === undefined ? {} : { reason: event.reason });
     }

@@ -167,7 +167,8 @@ function writeWorkflowEvent(w: ByteWriter, event: WorkflowEvent): void {
   if (event.type === 'nodeFailedForGood') {
     w.number(event.node);
     writeError(w, event.error);
-  } else if (event.type === 'cancelRequested') writeOptional(w, event.reason, (reason) => w.string(reason));
+  } else if (event.type === 'abandoned') writeError(w, event.error);
+  else if (event.type === 'cancelRequested') writeOptional(w, event.reason, (reason) => w.string(reason));
 }
 
 function readWorkflowEvent(r: ByteReader, code: number): WorkflowEvent {
@@ -177,6 +178,8 @@ function readWorkflowEvent(r: ByteReader, code: number): WorkflowEvent {
       throw new RangeError(`it has an unknown workflow event code ${code}`);
     case 'nodeFailedForGood':
       return { type, node: r.number(), error: readError(r) };
+    case 'abandoned':
+      return { type, error: readError(r) };
     case 'cancelRequested': {
       const reason = readOptional(r, () => r.string());
       return reason === undefined ? { type } : { type, reason };

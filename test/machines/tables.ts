@@ -72,16 +72,22 @@ export const NODE_TABLE: Expectation = {
 };
 
 export const WORKFLOW_TABLE: Expectation = {
-  pending: { started: 'running', cancelRequested: 'cancelled' },
+  pending: { started: 'running', cancelRequested: 'cancelled', abandoned: 'failed' },
   running: {
     pauseRequested: 'paused',
     allNodesSettled: 'completed',
     nodeFailedForGood: 'failed',
     cancelRequested: 'cancelled',
+    abandoned: 'failed',
     resumeRequested: LATE,
     retryRequested: LATE,
   },
-  paused: { resumeRequested: 'running', cancelRequested: 'cancelled', pauseRequested: LATE },
+  paused: {
+    resumeRequested: 'running',
+    cancelRequested: 'cancelled',
+    abandoned: 'failed',
+    pauseRequested: LATE,
+  },
   completed: {
     retryRequested: 'running',
     pauseRequested: LATE,
@@ -129,6 +135,7 @@ export const WORKFLOW_EVENTS: Record<string, WorkflowEvent> = {
   resumeRequested: { type: 'resumeRequested' },
   allNodesSettled: { type: 'allNodesSettled' },
   nodeFailedForGood: { type: 'nodeFailedForGood', node: 7, error },
+  abandoned: { type: 'abandoned', error },
   cancelRequested: { type: 'cancelRequested', reason: 'why not' },
   retryRequested: { type: 'retryRequested' },
 };

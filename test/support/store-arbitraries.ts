@@ -84,6 +84,7 @@ const workflowEvent: fc.Arbitrary<WorkflowEvent> = fc.oneof(
   fc
     .record({ node: fc.nat(), error: anyError })
     .map((fields): WorkflowEvent => ({ type: 'nodeFailedForGood', ...fields })),
+  anyError.map((error): WorkflowEvent => ({ type: 'abandoned', error })),
 );
 
 export const anyEntry: fc.Arbitrary<Entry> = fc.oneof(
