@@ -7,8 +7,11 @@ export type CancelTimer = () => void;
 export interface Clock {
   /** Wall time in milliseconds since the Unix epoch. May jump. */
   nowMs(): number;
-  /** Calls `fn` once, `delayMs` from now, never synchronously. Delays past 2^31-1 ms are clamped to it. */
-  setTimer(delayMs: number, fn: () => void): CancelTimer;
+  /**
+   * Calls `fn` once, `delayMs` from now, never synchronously. Delays past 2^31-1 ms are clamped to it.
+   * A `background` timer does not keep the process alive.
+   */
+  setTimer(delayMs: number, fn: () => void, kind?: 'background'): CancelTimer;
 }
 
 /** setTimeout fires at once for delays over this (Node's limit): longer waits re-arm. */
@@ -16,8 +19,9 @@ export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
-  setTimer(delayMs, fn) {
+  setTimer(delayMs, fn, kind) {
     const timer = setTimeout(fn, Math.min(Math.max(0, delayMs), MAX_TIMER_MS));
+    if (kind === 'background') timer.unref();
     return () => clearTimeout(timer);
   },
 };

@@ -68,6 +68,11 @@ export const ERROR_CODES = {
     retriable: true,
     next: 'Follow it with `maestro events <id> --follow`; steer it with pause or cancel.',
   },
+  EXECUTION_STALE: {
+    exit: 1,
+    retriable: true,
+    next: '`maestro retry <id>` runs it again from where it was.',
+  },
   STRUCTURE_MISMATCH: { exit: 1, retriable: false, next: 'Resume with the workflow it was started with.' },
   NODE_NOT_FOUND: { exit: 1, retriable: false, next: 'List the nodes with `maestro show <id>`.' },
   // Environment

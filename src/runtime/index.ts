@@ -1,6 +1,13 @@
 /** The public API of maestro-dag. Importing it starts nothing. */
 export { createRuntime } from './create-runtime.js';
 export type * from './types.js';
+export {
+  ENDED_STATUSES,
+  type EndedStatus,
+  type RetentionOptions,
+  type RetentionPolicy,
+  type RetentionRule,
+} from './retention.js';
 export { ERROR_CODES, type ErrorCode } from '../base/error-codes.js';
 export {
   isMaestroError,

@@ -1,6 +1,7 @@
 import type { NodeEvent, WorkflowEvent } from '../../machines/events.js';
 import { atMost } from '../base/clock.js';
 import { MaestroError, type ErrorDocument } from '../base/errors.js';
+import type { WorkflowStatus } from '../base/model.js';
 import type { ExecutionEvent } from '../observe/events.js';
 import type { Pool } from '../pool/index.js';
 import type { Workflow, WorkflowSpec } from '../spec/index.js';
@@ -13,6 +14,7 @@ import { Followers } from './followers.js';
 import type { HandleHost } from './handle.js';
 import { storedEvents } from './history.js';
 import { InboxPoller } from './inbox-poller.js';
+import { Maintenance } from './maintenance.js';
 import type { Settings } from './options.js';
 import { Ownership } from './ownership.js';
 import { readDocument } from './reader.js';
@@ -20,9 +22,20 @@ import { newRecord } from './records.js';
 import { takeOverInterrupted, type Recovered } from './recovery.js';
 import { userEvent } from './requests.js';
 import { Residents } from './residents.js';
+import { Retention, type RetentionPolicy } from './retention.js';
 import { Results } from './results.js';
 import { Steering } from './steering.js';
-import type { CloseOptions, Execution, ExecutionDocument, Runtime, StartOptions } from './types.js';
+import type {
+  CloseOptions,
+  CollectOptions,
+  CollectReport,
+  DeleteOptions,
+  Execution,
+  ExecutionDocument,
+  MarkStaleOptions,
+  Runtime,
+  StartOptions,
+} from './types.js';
 
 const DEFAULT_DRAIN_MS = 30_000;
 
@@ -36,6 +49,8 @@ export class LocalRuntime implements Runtime, HandleHost {
   private readonly results = new Results(this);
   private readonly followers = new Followers();
   private readonly steering: Steering;
+  private readonly maintenance: Maintenance;
+  private readonly retention: Retention | null;
   private readonly poller: InboxPoller;
   private death: MaestroError | null = null;
   private closing: Promise<void> | null = null;
@@ -83,6 +98,18 @@ export class LocalRuntime implements Runtime, HandleHost {
       settings,
       assertOpen: () => this.assertOpen(),
     });
+    this.maintenance = new Maintenance({
+      store,
+      ownership: this.ownership,
+      clock,
+      isHere: (id) => this.residents.isHere(id),
+      touchedAtMs: async (id) => {
+        const document = await this.get(id);
+        return document && Date.parse(document.updated_at);
+      },
+      abandon: (id, error) => this.steering.abandon(id, error),
+    });
+    this.retention = this.keepTidy();
     this.poller = new InboxPoller(store, this.supervisor.timers, clock, {
       isMine: (id) => this.residents.isHere(id),
       isBusy: () => this.residents.size > 0,
@@ -148,6 +175,26 @@ export class LocalRuntime implements Runtime, HandleHost {
     return this.steering.cancel(executionId, reason);
   }
 
+  counts(): Promise<Record<WorkflowStatus, number>> {
+    return this.maintenance.counts();
+  }
+
+  async delete(executionId: string, options?: DeleteOptions): Promise<boolean> {
+    this.assertOpen();
+    await this.supervisor.whenGone(executionId);
+    return this.maintenance.delete(executionId, options);
+  }
+
+  async collect(options: CollectOptions): Promise<CollectReport> {
+    this.assertOpen();
+    return this.maintenance.collect(options);
+  }
+
+  async markStale(options: MarkStaleOptions): Promise<readonly string[]> {
+    this.assertOpen();
+    return this.maintenance.markStale(options);
+  }
+
   get(executionId: string): Promise<ExecutionDocument | undefined> {
     const live = this.settings.durability === 'exit' ? this.active(executionId) : undefined;
     return readDocument(this.store, this.definitions, executionId, live, (record) =>
@@ -199,6 +246,15 @@ export class LocalRuntime implements Runtime, HandleHost {
     void this.supervisor.request(active, request).catch(() => {});
   }
 
+  private keepTidy(): Retention | null {
+    const { retention, clock, logger } = this.settings;
+    if (retention === undefined) return null;
+    const host = { clock, logger, pass: (policy: RetentionPolicy) => this.maintenance.pass(policy) };
+    const keeper = new Retention(host, retention);
+    keeper.start();
+    return keeper;
+  }
+
   private assertOpen(): void {
     if (this.death !== null) throw this.death;
     if (this.closing !== null) throw new MaestroError('RUNTIME_CLOSED', 'this runtime is closed');
@@ -230,6 +286,7 @@ export class LocalRuntime implements Runtime, HandleHost {
     this.ownership.retire();
     this.residents.close();
     this.poller.stop();
+    void this.retention?.stop();
     this.results.failAll(this.death);
     this.followers.notifyAll();
     void this.pool.close(0);
@@ -238,6 +295,7 @@ export class LocalRuntime implements Runtime, HandleHost {
   private async shutDown(drainMs: number, graceMs: number): Promise<void> {
     this.poller.stop();
     this.residents.close();
+    await this.retention?.stop();
     if (this.death === null) {
       await atMost(this.settings.clock, drainMs, this.supervisor.drain());
       await this.pool.close(graceMs);

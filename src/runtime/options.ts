@@ -4,6 +4,7 @@ import { MaestroError } from '../base/errors.js';
 import { DURABILITIES, EXECUTION_MODES, type Durability, type ExecutionMode } from '../base/model.js';
 import { systemRandom, type Random } from '../base/random.js';
 import type { Kv } from '../store/kv.js';
+import { retentionRules, type RetentionOptions } from './retention.js';
 import type { Logger, RuntimeOptions } from './types.js';
 
 export const DEFAULT_STORE = 'lmdb:.maestro';
@@ -22,6 +23,7 @@ export interface Settings {
   readonly events: boolean;
   readonly retries: boolean;
   readonly recover: boolean;
+  readonly retention: RetentionOptions | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: Random;
@@ -46,10 +48,18 @@ export function settingsOf(options: RuntimeOptions): Settings {
     events: options.events ?? true,
     retries: options.retries ?? true,
     recover: options.recover ?? true,
+    retention: options.retention && checkedRetention(options.retention),
     logger: options.logger ?? silent,
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
   };
+}
+
+function checkedRetention(retention: RetentionOptions): RetentionOptions {
+  retentionRules(retention);
+  const { everyMs = 1 } = retention;
+  if (!(everyMs >= 1)) throw conflict('retention.everyMs', everyMs, 'a number of milliseconds, 1 or more');
+  return retention;
 }
 
 function defaultArtifactRoot(store: string | Kv): string {

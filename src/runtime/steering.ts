@@ -1,4 +1,4 @@
-import { MaestroError } from '../base/errors.js';
+import { MaestroError, type ErrorDocument } from '../base/errors.js';
 import { newId } from '../base/ids.js';
 import { isWorkflowStatusEnded } from '../base/model.js';
 import type { EngineEvent } from '../engine/effects.js';
@@ -92,6 +92,20 @@ export class Steering {
     const record = await this.host.store.getRecord(executionId);
     if (record === undefined) throw notFound(executionId);
     return record;
+  }
+
+  /** Fails an execution that nobody runs. @throws EXECUTION_STATE, EXECUTION_OWNED, STORE_CONFLICT */
+  abandon(executionId: string, error: ErrorDocument): Promise<void> {
+    return this.oneByOne.run(executionId, async () => {
+      const record = await this.record(executionId);
+      const holder = await this.host.ownership.holder(record.ownerId);
+      if (isWorkflowStatusEnded(record.status) || this.host.residents.isHere(executionId) || holder) {
+        throw new MaestroError('EXECUTION_STATE', `execution ${executionId} is not abandoned`);
+      }
+      await this.takeOver(record);
+      const events: EngineEvent[] = [{ type: 'abandonRequested', error }];
+      await this.host.residents.bring({ executionId, events, workflow: undefined }, true);
+    });
   }
 
   /** Takes an execution that nobody runs over, and goes on with it. What cannot run is refused before. */

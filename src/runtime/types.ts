@@ -7,6 +7,7 @@ import type { ExecutionEvent, NodeStateDocument } from '../observe/events.js';
 import type { ListFilter, ListPage } from '../store/types.js';
 import type { Workflow, WorkflowSpec } from '../spec/types.js';
 import type { Kv } from '../store/kv.js';
+import type { RetentionOptions, RetentionPolicy } from './retention.js';
 
 /** Options of createRuntime. Everything has a default. */
 export interface RuntimeOptions {
@@ -35,6 +36,8 @@ export interface RuntimeOptions {
   workflows?: readonly Workflow[];
   /** Folder that artifact folders are created under. Default `artifacts` inside the store's folder. */
   artifactRoot?: string;
+  /** Deletes ended executions in the background by age and number. Default: everything is kept. */
+  retention?: RetentionOptions;
   clock?: Clock;
   random?: Random;
 }
@@ -67,6 +70,29 @@ export interface StartOptions {
   /** Nodes of this execution that may run at once. */
   concurrency?: number;
   retries?: boolean;
+}
+
+export interface DeleteOptions {
+  /** Also what has not ended when nobody runs it, and what is damaged. Default false. */
+  force?: boolean;
+}
+
+export interface CollectOptions extends RetentionPolicy {
+  /** true: says what would go, deletes nothing. */
+  dryRun?: boolean;
+}
+
+export interface CollectReport {
+  /** Ids of the executions that went, or would. */
+  readonly deleted: readonly string[];
+  readonly dryRun: boolean;
+}
+
+export interface MarkStaleOptions {
+  /** How long nothing must have happened, in milliseconds. */
+  olderThanMs: number;
+  /** true: says which ones, changes nothing. */
+  dryRun?: boolean;
 }
 
 /** How an execution ended. */
@@ -152,6 +178,22 @@ export interface Runtime {
   list(filter?: ListFilter): Promise<ListPage>;
   /** Stored events of an execution, oldest first. @throws EXECUTION_NOT_FOUND */
   events(executionId: string): AsyncIterable<ExecutionEvent>;
+  /** How many stored executions have each status. */
+  counts(): Promise<Record<WorkflowStatus, number>>;
+  /**
+   * Deletes an execution that has ended: record, journal, outputs. Its artifact folder stays.
+   * @returns false when there is none with this id
+   * @throws EXECUTION_STATE when it has not ended, EXECUTION_OWNED when another process runs it, RECORD_CORRUPT when
+   *   it is damaged (`force` deletes it all the same), STORE_CONFLICT when it changed at this moment
+   */
+  delete(executionId: string, options?: DeleteOptions): Promise<boolean>;
+  /** Deletes the ended executions that a policy lets go. @throws USAGE for a policy that says nothing */
+  collect(options: CollectOptions): Promise<CollectReport>;
+  /**
+   * Fails executions that have not ended, that no living process runs and to which nothing has happened for a while;
+   * a retry brings one back. @returns their ids
+   */
+  markStale(options: MarkStaleOptions): Promise<readonly string[]>;
   /** Executions resumed when the store was opened, and those that could not be, with the reason. */
   readonly recovered: readonly { executionId: string; error?: ErrorDocument }[];
   /** Pauses dispatch, lets running nodes finish, releases everything. Idempotent. */

@@ -15,11 +15,16 @@ const NOTHING = new Uint8Array(0);
  * mark, so that the rest is removed when the store is opened next, or before the id is used again.
  */
 
-/** The first step. false when there is no such execution. */
-export async function removeFromSight(kv: Kv, executionId: string): Promise<boolean> {
+/**
+ * The first step. false when there is no such execution.
+ * @param seen the record it must still have
+ * @throws STORE_CONFLICT when it has another one
+ */
+export async function removeFromSight(kv: Kv, executionId: string, seen?: Uint8Array): Promise<boolean> {
   const key = recordKey(executionId);
-  const bytes = await kv.get(key);
-  if (!bytes) return false;
+  const stored = await kv.get(key);
+  if (!stored) return false;
+  const bytes = seen ?? stored;
   const guard: KvGuard = { key, value: bytes };
   const ops: KvOp[] = [
     { op: 'del', key },

@@ -183,8 +183,12 @@ export class KvExecutionStore implements ExecutionStore {
     return this.readAll<OwnerRecord>(keys.OWNERS);
   }
 
-  async delete(executionId: string): Promise<boolean> {
-    const found = await removeFromSight(this.kv, executionId);
+  async cursorAfter(filter: ListFilter, count: number): Promise<string | undefined> {
+    return (await queryIndex(this.kv, { ...filter, limit: count })).next;
+  }
+
+  async delete(executionId: string, seen?: ExecutionRecord): Promise<boolean> {
+    const found = await removeFromSight(this.kv, executionId, seen && encodeRecord(seen));
     if (found) await purge(this.kv, executionId);
     return found;
   }

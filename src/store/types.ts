@@ -144,7 +144,13 @@ export interface ExecutionStore {
   /** All open requests, oldest first. */
   requests(): Promise<InboxRequest[]>;
   owners(): Promise<OwnerRecord[]>;
-  /** Removes every trace of an execution but its definition, which others may share. */
-  delete(executionId: string): Promise<boolean>;
+  /** The cursor after the first `count` executions of a filter, to list the rest; undefined when there is no rest. */
+  cursorAfter(filter: ListFilter, count: number): Promise<string | undefined>;
+  /**
+   * Removes every trace of an execution but its definition, which others may share.
+   * @param seen the record as it must still be: what has changed since stays
+   * @throws STORE_CONFLICT when it has changed
+   */
+  delete(executionId: string, seen?: ExecutionRecord): Promise<boolean>;
   close(): Promise<void>;
 }

@@ -52,6 +52,14 @@ export class RuntimeHost implements RemoteHost {
 
   list: RemoteHost['list'] = (filter) => outcome(() => this.opened.list(filter));
 
+  counts: RemoteHost['counts'] = () => outcome(() => this.opened.counts());
+
+  delete: RemoteHost['delete'] = (id, options) => outcome(() => this.opened.delete(id, options));
+
+  collect: RemoteHost['collect'] = (options) => outcome(() => this.opened.collect(options));
+
+  markStale: RemoteHost['markStale'] = (options) => outcome(() => this.opened.markStale(options));
+
   openEvents: RemoteHost['openEvents'] = (id, live) =>
     outcome(async () => {
       const execution = live ? this.executions.get(id) : undefined;

@@ -1,14 +1,19 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { wrap, type Remote } from 'comlink';
 import { MaestroError, type ErrorDocument } from '../../base/errors.js';
+import type { WorkflowStatus } from '../../base/model.js';
 import type { ExecutionEvent } from '../../observe/events.js';
 import type { Workflow, WorkflowSpec } from '../../spec/index.js';
 import type { ListFilter, ListPage } from '../../store/types.js';
 import type {
   CloseOptions,
+  CollectOptions,
+  CollectReport,
+  DeleteOptions,
   Execution,
   ExecutionDocument,
   ExecutionResult,
+  MarkStaleOptions,
   Runtime,
   StartOptions,
 } from '../types.js';
@@ -161,6 +166,22 @@ class RemoteRuntimeClient implements RemoteRuntime {
 
   list(filter?: ListFilter): Promise<ListPage> {
     return this.crossing.call((host) => host.list(filter));
+  }
+
+  counts(): Promise<Record<WorkflowStatus, number>> {
+    return this.crossing.call((host) => host.counts());
+  }
+
+  delete(executionId: string, options?: DeleteOptions): Promise<boolean> {
+    return this.crossing.call((host) => host.delete(executionId, options));
+  }
+
+  collect(options: CollectOptions): Promise<CollectReport> {
+    return this.crossing.call((host) => host.collect(options));
+  }
+
+  markStale(options: MarkStaleOptions): Promise<readonly string[]> {
+    return this.crossing.call((host) => host.markStale(options));
   }
 
   events(executionId: string): AsyncIterable<ExecutionEvent> {

@@ -1,12 +1,17 @@
 import { MaestroError, toErrorDocument, type ErrorDocument, type Problem } from '../../base/errors.js';
 import { ERROR_CODES, type ErrorCode } from '../../base/error-codes.js';
+import type { WorkflowStatus } from '../../base/model.js';
 import type { ExecutionEvent } from '../../observe/events.js';
 import type { WorkflowSpec } from '../../spec/index.js';
 import type { ListFilter, ListPage } from '../../store/types.js';
 import type {
   CloseOptions,
+  CollectOptions,
+  CollectReport,
+  DeleteOptions,
   ExecutionDocument,
   ExecutionResult,
+  MarkStaleOptions,
   RuntimeOptions,
   StartOptions,
 } from '../types.js';
@@ -23,6 +28,7 @@ export type RemoteRuntimeOptions = Pick<
   | 'retries'
   | 'recover'
   | 'artifactRoot'
+  | 'retention'
 > & { store?: string };
 
 /** A workflow as it crosses: the document and its folder. Inline functions cannot cross. */
@@ -64,6 +70,10 @@ export interface RemoteHost {
   get(executionId: string): Promise<Outcome<ExecutionDocument | undefined>>;
   definition(executionId: string): Promise<Outcome<WorkflowSpec | undefined>>;
   list(filter?: ListFilter): Promise<Outcome<ListPage>>;
+  counts(): Promise<Outcome<Record<WorkflowStatus, number>>>;
+  delete(executionId: string, options?: DeleteOptions): Promise<Outcome<boolean>>;
+  collect(options: CollectOptions): Promise<Outcome<CollectReport>>;
+  markStale(options: MarkStaleOptions): Promise<Outcome<readonly string[]>>;
   /** Opens a cursor over events; `live` follows until the execution has ended. */
   openEvents(executionId: string, live: boolean): Promise<Outcome<number>>;
   /** The next events of a cursor; an empty list when there are no more. */

@@ -8,7 +8,7 @@ export function fakeRuntime(
   replace: Partial<Runtime> = {},
 ): Runtime & { readonly calls: string[] } {
   const calls: string[] = [];
-  const runtime = {
+  const runtime: Runtime & { readonly calls: string[] } = {
     calls,
     recovered: [],
     get: (id: string) => Promise.resolve(documents.find((document) => document.execution_id === id)),
@@ -27,6 +27,10 @@ export function fakeRuntime(
     start: unsupported,
     resume: unsupported,
     retry: unsupported,
+    counts: unsupported,
+    delete: unsupported,
+    collect: unsupported,
+    markStale: unsupported,
     async *events() {
       return;
     },

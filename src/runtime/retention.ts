@@ -1,0 +1,138 @@
+import type { CancelTimer, Clock } from '../base/clock.js';
+import { MaestroError, toErrorDocument } from '../base/errors.js';
+import { isWorkflowStatusEnded, WORKFLOW_STATUSES, type WorkflowStatus } from '../base/model.js';
+import type { ExecutionRecord, ExecutionStore } from '../store/types.js';
+import type { Logger } from './types.js';
+
+export type EndedStatus = Extract<WorkflowStatus, 'completed' | 'failed' | 'cancelled'>;
+
+export const ENDED_STATUSES = WORKFLOW_STATUSES.filter(isWorkflowStatusEnded) as readonly EndedStatus[];
+
+/** What may go. Of the conditions given all must hold; a rule without any lets nothing go. */
+export interface RetentionRule {
+  /** Ended at least this long ago, in milliseconds. */
+  readonly olderThanMs?: number;
+  /** Not among this many newest by creation, of the statuses the rule is for. */
+  readonly keep?: number;
+}
+
+/** Which ended executions may be deleted. One that has not ended never is. */
+export interface RetentionPolicy extends RetentionRule {
+  /** Rules of their own for some statuses; the common rule is then for the others. */
+  readonly perStatus?: Readonly<Partial<Record<EndedStatus, RetentionRule>>>;
+}
+
+/** Retention as a running runtime applies it. */
+export interface RetentionOptions extends RetentionPolicy {
+  /** Time between two passes in milliseconds; default 60,000. The first one follows the opening. */
+  readonly everyMs?: number;
+}
+
+interface RuleFor {
+  readonly statuses: readonly EndedStatus[];
+  readonly rule: RetentionRule;
+}
+
+const PAGE = 200;
+
+/** The rules of a policy with the statuses each is for. @throws CONFIG_CONFLICT for a number that makes no sense */
+export function retentionRules(policy: RetentionPolicy): RuleFor[] {
+  const own = Object.entries(policy.perStatus ?? {}) as [EndedStatus, RetentionRule][];
+  const common = ENDED_STATUSES.filter((status) => policy.perStatus?.[status] === undefined);
+  const rules = [
+    ...own.map(([status, rule]) => ({ statuses: [status], rule })),
+    { statuses: common, rule: policy },
+  ];
+  for (const { statuses, rule } of rules) {
+    for (const status of statuses) {
+      if (!ENDED_STATUSES.includes(status)) throw nonsense('perStatus', status, ENDED_STATUSES.join(', '));
+    }
+    if (rule.olderThanMs !== undefined && !(rule.olderThanMs >= 0))
+      throw nonsense('olderThanMs', rule.olderThanMs, 'a number of milliseconds, 0 or more');
+    if (rule.keep !== undefined && !(Number.isSafeInteger(rule.keep) && rule.keep >= 0))
+      throw nonsense('keep', rule.keep, 'a whole number, 0 or more');
+  }
+  return rules.filter(
+    ({ statuses, rule }) =>
+      statuses.length > 0 && (rule.olderThanMs !== undefined || rule.keep !== undefined),
+  );
+}
+
+function nonsense(name: string, value: unknown, expected: string): MaestroError {
+  return new MaestroError('CONFIG_CONFLICT', `retention ${name} is ${String(value)}; it must be ${expected}`);
+}
+
+/**
+ * Records that a policy lets go, each once. Reads the index of creation only from where the rule begins: an
+ * execution is created before it ends, so what is created too late for `olderThanMs` is never looked at.
+ */
+export async function* expired(
+  store: ExecutionStore,
+  policy: RetentionPolicy,
+  nowMs: number,
+): AsyncGenerator<ExecutionRecord> {
+  for (const { statuses, rule } of retentionRules(policy)) {
+    const cutoffMs = rule.olderThanMs === undefined ? Infinity : nowMs - rule.olderThanMs;
+    const createdToMs = cutoffMs === Infinity ? undefined : cutoffMs + 1;
+    let after: string | undefined;
+    if (rule.keep !== undefined && rule.keep > 0) {
+      after = await store.cursorAfter({ status: statuses }, rule.keep);
+      if (after === undefined) continue;
+    }
+    do {
+      const page = await store.list({ status: statuses, createdToMs, limit: PAGE, after });
+      for (const record of page.records) {
+        if ((record.endedAtMs ?? record.updatedAtMs) <= cutoffMs) yield record;
+      }
+      after = page.next;
+    } while (after !== undefined);
+  }
+}
+
+interface RetentionHost {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Deletes what the policy lets go. @returns how many */
+  readonly pass: (policy: RetentionPolicy) => Promise<number>;
+}
+
+const DEFAULT_EVERY_MS = 60_000;
+
+/** Applies a policy again and again while a runtime is open. One pass at a time; a failed one is tried again. */
+export class Retention {
+  private cancelTimer: CancelTimer = () => {};
+  private stopped = false;
+  private running: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly host: RetentionHost,
+    private readonly options: RetentionOptions,
+  ) {}
+
+  start(): void {
+    this.schedule(0);
+  }
+
+  /** No pass begins any more; resolves when the one under way has ended. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.cancelTimer();
+    await this.running;
+  }
+
+  private schedule(delayMs: number): void {
+    if (this.stopped) return;
+    this.cancelTimer = this.host.clock.setTimer(delayMs, () => (this.running = this.run()), 'background');
+  }
+
+  private async run(): Promise<void> {
+    const { logger } = this.host;
+    try {
+      const deleted = await this.host.pass(this.options);
+      if (deleted > 0) logger.info({ deleted }, 'retention deleted ended executions');
+    } catch (error) {
+      logger.warn({ error: toErrorDocument(error) }, 'retention could not delete; it is tried again');
+    }
+    this.schedule(this.options.everyMs ?? DEFAULT_EVERY_MS);
+  }
+}
