@@ -32,6 +32,20 @@ export function parseNonNegative(text: string): number {
   return value;
 }
 
+/** A whole number, 0 included. @throws InvalidArgumentError */
+export function parseWhole(text: string): number {
+  if (/^\d+$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number of at least 0.');
+}
+
+/** A time span in milliseconds: `90s`, `30m`, `24h`, `7d`. @throws InvalidArgumentError */
+export function parseDuration(text: string): number {
+  const match = DURATION.exec(text);
+  if (match === null) throw new InvalidArgumentError('Write a time span such as 90s, 30m, 24h or 7d.');
+  return Number(match[1]) * UNIT_SECONDS.get(match[2])! * 1000;
+}
+
+const DURATION = /^(\d+(?:\.\d+)?)([smhd])$/;
 const UNIT_SECONDS: ReadonlyMap<string, number> = new Map([
   ['s', 1],
   ['m', 60],
@@ -44,7 +58,7 @@ const UNIT_SECONDS: ReadonlyMap<string, number> = new Map([
  * @throws USAGE
  */
 export function parseSince(text: string, nowMs: number): number {
-  const ago = /^(\d+(?:\.\d+)?)([smhd])$/.exec(text);
+  const ago = DURATION.exec(text);
   if (ago !== null) return nowMs - Number(ago[1]) * UNIT_SECONDS.get(ago[2])! * 1000;
   const atMs = /^\d{4}-/.test(text) ? Date.parse(text) : NaN;
   if (!Number.isNaN(atMs)) return atMs;

@@ -2,9 +2,12 @@ import { Command, CommanderError, Option } from 'commander';
 import type { Action, Registry } from './command-registry.js';
 import { addCancelCommand, addPauseCommand } from './commands/control.js';
 import { addEventsCommand } from './commands/events.js';
+import { addFlagsCommand } from './commands/flags.js';
+import { addDeleteCommand, addGcCommand } from './commands/gc.js';
 import { addGraphCommand } from './commands/graph.js';
 import { addInitCommand } from './commands/init.js';
 import { addListCommand } from './commands/list.js';
+import { addRecoverCommand } from './commands/recover.js';
 import { addResumeCommand, addRetryCommand } from './commands/resume.js';
 import { addRunCommand } from './commands/run.js';
 import { addShowCommand } from './commands/show.js';
@@ -38,6 +41,10 @@ const COMMANDS = [
   addResumeCommand,
   addCancelCommand,
   addRetryCommand,
+  addRecoverCommand,
+  addDeleteCommand,
+  addGcCommand,
+  addFlagsCommand,
 ] as const;
 
 /**

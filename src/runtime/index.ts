@@ -42,7 +42,7 @@ export {
   type ExecutionEvent,
   type NodeStateDocument,
 } from '../observe/events.js';
-export { flagsDocument, readFlags, type Flags } from '../policy/flags.js';
+export { FLAGS, flagsDocument, readFlags, type Flags } from '../policy/flags.js';
 export { normalizeRetryPolicy } from '../policy/retry.js';
 export type { Kv, KvEntry, KvGuard, KvOp, KvRange } from '../store/kv.js';
 export type { ExecutionRecord, ListFilter, ListPage, NodeCounts } from '../store/types.js';

@@ -122,7 +122,13 @@ export class Retention {
 
   private schedule(delayMs: number): void {
     if (this.stopped) return;
-    this.cancelTimer = this.host.clock.setTimer(delayMs, () => (this.running = this.run()), 'background');
+    this.cancelTimer = this.host.clock.setTimer(
+      delayMs,
+      () => {
+        this.running = this.run();
+      },
+      'background',
+    );
   }
 
   private async run(): Promise<void> {

@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import { examples, type Registry } from '../command-registry.js';
 import { EXIT } from '../error-report.js';
+import { listSome } from '../format/text.js';
 import { formatListing } from '../report/listing-text.js';
 import { describeRecord } from '../report/listing.js';
 import { WORKFLOW_STATUSES, type ListFilter, type WorkflowStatus } from '../../runtime/index.js';
@@ -58,10 +59,17 @@ async function list(context: CommandContext, options: ListOptions): Promise<numb
     if (ui.json) ui.document({ executions, ...(page.next === undefined ? {} : { next: page.next }) });
     else {
       ui.print(formatListing(executions, ui.color, terminal.nowMs()));
+      warnOfDamage(context, page.damaged);
       if (page.next !== undefined) ui.notice(`there are more: maestro list --after ${page.next}`);
     }
     return EXIT.success;
   });
+}
+
+function warnOfDamage({ ui }: CommandContext, damaged: readonly string[] = []): void {
+  if (damaged.length > 0) {
+    ui.warn(`damaged, so not listed: ${listSome(damaged, 5)}. See \`maestro snapshot verify\`.`);
+  }
 }
 
 function filterOf(options: ListOptions, nowMs: number): ListFilter {

@@ -49,7 +49,8 @@ export function addRetryCommand({ program, bind }: Registry): void {
   );
 }
 
-async function proceed(
+/** Continues one execution, with progress. */
+export async function proceed(
   context: CommandContext,
   ref: string,
   action: 'resume' | 'retry',
@@ -106,7 +107,8 @@ interface Resumed {
   error: unknown;
 }
 
-async function resumeAll(context: CommandContext, flags: RuntimeFlags): Promise<number> {
+/** Continues every execution whose process died. */
+export async function resumeAll(context: CommandContext, flags: RuntimeFlags): Promise<number> {
   const { ui, terminal } = context;
   return withStoredRuntime(
     context,
