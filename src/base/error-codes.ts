@@ -25,6 +25,16 @@ export const ERROR_CODES = {
     retriable: false,
     next: 'Pass the workflow with its functions, or use `uses`/`run`.',
   },
+  SNAPSHOT_CORRUPT: {
+    exit: 1,
+    retriable: false,
+    next: 'Export again, or get another copy; nothing was imported.',
+  },
+  SNAPSHOT_VERSION: {
+    exit: 1,
+    retriable: false,
+    next: 'Use the release of maestro-dag that wrote it, or a newer one.',
+  },
   // Steps
   STEP_FAILED: {
     exit: 1,
@@ -77,6 +87,7 @@ export const ERROR_CODES = {
   NODE_NOT_FOUND: { exit: 1, retriable: false, next: 'List the nodes with `maestro show <id>`.' },
   // Environment
   USAGE: { exit: 2, retriable: false, next: 'See `maestro --help`.' },
+  SNAPSHOT_FILE: { exit: 2, retriable: true, next: 'Check the path, its permissions and the free space.' },
   FILE_EXISTS: { exit: 2, retriable: false, next: 'Choose an empty folder, or pass --force.' },
   CONFIG_CONFLICT: { exit: 2, retriable: false, next: 'Fix the option or environment variable named.' },
   STORE_UNAVAILABLE: {

@@ -11,6 +11,7 @@ import { addRecoverCommand } from './commands/recover.js';
 import { addResumeCommand, addRetryCommand } from './commands/resume.js';
 import { addRunCommand } from './commands/run.js';
 import { addShowCommand } from './commands/show.js';
+import { addSnapshotCommand } from './commands/snapshot.js';
 import { addValidateCommand } from './commands/validate.js';
 import { EXIT, exitCodeOf } from './error-report.js';
 import { LOG_LEVELS, type GlobalOptions } from './options.js';
@@ -45,6 +46,7 @@ const COMMANDS = [
   addDeleteCommand,
   addGcCommand,
   addFlagsCommand,
+  addSnapshotCommand,
 ] as const;
 
 /**

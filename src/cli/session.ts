@@ -41,7 +41,8 @@ export async function withStoredRuntime<T>(
   return withRuntime(context, options, use);
 }
 
-function requireStore(store: StoreLocation): void {
+/** @throws EXECUTION_NOT_FOUND when there is no store: a command that reads creates none */
+export function requireStore(store: StoreLocation): void {
   if (storeExists(store)) return;
   const where = store.path === null ? 'the memory store is empty' : `there is no store at ${store.path}`;
   throw new MaestroError('EXECUTION_NOT_FOUND', `no execution is stored: ${where}`, {

@@ -48,3 +48,27 @@ export type { Kv, KvEntry, KvGuard, KvOp, KvRange } from '../store/kv.js';
 export type { ExecutionRecord, ListFilter, ListPage, NodeCounts } from '../store/types.js';
 export { openKv } from '../store/open.js';
 export type { ObservedNode, ObservedWorkflow } from '../engine/actors.js';
+export {
+  backupStore,
+  COLLISIONS,
+  compactStore,
+  exportSnapshot,
+  exportToFile,
+  importSnapshot,
+  restoreStore,
+  SNAPSHOT_VERSION,
+  storeStatistics,
+  verifySnapshot,
+  verifyStore,
+  type BackupReport,
+  type Collision,
+  type CompactReport,
+  type Damage,
+  type ImportOptions,
+  type ImportReport,
+  type RestoreReport,
+  type SnapshotOptions,
+  type SnapshotSource,
+  type StoreStatistics,
+  type VerifyReport,
+} from '../snapshot/index.js';

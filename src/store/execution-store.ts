@@ -6,6 +6,7 @@ import { corrupt, seal, sealJson, unseal, unsealJson } from './envelope.js';
 import { countByStatus, indexOps, queryIndex, reindexOps } from './execution-index.js';
 import { purge, removeFromSight } from './execution-removal.js';
 import { decodeJournalRecord, encodeJournalRecord } from './journal-codec.js';
+import { sizes, strays } from './survey.js';
 import * as keys from './keys.js';
 import type { Kv, KvOp } from './kv.js';
 import { decodeRecord, encodeRecord } from './record-codec.js';
@@ -22,6 +23,8 @@ import type {
 } from './types.js';
 
 const DEFINITIONS_KEPT = 16;
+/** A draft is marked as a deletion under way: what removes those removes what a crash left of it. */
+const DRAFT = new Uint8Array(0);
 
 /**
  * ExecutionStore over any Kv. The key layout is in keys.ts; values are sealed with a version and a checksum
@@ -155,6 +158,37 @@ export class KvExecutionStore implements ExecutionStore {
     return this.getText(keys.outputKey(executionId, node, run));
   }
 
+  async *outputs(executionId: string): AsyncGenerator<{ node: number; run: number; text: string }> {
+    for await (const { key, value } of this.kv.scan(keys.under(keys.outputsPrefix(executionId)))) {
+      const { node, run } = keys.outputOf(key);
+      yield { node, run, text: Buffer.from(unseal(key, value)).toString() };
+    }
+  }
+
+  getContext(executionId: string): Promise<string | undefined> {
+    return this.getText(keys.contextKey(executionId));
+  }
+
+  async lastSequence(executionId: string): Promise<number> {
+    const range = { ...keys.under(keys.journalPrefix(executionId)), limit: 1, reverse: true };
+    for await (const key of this.kv.keys(range)) return keys.lastNumber(key);
+    return -1;
+  }
+
+  async beginDraft(executionId: string): Promise<void> {
+    const mark = keys.deletionKey(executionId);
+    if (await this.kv.get(mark)) await purge(this.kv, executionId);
+    const free = [keys.recordKey(executionId), mark].map((key) => ({ key, value: null }));
+    await this.kv.commit([{ op: 'put', key: mark, value: DRAFT }], free);
+  }
+
+  async commitDraft(executionId: string, ops: readonly KvOp[], last?: 'final'): Promise<void> {
+    const key = keys.deletionKey(executionId);
+    const all: KvOp[] = last === 'final' ? [...ops, { op: 'del', key }] : [...ops];
+    await this.kv.commit(all, [{ key, value: DRAFT }]);
+    this.rememberDefinitions(ops);
+  }
+
   async list(filter: ListFilter = {}): Promise<ListPage> {
     const { ids, next } = await queryIndex(this.kv, filter);
     const records: ExecutionRecord[] = [];
@@ -173,6 +207,14 @@ export class KvExecutionStore implements ExecutionStore {
 
   countByStatus(): Promise<Record<WorkflowStatus, number>> {
     return countByStatus(this.kv);
+  }
+
+  strays(listed: ReadonlySet<string>): AsyncIterable<{ executionId: string; what: string }> {
+    return strays(this.kv, listed);
+  }
+
+  sizes(): Promise<Record<string, { rows: number; bytes: number }>> {
+    return sizes(this.kv);
   }
 
   requests(): Promise<InboxRequest[]> {

@@ -43,6 +43,7 @@ export const chunkPrefix = (id: string): string => `x/${id}/k/`;
 export const chunkKey = (id: string, chunk: number): string => chunkPrefix(id) + hex(chunk, NODE_DIGITS);
 export const outputKey = (id: string, node: number, run: number): string =>
   `x/${id}/o/${hex(node, NODE_DIGITS)}/${hex(run, NODE_DIGITS)}`;
+export const outputsPrefix = (id: string): string => `x/${id}/o/`;
 export const deletionKey = (id: string): string => `${DELETIONS}${id}`;
 export const ownerKey = (ownerId: string): string => `${OWNERS}${ownerId}`;
 export const requestKey = ({ createdAtMs, requestId }: InboxRequest): string =>
@@ -56,6 +57,11 @@ export function lastNumber(key: string): number {
   const digits = key.slice(key.lastIndexOf('/') + 1);
   if (!/^[0-9a-f]+$/.test(digits)) throw new RangeError('its key does not end in a number');
   return Number.parseInt(digits, 16);
+}
+
+/** Node and run of an output's key. @throws RangeError */
+export function outputOf(key: string): { node: number; run: number } {
+  return { node: lastNumber(key.slice(0, key.lastIndexOf('/'))), run: lastNumber(key) };
 }
 
 /** The range of all keys that start with `prefix`, which ends in `/`. */

@@ -40,6 +40,13 @@ export interface Kv {
    * @throws MaestroError STORE_CONFLICT when a guard does not hold, STORE_COMMIT when writing failed.
    */
   commit(ops: readonly KvOp[], guards?: readonly KvGuard[]): Promise<void>;
+  /**
+   * Copies the store, as it is at one moment and without its free space, into an empty folder; writers go on. Only
+   * stores in files have it. @throws STORE_UNAVAILABLE
+   */
+  copyTo?(folder: string): Promise<void>;
+  /** Bytes of the file, and how many of them hold data; only stores in files have it. */
+  space?(): { fileBytes: number; usedBytes: number };
   /** Waits for commits under way, then releases the store. Idempotent. */
   close(): Promise<void>;
 }

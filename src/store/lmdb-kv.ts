@@ -15,7 +15,20 @@ export interface LmdbDatabase {
   /** Rolls back when `action` throws; has synced to disk when it returns. */
   transactionSync<T>(action: () => T): T;
   resetReadTxn(): void;
+  backup(folder: string, compact: boolean): Promise<void>;
+  getStats(): object;
   close(): Promise<void>;
+}
+
+/** The part of LMDB's own figures that is used. */
+interface LmdbStats {
+  readonly lastPageNumber: number;
+  readonly root: {
+    readonly pageSize: number;
+    readonly treeBranchPageCount: number;
+    readonly treeLeafPageCount: number;
+    readonly overflowPages: number;
+  };
 }
 
 interface LmdbRange {
@@ -98,6 +111,24 @@ export class LmdbKv implements Kv {
     await new Promise<void>((resolve, reject) => {
       this.queue.push({ ...taken, resolve, reject });
       this.writing ??= this.writeAll();
+    });
+  }
+
+  async copyTo(folder: string): Promise<void> {
+    if (this.closing) throw closedError();
+    try {
+      await this.db.backup(folder, true);
+    } catch (cause) {
+      const why = (cause as Error).message;
+      throw new MaestroError('STORE_UNAVAILABLE', `cannot copy the store to ${folder}: ${why}`, { cause });
+    }
+  }
+
+  space(): { fileBytes: number; usedBytes: number } {
+    return this.read(() => {
+      const { root, lastPageNumber } = this.db.getStats() as LmdbStats;
+      const pages = root.treeBranchPageCount + root.treeLeafPageCount + root.overflowPages;
+      return { fileBytes: (lastPageNumber + 1) * root.pageSize, usedBytes: pages * root.pageSize };
     });
   }
 

@@ -138,9 +138,29 @@ export interface ExecutionStore {
   load(executionId: string): Promise<StoredExecution | undefined>;
   journal(executionId: string, fromSequence?: number): AsyncIterable<JournalRecord>;
   getOutput(executionId: string, node: number, run: number): Promise<string | undefined>;
+  /** Outputs too large for the journal, of every run, by node. */
+  outputs(executionId: string): AsyncIterable<{ node: number; run: number; text: string }>;
+  /** JSON text of the global context. */
+  getContext(executionId: string): Promise<string | undefined>;
+  /** Sequence of the newest journal record; -1 when there is none. */
+  lastSequence(executionId: string): Promise<number>;
+  /**
+   * Begins to write an execution in several commits. Until the last one it does not exist; a crash, or another
+   * process that opens the store, removes what was written. @throws STORE_CONFLICT when the id is taken
+   */
+  beginDraft(executionId: string): Promise<void>;
+  /** A commit to a draft; the `final` one carries the record. @throws STORE_CONFLICT when it was removed */
+  commitDraft(executionId: string, ops: readonly KvOp[], last?: 'final'): Promise<void>;
   list(filter?: ListFilter): Promise<ListPage>;
   /** How many executions have each status, from the index. */
   countByStatus(): Promise<Record<WorkflowStatus, number>>;
+  /**
+   * What belongs to no execution in a listing, and index entries that are not as the records say. Writes nothing.
+   * @param listed ids of every execution that a listing shows
+   */
+  strays(listed: ReadonlySet<string>): AsyncIterable<{ executionId: string; what: string }>;
+  /** Rows and bytes of keys and values, by kind of row. */
+  sizes(): Promise<Record<string, { rows: number; bytes: number }>>;
   /** All open requests, oldest first. */
   requests(): Promise<InboxRequest[]>;
   owners(): Promise<OwnerRecord[]>;

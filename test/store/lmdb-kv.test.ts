@@ -36,6 +36,12 @@ class FakeDatabase implements LmdbDatabase {
     return action();
   }
   resetReadTxn(): void {}
+  backup(): Promise<void> {
+    return Promise.resolve();
+  }
+  getStats(): object {
+    return {};
+  }
   close(): Promise<void> {
     this.closed = true;
     return Promise.resolve();

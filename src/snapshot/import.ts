@@ -1,0 +1,192 @@
+import { createHash } from 'node:crypto';
+import { isMaestroError, MaestroError } from '../base/errors.js';
+import { isWorkflowStatusEnded } from '../base/model.js';
+import { definitionHash } from '../spec/index.js';
+import { isAlive } from '../store/process-identity.js';
+import type { KvOp } from '../store/kv.js';
+import type { ExecutionRecord, ExecutionStore } from '../store/types.js';
+import { damaged, decodeLine, encodeLine, type SnapshotEnd, type SnapshotLine } from './format.js';
+
+export const COLLISIONS = ['refuse', 'skip', 'replace'] as const;
+/** What to do about an execution that is in the store already. */
+export type Collision = (typeof COLLISIONS)[number];
+
+export interface ImportOptions {
+  /** Default refuse: nothing at all is imported. */
+  readonly onCollision?: Collision;
+  /** Folder that relative step modules are resolved against from now on; default: where it was. */
+  readonly baseDir?: string;
+  readonly onExecution?: (executionId: string) => void;
+}
+
+export interface ImportReport {
+  readonly imported: readonly string[];
+  readonly skipped: readonly string[];
+}
+
+/** Lines of an export without their ends, from the first one on, each time it is called. */
+export type SnapshotSource = () => AsyncIterable<string>;
+
+const OPS_PER_COMMIT = 1000;
+const TRIES = 5;
+
+/**
+ * Reads an export and checks all of it: every line, their order, the counts and the checksum.
+ * @throws SNAPSHOT_CORRUPT, SNAPSHOT_VERSION
+ */
+export async function* readSnapshot(source: SnapshotSource): AsyncGenerator<SnapshotLine> {
+  const hash = createHash('sha256');
+  const definitions = new Set<string>();
+  let executions = 0;
+  let number = 0;
+  let sequence = 0;
+  let end: SnapshotEnd | undefined;
+  for await (const text of source()) {
+    if (end !== undefined) throw damaged(number + 1, 'it comes after the end');
+    const line = decodeLine(text, ++number);
+    if ((number === 1) !== (line.type === 'snapshot'))
+      throw damaged(number, 'it is not where the header belongs');
+    if (line.type === 'end') {
+      if (encodeLine(line) !== text) throw damaged(number, 'it is not written as a footer is');
+      end = line;
+    } else hash.update(`${text}\n`);
+    if (line.type === 'definition') {
+      if (definitionHash(line.spec) !== line.hash)
+        throw damaged(number, 'the definition is not that of its hash');
+      definitions.add(line.hash);
+    } else if (line.type === 'execution') {
+      executions++;
+      sequence = 0;
+      if (!definitions.has(line.record.definitionHash))
+        throw damaged(number, 'its definition does not come before it');
+    } else if (line.type === 'journal' && line.sequence !== sequence++) {
+      throw damaged(number, `journal record ${sequence - 1} should come here`);
+    }
+    if (executions === 0 && (line.type === 'context' || line.type === 'journal' || line.type === 'output'))
+      throw damaged(number, 'it belongs to no execution');
+    yield line;
+  }
+  if (end === undefined) throw damaged(number + 1, 'the export ends before its last line');
+  if (end.sha256 !== hash.digest('hex'))
+    throw damaged(number, 'the checksum does not match what comes before');
+  if (end.executions !== executions || end.definitions !== definitions.size || end.lines !== number - 1)
+    throw damaged(number, 'the counts do not match what comes before');
+}
+
+/**
+ * Imports every execution of an export. All of it is checked before anything is written; each execution appears at
+ * once, when it is complete. What was running becomes interrupted: it can be resumed.
+ * @throws SNAPSHOT_CORRUPT, SNAPSHOT_VERSION, EXECUTION_EXISTS, EXECUTION_OWNED
+ */
+export async function importSnapshot(
+  store: ExecutionStore,
+  source: SnapshotSource,
+  options: ImportOptions = {},
+): Promise<ImportReport> {
+  const plan = await planImport(store, source, options.onCollision ?? 'refuse');
+  const report = { imported: [] as string[], skipped: [...plan.skipped] };
+  for (let left = TRIES; ; left--) {
+    try {
+      await write(store, source, plan, options, report.imported);
+      return report;
+    } catch (error) {
+      // Another process that opened the store took the half-written execution for a deletion, and removed it.
+      if (left === 0 || !isMaestroError(error, 'STORE_CONFLICT')) throw error;
+    }
+  }
+}
+
+interface ImportPlan {
+  readonly skipped: ReadonlySet<string>;
+  readonly replaced: ReadonlyMap<string, ExecutionRecord>;
+}
+
+async function planImport(
+  store: ExecutionStore,
+  source: SnapshotSource,
+  onCollision: Collision,
+): Promise<ImportPlan> {
+  const seen = new Set<string>();
+  const skipped = new Set<string>();
+  const replaced = new Map<string, ExecutionRecord>();
+  let number = 0;
+  for await (const line of readSnapshot(source)) {
+    number++;
+    if (line.type !== 'execution') continue;
+    const { executionId } = line.record;
+    if (seen.has(executionId)) throw damaged(number, `execution ${executionId} comes twice`);
+    seen.add(executionId);
+    const existing = await store.getRecord(executionId);
+    if (existing === undefined) continue;
+    if (onCollision === 'refuse') {
+      throw new MaestroError('EXECUTION_EXISTS', `execution ${executionId} is in the store already`, {
+        next: 'Skip or replace what is there already with --on-collision, or import into another store.',
+      });
+    }
+    if (onCollision === 'skip') skipped.add(executionId);
+    else {
+      await assertUnowned(store, existing);
+      replaced.set(executionId, existing);
+    }
+  }
+  return { skipped, replaced };
+}
+
+async function assertUnowned(store: ExecutionStore, record: ExecutionRecord): Promise<void> {
+  if (record.ownerId === null || isWorkflowStatusEnded(record.status)) return;
+  const owner = (await store.owners()).find(({ ownerId }) => ownerId === record.ownerId);
+  if (owner === undefined || !isAlive(owner)) return;
+  throw new MaestroError(
+    'EXECUTION_OWNED',
+    `execution ${record.executionId} is run by process ${owner.pid}`,
+    {
+      details: { pid: owner.pid, hostname: owner.hostname },
+    },
+  );
+}
+
+/** Writes what is not there yet. @param done ids that are there: a second try goes on after them */
+async function write(
+  store: ExecutionStore,
+  source: SnapshotSource,
+  { skipped, replaced }: ImportPlan,
+  { baseDir, onExecution }: ImportOptions,
+  done: string[],
+): Promise<void> {
+  const specs = new Map<string, SnapshotLine & { type: 'definition' }>();
+  let current: ExecutionRecord | null = null;
+  let context = '{}';
+  let ops: KvOp[] = [];
+  const flush = async (): Promise<void> => {
+    if (current !== null && ops.length > 0) await store.commitDraft(current.executionId, ops);
+    ops = [];
+  };
+  const finish = async (): Promise<void> => {
+    if (current === null) return;
+    await flush();
+    const { spec } = specs.get(current.definitionHash)!;
+    await store.commitDraft(current.executionId, store.create(current, spec, context), 'final');
+    done.push(current.executionId);
+    onExecution?.(current.executionId);
+    current = null;
+  };
+  for await (const line of readSnapshot(source)) {
+    if (line.type === 'definition') specs.set(line.hash, line);
+    if (line.type === 'execution') {
+      await finish();
+      const { executionId } = line.record;
+      if (skipped.has(executionId) || done.includes(executionId)) continue;
+      const old = replaced.get(executionId);
+      if (old !== undefined) await store.delete(executionId, old);
+      current = { ...line.record, ownerId: null, baseDir: baseDir ?? line.record.baseDir };
+      await store.beginDraft(executionId);
+    }
+    if (current === null) continue;
+    if (line.type === 'context') context = line.json;
+    if (line.type === 'journal') ops.push(store.appendJournal(current.executionId, line));
+    if (line.type === 'output')
+      ops.push(store.putOutput(current.executionId, line.node, line.run, line.json));
+    if (ops.length >= OPS_PER_COMMIT) await flush();
+  }
+  await finish();
+}
