@@ -100,6 +100,8 @@ async function* linesOf(
   // Outputs are written with the journal that names them: those of that moment are here, perhaps with later ones.
   for await (const { node, run, text } of store.outputs(executionId))
     yield { type: 'output', node, run, json: text };
+  for await (const { row, payload } of store.furtherRows(executionId))
+    yield { type: 'row', row, base64: Buffer.from(payload).toString('base64') };
 }
 
 async function* executionIds(

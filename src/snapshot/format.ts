@@ -26,6 +26,8 @@ export type SnapshotLine =
   | { readonly type: 'journal'; readonly sequence: number; readonly entries: readonly Entry[] }
   /** An output too large for the journal, as JSON text. */
   | { readonly type: 'output'; readonly node: number; readonly run: number; readonly json: string }
+  /** Any other row of the execution: its key after the execution's prefix, and its bytes in base64. */
+  | { readonly type: 'row'; readonly row: string; readonly base64: string }
   | SnapshotEnd;
 
 /** The footer: what the file must hold, and the SHA-256 of every byte before this line. */
@@ -46,6 +48,7 @@ const SHAPES: Readonly<Record<SnapshotLine['type'], Shape>> = {
   context: { json: 'string' },
   journal: { sequence: 'number', entries: 'object' },
   output: { node: 'number', run: 'number', json: 'string' },
+  row: { row: 'string', base64: 'string' },
   end: { executions: 'number', definitions: 'number', lines: 'number', sha256: 'string' },
 };
 

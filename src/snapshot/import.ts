@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto';
 import { isMaestroError, MaestroError } from '../base/errors.js';
+import { isValidId } from '../base/ids.js';
 import { isWorkflowStatusEnded } from '../base/model.js';
 import { definitionHash } from '../spec/index.js';
+import { isFurtherRow } from '../store/further-rows.js';
 import { isAlive } from '../store/process-identity.js';
 import type { KvOp } from '../store/kv.js';
 import type { ExecutionRecord, ExecutionStore } from '../store/types.js';
 import { damaged, decodeLine, encodeLine, type SnapshotEnd, type SnapshotLine } from './format.js';
 
-export const COLLISIONS = ['refuse', 'skip', 'replace'] as const;
-/** What to do about an execution that is in the store already. */
+export const COLLISIONS = ['refuse', 'skip', 'replace', 'rename'] as const;
+/** What to do about an execution that is in the store already; rename: the imported one gets the next free id. */
 export type Collision = (typeof COLLISIONS)[number];
 
 export interface ImportOptions {
@@ -22,6 +24,8 @@ export interface ImportOptions {
 export interface ImportReport {
   readonly imported: readonly string[];
   readonly skipped: readonly string[];
+  /** New id of each execution that was renamed, by the one that it has in the export. */
+  readonly renamed: Readonly<Record<string, string>>;
 }
 
 /** Lines of an export without their ends, from the first one on, each time it is called. */
@@ -29,6 +33,8 @@ export type SnapshotSource = () => AsyncIterable<string>;
 
 const OPS_PER_COMMIT = 1000;
 const TRIES = 5;
+/** Lines that belong to the execution line before them. */
+const BELONGING: ReadonlySet<string> = new Set(['context', 'journal', 'output', 'row']);
 
 /**
  * Reads an export and checks all of it: every line, their order, the counts and the checksum.
@@ -62,8 +68,8 @@ export async function* readSnapshot(source: SnapshotSource): AsyncGenerator<Snap
     } else if (line.type === 'journal' && line.sequence !== sequence++) {
       throw damaged(number, `journal record ${sequence - 1} should come here`);
     }
-    if (executions === 0 && (line.type === 'context' || line.type === 'journal' || line.type === 'output'))
-      throw damaged(number, 'it belongs to no execution');
+    if (line.type === 'row' && !isFurtherRow(line.row)) throw damaged(number, 'there can be no such row');
+    if (executions === 0 && BELONGING.has(line.type)) throw damaged(number, 'it belongs to no execution');
     yield line;
   }
   if (end === undefined) throw damaged(number + 1, 'the export ends before its last line');
@@ -84,7 +90,8 @@ export async function importSnapshot(
   options: ImportOptions = {},
 ): Promise<ImportReport> {
   const plan = await planImport(store, source, options.onCollision ?? 'refuse');
-  const report = { imported: [] as string[], skipped: [...plan.skipped] };
+  const renamed = Object.fromEntries(plan.renamed);
+  const report = { imported: [] as string[], skipped: [...plan.skipped], renamed };
   for (let left = TRIES; ; left--) {
     try {
       await write(store, source, plan, options, report.imported);
@@ -99,6 +106,7 @@ export async function importSnapshot(
 interface ImportPlan {
   readonly skipped: ReadonlySet<string>;
   readonly replaced: ReadonlyMap<string, ExecutionRecord>;
+  readonly renamed: ReadonlyMap<string, string>;
 }
 
 async function planImport(
@@ -109,6 +117,7 @@ async function planImport(
   const seen = new Set<string>();
   const skipped = new Set<string>();
   const replaced = new Map<string, ExecutionRecord>();
+  const colliding: string[] = [];
   let number = 0;
   for await (const line of readSnapshot(source)) {
     number++;
@@ -124,12 +133,36 @@ async function planImport(
       });
     }
     if (onCollision === 'skip') skipped.add(executionId);
+    else if (onCollision === 'rename') colliding.push(executionId);
     else {
       await assertUnowned(store, existing);
       replaced.set(executionId, existing);
     }
   }
-  return { skipped, replaced };
+  const renamed = new Map<string, string>();
+  for (const id of colliding) {
+    const free = await freeId(store, id, seen);
+    seen.add(free);
+    renamed.set(id, free);
+  }
+  return { skipped, replaced, renamed };
+}
+
+/** The first of id-2, id-3, … that neither the store nor the import has. @throws EXECUTION_EXISTS */
+async function freeId(store: ExecutionStore, id: string, taken: ReadonlySet<string>): Promise<string> {
+  for (let number = 2; ; number++) {
+    const free = `${id}-${number}`;
+    if (!isValidId(free)) {
+      throw new MaestroError(
+        'EXECUTION_EXISTS',
+        `execution ${id} is stored already, and its id is too long`,
+        {
+          next: 'Import into another store.',
+        },
+      );
+    }
+    if (!taken.has(free) && (await store.getRecord(free)) === undefined) return free;
+  }
 }
 
 async function assertUnowned(store: ExecutionStore, record: ExecutionRecord): Promise<void> {
@@ -149,7 +182,7 @@ async function assertUnowned(store: ExecutionStore, record: ExecutionRecord): Pr
 async function write(
   store: ExecutionStore,
   source: SnapshotSource,
-  { skipped, replaced }: ImportPlan,
+  { skipped, replaced, renamed }: ImportPlan,
   { baseDir, onExecution }: ImportOptions,
   done: string[],
 ): Promise<void> {
@@ -174,11 +207,11 @@ async function write(
     if (line.type === 'definition') specs.set(line.hash, line);
     if (line.type === 'execution') {
       await finish();
-      const { executionId } = line.record;
+      const executionId = renamed.get(line.record.executionId) ?? line.record.executionId;
       if (skipped.has(executionId) || done.includes(executionId)) continue;
       const old = replaced.get(executionId);
       if (old !== undefined) await store.delete(executionId, old);
-      current = { ...line.record, ownerId: null, baseDir: baseDir ?? line.record.baseDir };
+      current = { ...line.record, executionId, ownerId: null, baseDir: baseDir ?? line.record.baseDir };
       await store.beginDraft(executionId);
     }
     if (current === null) continue;
@@ -186,6 +219,10 @@ async function write(
     if (line.type === 'journal') ops.push(store.appendJournal(current.executionId, line));
     if (line.type === 'output')
       ops.push(store.putOutput(current.executionId, line.node, line.run, line.json));
+    if (line.type === 'row') {
+      const payload = Buffer.from(line.base64, 'base64');
+      ops.push(store.putFurtherRow(current.executionId, { row: line.row, payload }));
+    }
     if (ops.length >= OPS_PER_COMMIT) await flush();
   }
   await finish();

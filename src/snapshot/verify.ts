@@ -80,6 +80,8 @@ async function inspect(store: ExecutionStore, seen: ExecutionRecord): Promise<st
     const text = await store.getOutput(executionId, node, state.columns.run[node]);
     if (text === undefined) return `the output of node "${plan.ids[node]}" is missing`;
   }
+  const rows = store.furtherRows(executionId);
+  while ((await rows.next()).done !== true) continue;
   const current = await store.getRecord(executionId);
   const isStill = current?.status === record.status && current.updatedAtMs === record.updatedAtMs;
   if (isStill && record.durability !== 'exit' && state.workflowLeaf !== record.status && nextSequence > 0)

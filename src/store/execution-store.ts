@@ -6,6 +6,7 @@ import { corrupt, seal, sealJson, unseal, unsealJson } from './envelope.js';
 import { countByStatus, indexOps, queryIndex, reindexOps } from './execution-index.js';
 import { purge, removeFromSight } from './execution-removal.js';
 import { decodeJournalRecord, encodeJournalRecord } from './journal-codec.js';
+import { furtherRows, type FurtherRow } from './further-rows.js';
 import { sizes, strays } from './survey.js';
 import * as keys from './keys.js';
 import type { Kv, KvOp } from './kv.js';
@@ -163,6 +164,15 @@ export class KvExecutionStore implements ExecutionStore {
       const { node, run } = keys.outputOf(key);
       yield { node, run, text: Buffer.from(unseal(key, value)).toString() };
     }
+  }
+
+  furtherRows(executionId: string): AsyncGenerator<FurtherRow> {
+    return furtherRows(this.kv, executionId);
+  }
+
+  putFurtherRow(executionId: string, { row, payload }: FurtherRow): KvOp {
+    const key = keys.executionPrefix(executionId) + row;
+    return { op: 'put', key, value: seal(key, payload) };
   }
 
   getContext(executionId: string): Promise<string | undefined> {

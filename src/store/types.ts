@@ -2,6 +2,7 @@ import type { Durability, ExecutionMode, WorkflowStatus } from '../base/model.js
 import type { ErrorDocument } from '../base/errors.js';
 import type { Entry, NodeRow, WorkflowRow } from '../engine/entries.js';
 import type { WorkflowSpec } from '../spec/types.js';
+import type { FurtherRow } from './further-rows.js';
 import type { KvOp } from './kv.js';
 
 /** The row of an execution that changes only when its status or owner does. */
@@ -140,6 +141,9 @@ export interface ExecutionStore {
   getOutput(executionId: string, node: number, run: number): Promise<string | undefined>;
   /** Outputs too large for the journal, of every run, by node. */
   outputs(executionId: string): AsyncIterable<{ node: number; run: number; text: string }>;
+  /** Rows of kinds that have no method here. @throws RECORD_CORRUPT */
+  furtherRows(executionId: string): AsyncGenerator<FurtherRow>;
+  putFurtherRow(executionId: string, row: FurtherRow): KvOp;
   /** JSON text of the global context. */
   getContext(executionId: string): Promise<string | undefined>;
   /** Sequence of the newest journal record; -1 when there is none. */

@@ -51,6 +51,7 @@ describe('snapshot export and import', () => {
     expect(await json<object>('snapshot', 'import', 'all.ndjson.gz', ...other)).toEqual({
       imported: ['one', 'two'],
       skipped: [],
+      renamed: {},
     });
     expect(await json<object>('show', 'one', ...other)).toEqual(await json<object>('show', 'one'));
     const refused = await run('snapshot', 'import', 'all.ndjson.gz', ...other);

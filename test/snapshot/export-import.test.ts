@@ -5,6 +5,8 @@ import { createRuntime } from '../../src/runtime/create-runtime.js';
 import { exportSnapshot, importSnapshot, verifySnapshot, verifyStore } from '../../src/snapshot/index.js';
 import { defineWorkflow, type Workflow } from '../../src/spec/index.js';
 import type { Kv } from '../../src/store/kv.js';
+import { seal, unseal } from '../../src/store/envelope.js';
+import { executionPrefix } from '../../src/store/keys.js';
 import { MemoryKv } from '../../src/store/memory-kv.js';
 import { dagArbitrary } from '../support/random-dag.js';
 import { buryOwners, crashing, simulate } from '../support/simulation.js';
@@ -155,13 +157,37 @@ describe('a collision', () => {
     expect(await importSnapshot(kv, source(lines), { onCollision: 'skip' })).toEqual({
       imported: [],
       skipped: ['e1'],
+      renamed: {},
     });
     expect(await importSnapshot(kv, source(lines), { onCollision: 'replace' })).toEqual({
       imported: ['e1'],
       skipped: [],
+      renamed: {},
     });
     expect(await everythingOf(kv)).toEqual(before);
     expect((await verifyStore(kv)).damage).toEqual([]);
+  });
+});
+
+describe('rows of other kinds', () => {
+  it('travel along, also under a new id, and are checked', async () => {
+    const kv = await storeOf({ ...fc.sample(cases, { seed: 3, numRuns: 1 })[0], commits: 10_000 });
+    const rows = ['a', 'l/0001', 'l/0002', 'sig/x', 'z'];
+    for (const row of rows) {
+      const key = executionPrefix('e1') + row;
+      await kv.commit([{ op: 'put', key, value: seal(key, Buffer.from(`value of ${row}`)) }]);
+    }
+    const lines = await linesOf(kv);
+    const { imported, renamed } = await importSnapshot(kv, source(lines), { onCollision: 'rename' });
+    expect({ imported, renamed }).toEqual({ imported: ['e1-2'], renamed: { e1: 'e1-2' } });
+    for (const row of rows) {
+      const key = executionPrefix('e1-2') + row;
+      expect(Buffer.from(unseal(key, (await kv.get(key))!)).toString()).toBe(`value of ${row}`);
+    }
+    expect(await verifyStore(kv)).toEqual({ executions: 2, damage: [] });
+    const moved = executionPrefix('e1-2') + 'sig/x';
+    await kv.commit([{ op: 'put', key: moved, value: Buffer.from('damaged') }]);
+    expect((await verifyStore(kv)).damage).toMatchObject([{ execution_id: 'e1-2' }]);
   });
 });
 

@@ -135,15 +135,16 @@ async function importCommand(
   file: string,
   options: { onCollision: Collision; baseDir?: string },
 ): Promise<number> {
-  const { imported, skipped } = await importSnapshot(store.url, resolve(terminal.cwd, file), {
+  const { imported, skipped, renamed } = await importSnapshot(store.url, resolve(terminal.cwd, file), {
     onCollision: options.onCollision,
     baseDir: options.baseDir === undefined ? undefined : resolve(terminal.cwd, options.baseDir),
   });
-  if (ui.json) ui.document({ imported, skipped });
+  if (ui.json) ui.document({ imported, skipped, renamed });
   else {
     ui.print(
       `imported ${count(imported.length, 'execution')}${skipped.length > 0 ? `, skipped ${skipped.length}` : ''}`,
     );
+    for (const [from, to] of Object.entries(renamed)) ui.print(`  ${from} is now ${to}`);
   }
   return EXIT.success;
 }
