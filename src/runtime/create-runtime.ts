@@ -3,6 +3,7 @@ import type { ExecutionEvent } from '../observe/events.js';
 import { openStore } from '../store/open.js';
 import { LocalRuntime } from './local-runtime.js';
 import { settingsOf, type Settings } from './options.js';
+import { MANY_EXECUTIONS } from './retention.js';
 import type { Runtime, RuntimeOptions } from './types.js';
 
 /**
@@ -16,9 +17,15 @@ export async function createRuntime(options: RuntimeOptions = {}): Promise<Runti
   const pool = createPool({ ...options.pool, graceMs: settings.graceMs, clock: settings.clock });
   const onEvent = guarded(options, settings);
   const runtime = new LocalRuntime(store, pool, settings, options.workflows ?? [], onEvent);
-  if (!settings.recover) return runtime;
   try {
-    await runtime.recoverInterrupted();
+    if (settings.recover) await runtime.recoverInterrupted();
+    // Asks for one position in the index: a count would read all of it.
+    if ((await store.cursorAfter({}, MANY_EXECUTIONS)) !== undefined) {
+      settings.logger.warn(
+        { more_than: MANY_EXECUTIONS },
+        'many executions are stored: delete old ones, or give the runtime a retention policy',
+      );
+    }
     return runtime;
   } catch (error) {
     await runtime.close({ drainMs: 0 });

@@ -3,6 +3,7 @@ export { createRuntime } from './create-runtime.js';
 export type * from './types.js';
 export {
   ENDED_STATUSES,
+  MANY_EXECUTIONS,
   type EndedStatus,
   type RetentionOptions,
   type RetentionPolicy,

@@ -82,6 +82,20 @@ describe('a runtime in a thread of its own', () => {
     expect((await retried.result).status).toBe('completed');
   });
 
+  it('counts, collects, deletes and marks stale', async () => {
+    const { runtime } = await open();
+    for (const executionId of ['a', 'b']) {
+      const { id, result } = await runtime.start(chain(), {}, { executionId });
+      expect([id, (await result).status]).toEqual([executionId, 'completed']);
+    }
+    expect(await runtime.counts()).toMatchObject({ completed: 2, running: 0 });
+    expect(await runtime.collect({ keep: 1, dryRun: true })).toEqual({ deleted: ['a'], dryRun: true });
+    expect(await runtime.collect({ keep: 1 })).toEqual({ deleted: ['a'], dryRun: false });
+    expect([await runtime.delete('b'), await runtime.delete('b')]).toEqual([true, false]);
+    expect(await runtime.markStale({ olderThanMs: 0 })).toEqual([]);
+    await expect(runtime.collect({})).rejects.toMatchObject({ code: 'USAGE' });
+  });
+
   it('passes on errors as they are: code, advice, details, problems', async () => {
     const { runtime } = await open();
     await runtime.start(chain(), {}, { executionId: 'taken' });

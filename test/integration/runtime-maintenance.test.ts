@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { defineWorkflow, type Workflow } from '../../src/runtime/index.js';
 import { KvExecutionStore } from '../../src/store/execution-store.js';
 import { MemoryKv } from '../../src/store/memory-kv.js';
+import { openStore } from '../../src/store/open.js';
 import { SimulatedClock } from '../support/simulation.js';
+import { add, record } from '../support/store-fixtures.js';
 import { Counter, Gate, outliving, runtimes, storeKinds, until } from './support/runtimes.js';
 
 const open = runtimes();
@@ -182,5 +184,28 @@ describe.each(storeKinds())('marking stale on %s', (_, create) => {
     expect(await runtime.markStale({ olderThanMs: 0 })).toEqual([]);
     gate.open();
     expect((await execution.result).status).toBe('completed');
+  });
+});
+
+describe('a crowded store', () => {
+  it.each([
+    [1000, 0],
+    [1001, 1],
+  ])('of %i executions is warned of %i times', async (stored, warnings) => {
+    const kv = outliving(new MemoryKv());
+    const store = await openStore(kv);
+    for (let i = 0; i < stored; i++)
+      await add(store, record(`e${i}`, { status: 'completed', endedAtMs: 2000, createdAtMs: 1000 + i }));
+    const warned: string[] = [];
+    const silent = (): void => {};
+    const logger = {
+      debug: silent,
+      info: silent,
+      error: silent,
+      warn: (_: unknown, message: string) => void warned.push(message),
+    };
+    const runtime = await open({ store: kv, logger });
+    expect(warned.filter((message) => message.includes('many executions'))).toHaveLength(warnings);
+    expect((await runtime.collect({ keep: 10 })).deleted).toHaveLength(stored - 10);
   });
 });

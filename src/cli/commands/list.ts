@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import { examples, type Registry } from '../command-registry.js';
+import { storedWarning } from '../environment/flag-report.js';
 import { EXIT } from '../error-report.js';
 import { listSome } from '../format/text.js';
 import { formatListing } from '../report/listing-text.js';
@@ -60,6 +61,8 @@ async function list(context: CommandContext, options: ListOptions): Promise<numb
     else {
       ui.print(formatListing(executions, ui.color, terminal.nowMs()));
       warnOfDamage(context, page.damaged);
+      const crowded = storedWarning(await runtime.counts());
+      if (crowded !== undefined) ui.warn(crowded);
       if (page.next !== undefined) ui.notice(`there are more: maestro list --after ${page.next}`);
     }
     return EXIT.success;

@@ -1,4 +1,4 @@
-import { FLAGS, readFlags, type Flags, type WorkflowStatus } from '../../runtime/index.js';
+import { FLAGS, MANY_EXECUTIONS, readFlags, type Flags, type WorkflowStatus } from '../../runtime/index.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 type FlagName = keyof typeof FLAGS;
@@ -96,9 +96,6 @@ function recommendations(flags: Flags): string[] {
     );
   return advice;
 }
-
-/** Past this many stored executions the operator is warned. */
-export const MANY_EXECUTIONS = 1000;
 
 /** The warning about a store that grows; undefined while it need not be given. */
 export function storedWarning(counts: Readonly<Record<WorkflowStatus, number>> | number): string | undefined {
