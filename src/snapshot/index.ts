@@ -16,6 +16,8 @@ import { verifyStore as verify, type VerifyReport } from './verify.js';
 
 export { backupStore, compactStore, restoreStore } from './backup.js';
 export type { BackupReport, CompactReport, RestoreReport } from './backup.js';
+export { diffExecutions, diffStores } from './diff.js';
+export type { ExecutionDifference, NodeView, StoreDifference } from './diff.js';
 export { SNAPSHOT_VERSION } from './format.js';
 export {
   COLLISIONS,

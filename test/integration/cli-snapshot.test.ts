@@ -239,6 +239,35 @@ describe('snapshot stat and compact', () => {
   });
 });
 
+describe('snapshot diff', () => {
+  it('tells what was added, removed and changed, between stores, exports, and executions', async () => {
+    await run('run', 'quick.yaml', '--id', 'one');
+    const started = start(['run', 'slow.yaml', '--id', 'busy'], { cwd: folder.path });
+    await started.until(/started second/);
+    expect((await run('snapshot', 'export', '--all', '-o', 'before.ndjson')).code).toBe(0);
+    started.child.kill('SIGKILL');
+    await started.finished;
+    writeFileSync(path('go'), '');
+    expect((await run('resume', 'busy')).code).toBe(0);
+    await run('delete', 'one');
+    await run('run', 'quick.yaml', '--id', 'two');
+    expect(await json<object>('snapshot', 'diff', 'before.ndjson', '.maestro')).toMatchObject({
+      added: ['two'],
+      removed: ['one'],
+      changed: {
+        busy: {
+          fields: { status: ['running', 'completed'] },
+          nodes: { second: [{ status: 'running' }, { status: 'completed' }] },
+        },
+      },
+    });
+    await run('run', 'quick.yaml', '--id', 'three');
+    expect(await json<object>('snapshot', 'diff', 'two', 'three')).toEqual({ fields: {}, nodes: {} });
+    expect((await run('snapshot', 'diff', 'busy', 'two')).out).toContain('workflow_id: "slow" → "quick"');
+    expect((await run('snapshot', 'diff', 'two', 'none')).err).toContain('EXECUTION_NOT_FOUND');
+  });
+});
+
 interface Stat {
   executions: Record<string, number>;
   rows: Record<string, { rows: number; bytes: number }>;

@@ -8,6 +8,8 @@ import {
   backupStore,
   COLLISIONS,
   compactStore,
+  diffExecutions,
+  diffStores,
   exportSnapshot,
   exportToFile,
   importSnapshot,
@@ -17,8 +19,10 @@ import {
   verifySnapshot,
   verifyStore,
   type Collision,
+  type ExecutionDifference,
 } from '../../runtime/index.js';
 import { requireStore, withStoredRuntime, type CommandContext } from '../session.js';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 
 export function addSnapshotCommand({ program, bind }: Registry): void {
@@ -95,6 +99,16 @@ function addWhole(snapshot: Command, bind: Bind): void {
     .command('stat')
     .description('what the store holds and how much room it takes')
     .action(bind(statCommand));
+  snapshot
+    .command('diff')
+    .description('compare two stores, backups or exports; or two executions of the store')
+    .argument('<a>', 'a store, a backup or an export; or an execution id')
+    .argument('<b>', 'the same')
+    .addHelpText(
+      'after',
+      examples('maestro snapshot diff backup-1 .maestro', 'maestro snapshot diff one two'),
+    )
+    .action(bind(diffCommand));
 }
 
 async function exportCommand(
@@ -202,6 +216,35 @@ async function compactCommand({ ui, store }: CommandContext): Promise<number> {
   if (ui.json) ui.document({ folder, before_bytes: beforeBytes, after_bytes: afterBytes });
   else ui.print(`${formatBytes(beforeBytes)} → ${formatBytes(afterBytes)}`);
   return EXIT.success;
+}
+
+async function diffCommand(context: CommandContext, a: string, b: string): Promise<number> {
+  const { ui, terminal, store } = context;
+  const places = [a, b].map((each) => resolve(terminal.cwd, each.replace(/^lmdb:/, '')));
+  if (places.every((each) => existsSync(each))) {
+    const { added, removed, changed } = await diffStores(places[0], places[1]);
+    if (ui.json) ui.document({ added, removed, changed });
+    else {
+      for (const id of added) ui.print(`+ ${id}`);
+      for (const id of removed) ui.print(`- ${id}`);
+      for (const [id, difference] of Object.entries(changed)) ui.print(`~ ${id}\n${described(difference)}`);
+    }
+    return EXIT.success;
+  }
+  const [first, second] = await withStoredRuntime(context, async (runtime) => [
+    await resolveExecutionId(runtime, a),
+    await resolveExecutionId(runtime, b),
+  ]);
+  const difference = await diffExecutions(store.url, first, second);
+  if (ui.json) ui.document({ fields: {}, nodes: {}, ...difference });
+  else if (difference !== null) ui.print(described(difference));
+  return EXIT.success;
+}
+
+function described({ fields, nodes }: ExecutionDifference): string {
+  return [...Object.entries(fields), ...Object.entries(nodes)]
+    .map(([name, both]) => `  ${name}: ${both.map((each) => oneLine(JSON.stringify(each))).join(' → ')}`)
+    .join('\n');
 }
 
 async function statCommand({ ui, store }: CommandContext): Promise<number> {
