@@ -78,7 +78,7 @@ export async function verifySnapshot(from: string | SnapshotSource): Promise<num
   return executions;
 }
 
-/** Reads every record of a store and reports what is damaged. Writes nothing to it. */
+/** Reads every record of a store and reports what is damaged. Opening it finishes interrupted deletions; nothing else is written. */
 export async function verifyStore(
   store: string | Kv,
   onExecution?: (executionId: string) => void,
