@@ -85,6 +85,19 @@ export const ERROR_CODES = {
   },
   STRUCTURE_MISMATCH: { exit: 1, retriable: false, next: 'Resume with the workflow it was started with.' },
   NODE_NOT_FOUND: { exit: 1, retriable: false, next: 'List the nodes with `maestro show <id>`.' },
+  // Service
+  REQUEST_INVALID: { exit: 1, retriable: false, next: 'See /openapi.json for what the request must be.' },
+  UNAUTHORIZED: { exit: 2, retriable: false, next: 'Send `authorization: Bearer <token>`.' },
+  FORBIDDEN: { exit: 2, retriable: false, next: 'Use a token with the scope that is needed.' },
+  NOT_FOUND: { exit: 1, retriable: false, next: 'See /openapi.json for what there is.' },
+  RATE_LIMITED: { exit: 2, retriable: true, next: 'Ask less often.' },
+  DRAINING: { exit: 2, retriable: true, next: 'Ask again in a few seconds.' },
+  SERVICE_INSECURE: {
+    exit: 2,
+    retriable: false,
+    next: 'Give tokens of 16 characters or more, or listen on 127.0.0.1 only.',
+  },
+  SERVICE_ADDRESS: { exit: 2, retriable: true, next: 'Choose another --port, or stop what listens there.' },
   // Environment
   USAGE: { exit: 2, retriable: false, next: 'See `maestro --help`.' },
   SNAPSHOT_FILE: { exit: 2, retriable: true, next: 'Check the path, its permissions and the free space.' },

@@ -32,6 +32,12 @@ export function parseNonNegative(text: string): number {
   return value;
 }
 
+/** A TCP port; 0 leaves the choice to the system. @throws InvalidArgumentError */
+export function parsePort(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) < 65_536) return Number(text);
+  throw new InvalidArgumentError('It must be a port, 0 to 65535.');
+}
+
 /** A whole number, 0 included. @throws InvalidArgumentError */
 export function parseWhole(text: string): number {
   if (/^\d+$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);

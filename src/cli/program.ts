@@ -10,6 +10,7 @@ import { addListCommand } from './commands/list.js';
 import { addRecoverCommand } from './commands/recover.js';
 import { addResumeCommand, addRetryCommand } from './commands/resume.js';
 import { addRunCommand } from './commands/run.js';
+import { addServeCommand } from './commands/serve.js';
 import { addShowCommand } from './commands/show.js';
 import { addSnapshotCommand } from './commands/snapshot.js';
 import { addValidateCommand } from './commands/validate.js';
@@ -47,6 +48,7 @@ const COMMANDS = [
   addGcCommand,
   addFlagsCommand,
   addSnapshotCommand,
+  addServeCommand,
 ] as const;
 
 /**

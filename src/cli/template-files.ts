@@ -58,7 +58,7 @@ export async function copyTemplate(
 }
 
 /** Templates are never compiled: they lie in `src` of the package, wherever this module was compiled to. */
-function templatesDir(): string {
+export function templatesDir(): string {
   for (let folder = import.meta.dirname; ; folder = dirname(folder)) {
     const candidate = join(folder, 'src', 'cli', 'templates');
     if (existsSync(candidate)) return candidate;

@@ -1,6 +1,6 @@
 import type { NodeEvent, WorkflowEvent } from '../../machines/events.js';
 import { atMost } from '../base/clock.js';
-import { MaestroError, type ErrorDocument } from '../base/errors.js';
+import { MaestroError, toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import type { WorkflowStatus } from '../base/model.js';
 import type { ExecutionEvent } from '../observe/events.js';
 import type { Pool } from '../pool/index.js';
@@ -17,12 +17,12 @@ import { InboxPoller } from './inbox-poller.js';
 import { Maintenance } from './maintenance.js';
 import type { Settings } from './options.js';
 import { Ownership } from './ownership.js';
+import { Periodic } from './periodic.js';
 import { readDocument } from './reader.js';
 import { newRecord } from './records.js';
 import { takeOverInterrupted, type Recovered } from './recovery.js';
 import { userEvent } from './requests.js';
 import { Residents } from './residents.js';
-import { Retention, type RetentionPolicy } from './retention.js';
 import { Results } from './results.js';
 import { Steering } from './steering.js';
 import type {
@@ -38,6 +38,7 @@ import type {
 } from './types.js';
 
 const DEFAULT_DRAIN_MS = 30_000;
+const DEFAULT_RETENTION_EVERY_MS = 60_000;
 
 /** The runtime in this thread: composes store, pool and supervisor; owns the executions it runs. */
 export class LocalRuntime implements Runtime, HandleHost {
@@ -50,7 +51,10 @@ export class LocalRuntime implements Runtime, HandleHost {
   private readonly followers = new Followers();
   private readonly steering: Steering;
   private readonly maintenance: Maintenance;
-  private readonly retention: Retention | null;
+  private readonly chores: readonly Periodic[];
+  /** Executions that were found not to be resumable here: said once. */
+  private readonly unresumable = new Set<string>();
+  private recovering: Promise<readonly Recovered[]> | null = null;
   private readonly poller: InboxPoller;
   private death: MaestroError | null = null;
   private closing: Promise<void> | null = null;
@@ -109,7 +113,7 @@ export class LocalRuntime implements Runtime, HandleHost {
       },
       abandon: (id, error) => this.steering.abandon(id, error),
     });
-    this.retention = this.keepTidy();
+    this.chores = this.beginChores();
     this.poller = new InboxPoller(store, this.supervisor.timers, clock, {
       isMine: (id) => this.residents.isHere(id),
       isBusy: () => this.residents.size > 0,
@@ -117,8 +121,22 @@ export class LocalRuntime implements Runtime, HandleHost {
     });
   }
 
-  /** Takes over what dead processes left behind. */
+  /** Takes over what dead processes left behind, when the store is opened. */
   async recoverInterrupted(): Promise<void> {
+    this.recovered = await this.recover();
+  }
+
+  get failure(): MaestroError | undefined {
+    return this.death ?? undefined;
+  }
+
+  async recover(): Promise<readonly Recovered[]> {
+    this.assertOpen();
+    this.recovering ??= this.takeOverInterrupted().finally(() => (this.recovering = null));
+    return this.recovering;
+  }
+
+  private async takeOverInterrupted(): Promise<readonly Recovered[]> {
     const { clock, logger } = this.settings;
     const { taken, recovered } = await takeOverInterrupted(
       this.store,
@@ -126,18 +144,18 @@ export class LocalRuntime implements Runtime, HandleHost {
       this.definitions,
       clock,
     );
-    this.recovered = recovered;
     for (const { executionId, error } of recovered) {
-      if (error) logger.warn({ execution_id: executionId, error }, 'execution cannot be resumed');
+      if (error === undefined || this.unresumable.has(executionId)) continue;
+      this.unresumable.add(executionId);
+      logger.warn({ execution_id: executionId, error }, 'execution cannot be resumed');
     }
     for (const { executionId, workflowId } of taken) {
-      logger.info(
-        { execution_id: executionId, workflow_id: workflowId },
-        `Resuming workflow execution ${executionId}`,
-      );
+      const fields = { execution_id: executionId, workflow_id: workflowId };
+      logger.info(fields, `Resuming workflow execution ${executionId}`);
       this.results.handle(executionId, workflowId);
       this.residents.enqueue({ executionId, events: [], workflow: undefined });
     }
+    return recovered;
   }
 
   async start(
@@ -246,13 +264,29 @@ export class LocalRuntime implements Runtime, HandleHost {
     void this.supervisor.request(active, request).catch(() => {});
   }
 
-  private keepTidy(): Retention | null {
-    const { retention, clock, logger } = this.settings;
-    if (retention === undefined) return null;
-    const host = { clock, logger, pass: (policy: RetentionPolicy) => this.maintenance.pass(policy) };
-    const keeper = new Retention(host, retention);
-    keeper.start();
-    return keeper;
+  private beginChores(): Periodic[] {
+    const { retention, recoverEveryMs, clock, logger } = this.settings;
+    const chores: Periodic[] = [];
+    if (retention !== undefined) {
+      const tidy = async (): Promise<void> => {
+        try {
+          const deleted = await this.maintenance.pass(retention);
+          if (deleted > 0) logger.info({ deleted }, 'retention deleted ended executions');
+        } catch (error) {
+          logger.warn({ error: toErrorDocument(error) }, 'retention could not delete; it is tried again');
+        }
+      };
+      chores.push(new Periodic(clock, retention.everyMs ?? DEFAULT_RETENTION_EVERY_MS, tidy).start(0));
+    }
+    if (recoverEveryMs !== undefined) {
+      const look = async (): Promise<void> => {
+        await this.recover().catch((error: unknown) =>
+          logger.warn({ error: toErrorDocument(error) }, 'could not look for interrupted executions'),
+        );
+      };
+      chores.push(new Periodic(clock, recoverEveryMs, look).start(recoverEveryMs));
+    }
+    return chores;
   }
 
   private assertOpen(): void {
@@ -286,7 +320,7 @@ export class LocalRuntime implements Runtime, HandleHost {
     this.ownership.retire();
     this.residents.close();
     this.poller.stop();
-    void this.retention?.stop();
+    for (const chore of this.chores) void chore.stop();
     this.results.failAll(this.death);
     this.followers.notifyAll();
     void this.pool.close(0);
@@ -295,7 +329,8 @@ export class LocalRuntime implements Runtime, HandleHost {
   private async shutDown(drainMs: number, graceMs: number): Promise<void> {
     this.poller.stop();
     this.residents.close();
-    await this.retention?.stop();
+    await Promise.all(this.chores.map((chore) => chore.stop()));
+    await this.recovering?.catch(() => {});
     if (this.death === null) {
       await atMost(this.settings.clock, drainMs, this.supervisor.drain());
       await this.pool.close(graceMs);

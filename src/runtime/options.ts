@@ -23,6 +23,7 @@ export interface Settings {
   readonly events: boolean;
   readonly retries: boolean;
   readonly recover: boolean;
+  readonly recoverEveryMs: number | undefined;
   readonly retention: RetentionOptions | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -48,6 +49,7 @@ export function settingsOf(options: RuntimeOptions): Settings {
     events: options.events ?? true,
     retries: options.retries ?? true,
     recover: options.recover ?? true,
+    recoverEveryMs: options.recoverEveryMs && count('recoverEveryMs', options.recoverEveryMs),
     retention: options.retention && checkedRetention(options.retention),
     logger: options.logger ?? silent,
     clock: options.clock ?? systemClock,

@@ -1,8 +1,6 @@
-import type { CancelTimer, Clock } from '../base/clock.js';
-import { MaestroError, toErrorDocument } from '../base/errors.js';
+import { MaestroError } from '../base/errors.js';
 import { isWorkflowStatusEnded, WORKFLOW_STATUSES, type WorkflowStatus } from '../base/model.js';
 import type { ExecutionRecord, ExecutionStore } from '../store/types.js';
-import type { Logger } from './types.js';
 
 /** Past this many stored executions users are warned. */
 export const MANY_EXECUTIONS = 1000;
@@ -89,59 +87,5 @@ export async function* expired(
       }
       after = page.next;
     } while (after !== undefined);
-  }
-}
-
-interface RetentionHost {
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** Deletes what the policy lets go. @returns how many */
-  readonly pass: (policy: RetentionPolicy) => Promise<number>;
-}
-
-const DEFAULT_EVERY_MS = 60_000;
-
-/** Applies a policy again and again while a runtime is open. One pass at a time; a failed one is tried again. */
-export class Retention {
-  private cancelTimer: CancelTimer = () => {};
-  private stopped = false;
-  private running: Promise<void> = Promise.resolve();
-
-  constructor(
-    private readonly host: RetentionHost,
-    private readonly options: RetentionOptions,
-  ) {}
-
-  start(): void {
-    this.schedule(0);
-  }
-
-  /** No pass begins any more; resolves when the one under way has ended. */
-  async stop(): Promise<void> {
-    this.stopped = true;
-    this.cancelTimer();
-    await this.running;
-  }
-
-  private schedule(delayMs: number): void {
-    if (this.stopped) return;
-    this.cancelTimer = this.host.clock.setTimer(
-      delayMs,
-      () => {
-        this.running = this.run();
-      },
-      'background',
-    );
-  }
-
-  private async run(): Promise<void> {
-    const { logger } = this.host;
-    try {
-      const deleted = await this.host.pass(this.options);
-      if (deleted > 0) logger.info({ deleted }, 'retention deleted ended executions');
-    } catch (error) {
-      logger.warn({ error: toErrorDocument(error) }, 'retention could not delete; it is tried again');
-    }
-    this.schedule(this.options.everyMs ?? DEFAULT_EVERY_MS);
   }
 }

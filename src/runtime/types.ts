@@ -2,7 +2,7 @@ import type { Durability, ExecutionMode, WorkflowStatus } from '../base/model.js
 import type { ObservedNode, ObservedWorkflow } from '../engine/actors.js';
 import type { Clock } from '../base/clock.js';
 import type { Random } from '../base/random.js';
-import type { ErrorDocument } from '../base/errors.js';
+import type { ErrorDocument, MaestroError } from '../base/errors.js';
 import type { ExecutionEvent, NodeStateDocument } from '../observe/events.js';
 import type { ListFilter, ListPage } from '../store/types.js';
 import type { Workflow, WorkflowSpec } from '../spec/types.js';
@@ -32,6 +32,11 @@ export interface RuntimeOptions {
   retries?: boolean;
   /** Resume executions whose owner is dead when the store is opened. Default true. */
   recover?: boolean;
+  /**
+   * Time between further looks for such executions, in milliseconds: of services on one store each takes over what
+   * another has left. Default: none after the opening.
+   */
+  recoverEveryMs?: number;
   /** Workflows with inline functions that recovered executions may need. */
   workflows?: readonly Workflow[];
   /** Folder that artifact folders are created under. Default `artifacts` inside the store's folder. */
@@ -194,6 +199,13 @@ export interface Runtime {
    * a retry brings one back. @returns their ids
    */
   markStale(options: MarkStaleOptions): Promise<readonly string[]>;
+  /** What the runtime died of: it acknowledges nothing any more. undefined while it lives. */
+  readonly failure: MaestroError | undefined;
+  /**
+   * Takes over executions that should be running and that no living process runs, as opening does.
+   * @returns those, and those that could not be, with the reason
+   */
+  recover(): Promise<readonly { executionId: string; error?: ErrorDocument }[]>;
   /** Executions resumed when the store was opened, and those that could not be, with the reason. */
   readonly recovered: readonly { executionId: string; error?: ErrorDocument }[];
   /** Pauses dispatch, lets running nodes finish, releases everything. Idempotent. */

@@ -47,7 +47,6 @@ const LIBRARIES: Readonly<Record<string, RegExp>> = {
   'pino-pretty': /^src\/(?:observe|cli)\//,
   fastify: /^src\/server\//,
   '@fastify': /^src\/server\//,
-  'prom-client': /^src\/server\//,
 };
 
 const MAX_LINES = 400;

@@ -52,6 +52,8 @@ export class RuntimeHost implements RemoteHost {
 
   list: RemoteHost['list'] = (filter) => outcome(() => this.opened.list(filter));
 
+  recover: RemoteHost['recover'] = () => outcome(() => this.opened.recover());
+
   counts: RemoteHost['counts'] = () => outcome(() => this.opened.counts());
 
   delete: RemoteHost['delete'] = (id, options) => outcome(() => this.opened.delete(id, options));

@@ -105,6 +105,11 @@ class Crossing {
     await this.worker.terminate();
   }
 
+  /** What ended it, unless it was closed. */
+  get failure(): MaestroError | undefined {
+    return this.death?.code === 'RUNTIME_DIED' ? this.death : undefined;
+  }
+
   private die(cause: unknown): void {
     this.death ??= new MaestroError('RUNTIME_DIED', `the runtime's thread died: ${String(cause)}`, { cause });
     for (const reject of this.pending) reject(this.death);
@@ -166,6 +171,15 @@ class RemoteRuntimeClient implements RemoteRuntime {
 
   list(filter?: ListFilter): Promise<ListPage> {
     return this.crossing.call((host) => host.list(filter));
+  }
+
+  recover(): Promise<readonly { executionId: string; error?: ErrorDocument }[]> {
+    return this.crossing.call((host) => host.recover());
+  }
+
+  /** What its thread died of. */
+  get failure(): MaestroError | undefined {
+    return this.crossing.failure;
   }
 
   counts(): Promise<Record<WorkflowStatus, number>> {

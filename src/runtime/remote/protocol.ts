@@ -29,6 +29,7 @@ export type RemoteRuntimeOptions = Pick<
   | 'recover'
   | 'artifactRoot'
   | 'retention'
+  | 'recoverEveryMs'
 > & { store?: string };
 
 /** A workflow as it crosses: the document and its folder. Inline functions cannot cross. */
@@ -69,6 +70,7 @@ export interface RemoteHost {
   cancel(executionId: string, reason?: string): Promise<Outcome<void>>;
   get(executionId: string): Promise<Outcome<ExecutionDocument | undefined>>;
   definition(executionId: string): Promise<Outcome<WorkflowSpec | undefined>>;
+  recover(): Promise<Outcome<readonly { executionId: string; error?: ErrorDocument }[]>>;
   list(filter?: ListFilter): Promise<Outcome<ListPage>>;
   counts(): Promise<Outcome<Record<WorkflowStatus, number>>>;
   delete(executionId: string, options?: DeleteOptions): Promise<Outcome<boolean>>;

@@ -27,6 +27,8 @@ export function fakeRuntime(
     start: unsupported,
     resume: unsupported,
     retry: unsupported,
+    failure: undefined,
+    recover: unsupported,
     counts: unsupported,
     delete: unsupported,
     collect: unsupported,

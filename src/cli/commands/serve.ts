@@ -1,0 +1,206 @@
+import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import process from 'node:process';
+import { Option, type Command } from 'commander';
+import { examples, type Registry } from '../command-registry.js';
+import { EXIT } from '../error-report.js';
+import { createLogger } from '../logger.js';
+import { parseCount, parseDuration, parsePort, parseWhole } from '../options.js';
+import { resolveSettings } from '../run-settings.js';
+import {
+  createRuntime,
+  EXECUTION_MODES,
+  loadWorkflowFile,
+  MaestroError,
+  readFlags,
+  toErrorDocument,
+  type ExecutionMode,
+  type Runtime,
+  type Workflow,
+} from '../../runtime/index.js';
+import { addRuntimeFlags, runtimeOptionsOf, type RuntimeFlags } from '../runtime-options.js';
+import { createService, type Scope, type Service, type Token } from '../../server/index.js';
+import type { CommandContext } from '../session.js';
+import { MEMORY_STORE } from '../store-location.js';
+import { templatesDir } from '../template-files.js';
+import type { Terminal } from '../terminal.js';
+import { packageVersion } from '../version.js';
+
+interface ServeFlags extends RuntimeFlags {
+  host: string;
+  port: number;
+  workflows?: string[];
+  tokens?: string;
+  drain: number;
+  mode?: ExecutionMode;
+  retries?: boolean;
+  retention?: number;
+  keep?: number;
+  maxBodyBytes?: number;
+  requestsPerMinute?: number;
+}
+
+/** How soon one service takes over what another one on the same store has left. */
+const RECOVER_EVERY_MS = 2000;
+const SPEC = /\.(?:ya?ml|json)(?:\.gz)?$/;
+
+export function addServeCommand({ program, bind }: Registry): void {
+  const command = program
+    .command('serve')
+    .description('run the HTTP service')
+    .option('--host <host>', 'address to listen on; other than loopback needs --tokens', '127.0.0.1')
+    .option('--port <port>', '0: any that is free', parsePort, 8000)
+    .option('--workflows <path...>', 'workflow files, or folders of them, that clients may start')
+    .option(
+      '--tokens <file>',
+      'lines of `read TOKEN` or `write TOKEN`; also MAESTRO_TOKEN_READ, MAESTRO_TOKEN_WRITE',
+    )
+    .option('--drain <time>', 'how long running nodes may go on after SIGTERM', parseDuration, 30_000)
+    .addOption(new Option('--mode <mode>', 'default: as MAESTRO_* flags say').choices(EXECUTION_MODES))
+    .option('--retries', 'let retry policies take effect (default: as MAESTRO_ENABLE_RETRY_LOGIC says)')
+    .option('--no-retries', 'one attempt for every node');
+  addLimits(command);
+  addRuntimeFlags(command)
+    .addHelpText(
+      'after',
+      examples(
+        'maestro serve',
+        'maestro serve --port 8001 --workflows flows/',
+        'maestro serve --host 0.0.0.0 --tokens tokens.txt',
+      ),
+    )
+    .action(bind(serve));
+}
+
+function addLimits(command: Command): void {
+  command
+    .option('--retention <age>', 'delete executions that ended so long ago', parseDuration)
+    .option('--keep <n>', 'with --retention: never the newest n', parseWhole)
+    .option('--max-body-bytes <n>', 'largest request (default: 1 MiB)', parseCount)
+    .option('--requests-per-minute <n>', 'of one address (default: 60,000)', parseCount);
+}
+
+async function serve(context: CommandContext, flags: ServeFlags): Promise<number> {
+  const { terminal, ui, globals } = context;
+  const settings = resolveSettings(
+    { mode: flags.mode, retries: flags.retries, storeGiven: globals.store !== undefined },
+    readFlags(terminal.env),
+  );
+  if (!settings.persistent)
+    ui.warn('MAESTRO_ENABLE_CONTEXT_PERSISTENCE is off: executions are lost when the service ends');
+  if (flags.keep !== undefined && flags.retention === undefined)
+    throw new MaestroError('USAGE', '--keep goes with --retention');
+  const tokens = tokensOf(flags.tokens, terminal);
+  const workflows = await loadWorkflows(flags.workflows ?? [], terminal.cwd);
+  const logger = (await createLogger(globals.logLevel ?? 'info', terminal.stderr))!;
+  const store = settings.persistent ? context.store : { url: MEMORY_STORE, path: null };
+  const runtime = await createRuntime({
+    ...runtimeOptionsOf(flags),
+    store: store.url,
+    mode: settings.mode,
+    retries: settings.retries,
+    events: settings.events,
+    logger,
+    workflows,
+    recoverEveryMs: RECOVER_EVERY_MS,
+    retention: flags.retention === undefined ? undefined : { olderThanMs: flags.retention, keep: flags.keep },
+  });
+  try {
+    const service = await createService({
+      runtime,
+      workflows,
+      logger,
+      tokens,
+      version: packageVersion(),
+      host: flags.host,
+      port: flags.port,
+      storePath: store.path ?? undefined,
+      maxBodyBytes: flags.maxBodyBytes,
+      requestsPerMinute: flags.requestsPerMinute,
+    });
+    const url = await service.listen();
+    if (ui.json) ui.document({ url, pid: process.pid, mode: settings.mode, store: store.url });
+    else ui.print(`listening on ${url}  (${settings.mode}, ${store.url})`);
+    await untilToldToStop(terminal);
+    ui.notice(`shutting down: running nodes have ${flags.drain / 1000} s`);
+    await shutDown(service, runtime, terminal, flags.drain);
+    return EXIT.success;
+  } finally {
+    await runtime.close({ drainMs: 0 });
+  }
+}
+
+function untilToldToStop(terminal: Terminal): Promise<void> {
+  return new Promise((resolve) => {
+    const release = terminal.onInterrupt(() => {
+      release();
+      resolve();
+    });
+  });
+}
+
+/** Intake ends first, then what runs; what does not end in time runs again after the next start. */
+async function shutDown(
+  service: Service,
+  runtime: Runtime,
+  terminal: Terminal,
+  drainMs: number,
+): Promise<void> {
+  const release = terminal.onInterrupt(() => terminal.exitNow(EXIT.interrupted));
+  try {
+    service.drain();
+    await Promise.all([service.close(), runtime.close({ drainMs })]);
+  } finally {
+    release();
+  }
+}
+
+/** The SDLC templates, unless the operator has workflows of these ids. @throws USAGE, SPEC_INVALID and others */
+async function loadWorkflows(paths: readonly string[], cwd: string): Promise<Workflow[]> {
+  const files = paths.flatMap((path) => specsAt(resolve(cwd, path)));
+  const given = await Promise.all(files.map(async (file) => (await loadWorkflowFile(file)).workflow));
+  const sdlc = ['linear', 'parallel'].map((type) => join(templatesDir(), 'sdlc', `${type}.yaml`));
+  const defaults = await Promise.all(sdlc.map(async (file) => (await loadWorkflowFile(file)).workflow));
+  const taken = new Set(given.map(({ spec }) => spec.workflow.id));
+  return [...given, ...defaults.filter(({ spec }) => !taken.has(spec.workflow.id))];
+}
+
+function specsAt(path: string): string[] {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return [path];
+  const files = readdirSync(path).filter((name) => SPEC.test(name));
+  if (files.length === 0) throw new MaestroError('USAGE', `there are no workflow files in ${path}`);
+  return files.sort().map((name) => join(path, name));
+}
+
+/** @throws USAGE naming the line, SERVICE_INSECURE when others may read the file */
+function tokensOf(file: string | undefined, { env, cwd }: Terminal): Token[] {
+  const tokens: Token[] = [];
+  if (env.MAESTRO_TOKEN_READ) tokens.push({ scope: 'read', token: env.MAESTRO_TOKEN_READ });
+  if (env.MAESTRO_TOKEN_WRITE) tokens.push({ scope: 'write', token: env.MAESTRO_TOKEN_WRITE });
+  if (file === undefined) return tokens;
+  const path = resolve(cwd, file);
+  readTokenFile(path).forEach((line, index) => {
+    const text = line.trim();
+    if (text === '' || text.startsWith('#')) return;
+    const match = /^(read|write)\s+(\S+)$/.exec(text);
+    if (match === null) {
+      throw new MaestroError('USAGE', `${file}:${index + 1}: a line is \`read TOKEN\` or \`write TOKEN\``);
+    }
+    tokens.push({ scope: match[1] as Scope, token: match[2] });
+  });
+  return tokens;
+}
+
+function readTokenFile(path: string): string[] {
+  try {
+    if ((statSync(path).mode & 0o007) !== 0) {
+      throw new MaestroError('SERVICE_INSECURE', `everybody on this machine may use ${path}`, {
+        next: `chmod 600 ${path}`,
+      });
+    }
+    return readFileSync(path, 'utf8').split('\n');
+  } catch (error) {
+    if (error instanceof MaestroError) throw error;
+    throw new MaestroError('USAGE', `the tokens cannot be read: ${toErrorDocument(error).message}`);
+  }
+}

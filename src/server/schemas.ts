@@ -1,0 +1,106 @@
+/** JSON Schemas of requests and answers: fastify validates by them, and the OpenAPI document is made of them. */
+
+export const ID = { type: 'string', minLength: 1, maxLength: 255 } as const;
+const TIME = { type: ['string', 'null'], format: 'date-time' } as const;
+const OBJECT = { type: 'object', additionalProperties: true } as const;
+const STATUS = {
+  type: 'string',
+  enum: ['pending', 'running', 'paused', 'completed', 'failed', 'cancelled'],
+} as const;
+
+export const ERROR = {
+  type: 'object',
+  description: 'What went wrong, and what to do',
+  required: ['error'],
+  properties: {
+    error: {
+      type: 'object',
+      required: ['code', 'message'],
+      properties: {
+        code: { type: 'string' },
+        message: { type: 'string' },
+        next: { type: 'string' },
+        details: OBJECT,
+        problems: { type: 'array', items: OBJECT },
+      },
+    },
+  },
+} as const;
+
+export const STARTED = {
+  type: 'object',
+  description: 'The execution, stored and started',
+  required: ['workflow_id', 'execution_id', 'status'],
+  properties: { workflow_id: ID, execution_id: ID, status: STATUS },
+} as const;
+
+const NODE_STATE = {
+  type: 'object',
+  description: 'State of a node',
+  required: ['node_id', 'status', 'attempt_count'],
+  properties: {
+    node_id: { type: 'string' },
+    status: { type: 'string' },
+    start_time: TIME,
+    end_time: TIME,
+    attempt_count: { type: 'integer' },
+    error_message: { type: ['string', 'null'] },
+    output: {},
+    artifacts: { type: 'array', items: { type: 'string' } },
+    metadata: OBJECT,
+  },
+} as const;
+
+export const EXECUTION = {
+  type: 'object',
+  description: 'State of an execution',
+  required: ['execution_id', 'workflow_id', 'status', 'completed_nodes', 'total_nodes', 'progress_percent'],
+  properties: {
+    execution_id: ID,
+    workflow_id: ID,
+    status: STATUS,
+    interrupted: { type: 'boolean' },
+    completed_nodes: { type: 'integer' },
+    total_nodes: { type: 'integer' },
+    progress_percent: { type: 'number' },
+    node_states: { type: 'array', items: NODE_STATE },
+    failed_node: { type: ['string', 'null'] },
+    error: { type: ['object', 'null'], additionalProperties: true },
+    started_at: TIME,
+    completed_at: TIME,
+  },
+} as const;
+
+export { NODE_STATE };
+
+const LISTED = {
+  type: 'object',
+  required: ['execution_id', 'workflow_id', 'status', 'total_nodes', 'created_at'],
+  properties: {
+    execution_id: ID,
+    workflow_id: ID,
+    status: STATUS,
+    completed_nodes: { type: 'integer' },
+    total_nodes: { type: 'integer' },
+    created_at: TIME,
+    started_at: TIME,
+    completed_at: TIME,
+  },
+} as const;
+
+export const LISTING = {
+  type: 'object',
+  description: 'A page of executions, newest first',
+  required: ['executions'],
+  properties: {
+    executions: { type: 'array', items: LISTED },
+    next: { type: 'string', description: 'Give it as `after` for the next page' },
+  },
+} as const;
+
+export const DOCUMENT = { ...OBJECT, description: 'The stored document' } as const;
+
+/** The answers every route may give besides its own. */
+export function responses(success: Record<number, object>): Record<string, object> {
+  return { ...success, '4xx': ERROR, '5xx': ERROR };
+}
