@@ -123,36 +123,32 @@ async function serve(context: CommandContext, flags: ServeFlags): Promise<number
     else ui.print(`listening on ${url}  (${settings.mode}, ${store.url})`);
     await untilToldToStop(terminal);
     ui.notice(`shutting down: running nodes have ${flags.drain / 1000} s`);
-    await shutDown(service, runtime, terminal, flags.drain);
+    await shutDown(service, runtime, flags.drain);
     return EXIT.success;
   } finally {
     await runtime.close({ drainMs: 0 });
   }
 }
 
+/**
+ * Resolves at the first signal; the next one ends the process at once. One handler for both: between two of them a
+ * signal would find none.
+ */
 function untilToldToStop(terminal: Terminal): Promise<void> {
   return new Promise((resolve) => {
-    const release = terminal.onInterrupt(() => {
-      release();
+    let told = false;
+    terminal.onInterrupt(() => {
+      if (told) terminal.exitNow(EXIT.interrupted);
+      told = true;
       resolve();
     });
   });
 }
 
 /** Intake ends first, then what runs; what does not end in time runs again after the next start. */
-async function shutDown(
-  service: Service,
-  runtime: Runtime,
-  terminal: Terminal,
-  drainMs: number,
-): Promise<void> {
-  const release = terminal.onInterrupt(() => terminal.exitNow(EXIT.interrupted));
-  try {
-    service.drain();
-    await Promise.all([service.close(), runtime.close({ drainMs })]);
-  } finally {
-    release();
-  }
+async function shutDown(service: Service, runtime: Runtime, drainMs: number): Promise<void> {
+  service.drain();
+  await Promise.all([service.close(), runtime.close({ drainMs })]);
 }
 
 /** The SDLC templates, unless the operator has workflows of these ids. @throws USAGE, SPEC_INVALID and others */
