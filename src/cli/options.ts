@@ -63,12 +63,12 @@ const UNIT_SECONDS: ReadonlyMap<string, number> = new Map([
  * A moment in epoch milliseconds: `30m`, `12h`, `7d` before now, or a date such as `2026-01-31`.
  * @throws USAGE
  */
-export function parseSince(text: string, nowMs: number): number {
+export function parseSince(text: string, nowMs: number, option = '--since'): number {
   const ago = DURATION.exec(text);
   if (ago !== null) return nowMs - Number(ago[1]) * UNIT_SECONDS.get(ago[2])! * 1000;
   const atMs = /^\d{4}-/.test(text) ? Date.parse(text) : NaN;
   if (!Number.isNaN(atMs)) return atMs;
-  throw new MaestroError('USAGE', `--since ${JSON.stringify(text)} is neither a time span nor a date`, {
+  throw new MaestroError('USAGE', `${option} ${JSON.stringify(text)} is neither a time span nor a date`, {
     next: 'Write 30m, 12h, 7d, or a date such as 2026-01-31.',
   });
 }

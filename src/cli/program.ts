@@ -8,6 +8,7 @@ import { addGraphCommand } from './commands/graph.js';
 import { addInitCommand } from './commands/init.js';
 import { addListCommand } from './commands/list.js';
 import { addRecoverCommand } from './commands/recover.js';
+import { addReplayCommand } from './commands/replay.js';
 import { addResumeCommand, addRetryCommand } from './commands/resume.js';
 import { addRunCommand } from './commands/run.js';
 import { addServeCommand } from './commands/serve.js';
@@ -44,6 +45,7 @@ const COMMANDS = [
   addCancelCommand,
   addRetryCommand,
   addRecoverCommand,
+  addReplayCommand,
   addDeleteCommand,
   addGcCommand,
   addFlagsCommand,

@@ -21,6 +21,7 @@ import { Periodic } from './periodic.js';
 import { readDocument } from './reader.js';
 import { newRecord } from './records.js';
 import { takeOverInterrupted, type Recovered } from './recovery.js';
+import { replayDocument } from './replay.js';
 import { userEvent } from './requests.js';
 import { Residents } from './residents.js';
 import { Results } from './results.js';
@@ -33,6 +34,7 @@ import type {
   Execution,
   ExecutionDocument,
   MarkStaleOptions,
+  ReplayDocument,
   Runtime,
   StartOptions,
 } from './types.js';
@@ -227,6 +229,10 @@ export class LocalRuntime implements Runtime, HandleHost {
 
   list(filter?: ListFilter): Promise<ListPage> {
     return this.store.list(filter);
+  }
+
+  replay(executionId: string, at?: number | Date): Promise<ReplayDocument> {
+    return replayDocument(this.store, this.definitions, executionId, at);
   }
 
   events(executionId: string): AsyncIterable<ExecutionEvent> {

@@ -137,6 +137,15 @@ export interface ExecutionDocument {
   completed_at: string | null;
 }
 
+/** An execution as it was at a past moment. */
+export interface ReplayDocument extends ExecutionDocument {
+  /** How many state changes (journal entries) are in it. */
+  at_change: number;
+  total_changes: number;
+  /** When the last of them happened. */
+  at_time: string;
+}
+
 export interface Execution {
   readonly id: string;
   readonly workflowId: string;
@@ -181,6 +190,11 @@ export interface Runtime {
   /** The definition an execution was started with, as it is stored; undefined when there is no such execution. */
   definition(executionId: string): Promise<WorkflowSpec | undefined>;
   list(filter?: ListFilter): Promise<ListPage>;
+  /**
+   * An execution as it was after its first `at` state changes, or at a moment; by default as it is. Reads only.
+   * @throws EXECUTION_NOT_FOUND, USAGE when it has not so many
+   */
+  replay(executionId: string, at?: number | Date): Promise<ReplayDocument>;
   /** Stored events of an execution, oldest first. @throws EXECUTION_NOT_FOUND */
   events(executionId: string): AsyncIterable<ExecutionEvent>;
   /** How many stored executions have each status. */

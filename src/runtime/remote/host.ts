@@ -54,6 +54,8 @@ export class RuntimeHost implements RemoteHost {
 
   recover: RemoteHost['recover'] = () => outcome(() => this.opened.recover());
 
+  replay: RemoteHost['replay'] = (id, at) => outcome(() => this.opened.replay(id, at));
+
   counts: RemoteHost['counts'] = () => outcome(() => this.opened.counts());
 
   delete: RemoteHost['delete'] = (id, options) => outcome(() => this.opened.delete(id, options));

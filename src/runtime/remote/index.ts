@@ -14,6 +14,7 @@ import type {
   ExecutionDocument,
   ExecutionResult,
   MarkStaleOptions,
+  ReplayDocument,
   Runtime,
   StartOptions,
 } from '../types.js';
@@ -171,6 +172,10 @@ class RemoteRuntimeClient implements RemoteRuntime {
 
   list(filter?: ListFilter): Promise<ListPage> {
     return this.crossing.call((host) => host.list(filter));
+  }
+
+  replay(executionId: string, at?: number | Date): Promise<ReplayDocument> {
+    return this.crossing.call((host) => host.replay(executionId, at));
   }
 
   recover(): Promise<readonly { executionId: string; error?: ErrorDocument }[]> {

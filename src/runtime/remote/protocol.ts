@@ -12,6 +12,7 @@ import type {
   ExecutionDocument,
   ExecutionResult,
   MarkStaleOptions,
+  ReplayDocument,
   RuntimeOptions,
   StartOptions,
 } from '../types.js';
@@ -71,6 +72,7 @@ export interface RemoteHost {
   get(executionId: string): Promise<Outcome<ExecutionDocument | undefined>>;
   definition(executionId: string): Promise<Outcome<WorkflowSpec | undefined>>;
   recover(): Promise<Outcome<readonly { executionId: string; error?: ErrorDocument }[]>>;
+  replay(executionId: string, at?: number | Date): Promise<Outcome<ReplayDocument>>;
   list(filter?: ListFilter): Promise<Outcome<ListPage>>;
   counts(): Promise<Outcome<Record<WorkflowStatus, number>>>;
   delete(executionId: string, options?: DeleteOptions): Promise<Outcome<boolean>>;

@@ -29,6 +29,7 @@ export function fakeRuntime(
     retry: unsupported,
     failure: undefined,
     recover: unsupported,
+    replay: unsupported,
     counts: unsupported,
     delete: unsupported,
     collect: unsupported,
