@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { Action, Registry } from './command-registry.js';
+import { addCheckCommand } from './commands/check.js';
 import { addCancelCommand, addPauseCommand } from './commands/control.js';
 import { addEventsCommand } from './commands/events.js';
 import { addFlagsCommand } from './commands/flags.js';
@@ -51,6 +52,7 @@ const COMMANDS = [
   addFlagsCommand,
   addSnapshotCommand,
   addServeCommand,
+  addCheckCommand,
 ] as const;
 
 /**

@@ -219,6 +219,8 @@ describe('flags', () => {
     const document = JSON.parse(out) as { parts: { usable: boolean }[]; modules: { usable: boolean }[] };
     expect(document).toMatchObject({ valid: true, execution_mode: mode, conflicts: [] });
     expect([...document.parts, ...document.modules].every(({ usable }) => usable)).toBe(true);
+    // It only looks.
+    expect(existsSync(join(folder.path, '.maestro'))).toBe(false);
   });
 
   it('ends with 1 when they contradict themselves', async () => {

@@ -1,5 +1,6 @@
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { accessSync, constants, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import {
   createRuntime,
   defineWorkflow,
@@ -49,7 +50,8 @@ export async function storePart(
 
 /** Runs one node on a worker thread and one in a child process, in memory. */
 export async function workerParts(): Promise<PartState[]> {
-  const runtime = await createRuntime({ store: 'memory:', pool: { threads: 1, processes: 1 } });
+  const artifactRoot = mkdtempSync(join(tmpdir(), 'maestro-probe-'));
+  const runtime = await createRuntime({ store: 'memory:', artifactRoot, pool: { threads: 1, processes: 1 } });
   try {
     return [
       await part(runtime, 'threads', { uses: 'maestro:noop#task' }, 'a step ran on a worker thread'),
@@ -57,6 +59,7 @@ export async function workerParts(): Promise<PartState[]> {
     ];
   } finally {
     await runtime.close({ drainMs: 0 });
+    rmSync(artifactRoot, { recursive: true, force: true });
   }
 }
 
