@@ -1,48 +1,15 @@
 import {
   generations,
-  MaestroError,
-  type ExecutionMode,
-  type Flags,
+  type FlagSettings,
+  type FlagChoices,
   type Plan,
   type Workflow,
 } from '../runtime/index.js';
 
-/** Options of `run` that beat the MAESTRO_* flags. */
-export interface RunChoices {
-  readonly mode?: ExecutionMode;
-  readonly retries?: boolean;
-  /** The store was named on the command line. */
-  readonly storeGiven: boolean;
-}
-
-/** What a run does, after options and flags have been weighed. */
-export interface RunSettings {
-  readonly mode: ExecutionMode;
-  readonly retries: boolean;
-  readonly events: boolean;
-  /** false: nothing is kept; the memory store is used. */
-  readonly persistent: boolean;
-}
-
-/** Options beat flags. @throws CONFIG_CONFLICT when the flags contradict each other and no mode was given */
-export function resolveSettings(choices: RunChoices, flags: Flags): RunSettings {
-  if (choices.mode === undefined && flags.conflicts.length > 0) {
-    throw new MaestroError('CONFIG_CONFLICT', flags.conflicts.join('; '), {
-      next: 'Change the variables named, or choose with --mode.',
-    });
-  }
-  return {
-    mode: choices.mode ?? flags.mode,
-    retries: choices.retries ?? flags.retryLogic,
-    events: flags.executionEvents,
-    persistent: choices.storeGiven || flags.contextPersistence,
-  };
-}
-
 /** What is worth saying about the settings: where a flag keeps a spec from doing what it says. */
 export function noticesFor(
-  settings: RunSettings,
-  choices: RunChoices,
+  settings: FlagSettings,
+  choices: FlagChoices,
   workflow: Workflow,
   plan: Plan,
 ): string[] {

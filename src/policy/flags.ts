@@ -1,3 +1,4 @@
+import { MaestroError } from '../base/errors.js';
 import type { ExecutionMode } from '../base/model.js';
 
 /** The feature flags of the environment, and the mode they result in. */
@@ -55,6 +56,38 @@ export function readFlags(env: Readonly<Record<string, string | undefined>>): Fl
 function modeOf(dag: boolean, parallel: boolean): ExecutionMode {
   if (!dag) return 'linear';
   return parallel ? 'dag_parallel' : 'dag_linear';
+}
+
+/** What beats the MAESTRO_* flags. */
+export interface FlagChoices {
+  readonly mode?: ExecutionMode;
+  readonly retries?: boolean;
+  /** A store was named: it is used whatever the flags say. Default false. */
+  readonly storeGiven?: boolean;
+}
+
+/** What a runtime does, after choices and flags have been weighed. */
+export interface FlagSettings {
+  readonly mode: ExecutionMode;
+  readonly retries: boolean;
+  readonly events: boolean;
+  /** false: nothing is kept; the memory store is used. */
+  readonly persistent: boolean;
+}
+
+/** Choices beat flags. @throws CONFIG_CONFLICT when the flags contradict each other and no mode was given */
+export function settingsFromFlags(flags: Flags, choices: FlagChoices = {}): FlagSettings {
+  if (choices.mode === undefined && flags.conflicts.length > 0) {
+    throw new MaestroError('CONFIG_CONFLICT', flags.conflicts.join('; '), {
+      next: 'Change the variables named, or choose a mode (--mode).',
+    });
+  }
+  return {
+    mode: choices.mode ?? flags.mode,
+    retries: choices.retries ?? flags.retryLogic,
+    events: flags.executionEvents,
+    persistent: choices.storeGiven === true || flags.contextPersistence,
+  };
 }
 
 /** The flags as a document. */

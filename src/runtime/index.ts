@@ -1,5 +1,11 @@
 /** The public API of maestro-dag. Importing it starts nothing. */
 export { createRuntime } from './create-runtime.js';
+export {
+  createDualModeEngine,
+  type DualModeEngine,
+  type DualModeOptions,
+  type DualModeResult,
+} from './dual-mode.js';
 export type * from './types.js';
 export {
   ENDED_STATUSES,
@@ -43,7 +49,15 @@ export {
   type ExecutionEvent,
   type NodeStateDocument,
 } from '../observe/events.js';
-export { FLAGS, flagsDocument, readFlags, type Flags } from '../policy/flags.js';
+export {
+  FLAGS,
+  flagsDocument,
+  readFlags,
+  settingsFromFlags,
+  type FlagChoices,
+  type Flags,
+  type FlagSettings,
+} from '../policy/flags.js';
 export { normalizeRetryPolicy } from '../policy/retry.js';
 export type { Kv, KvEntry, KvGuard, KvOp, KvRange } from '../store/kv.js';
 export type { ExecutionRecord, ListFilter, ListPage, NodeCounts } from '../store/types.js';

@@ -17,6 +17,7 @@ export {
   parallelWorkflow,
   SDLC_PHASES,
   type PhaseExecutor,
+  type PhaseWork,
   type SdlcBuilder,
   type SdlcOptions,
   type SdlcPhase,

@@ -1,3 +1,4 @@
+import type { StepContext } from '../base/step.js';
 import type { NodeExecutor } from './builder.js';
 import { defineWorkflow, type WorkflowBuilder } from './builder.js';
 
@@ -12,10 +13,18 @@ export const SDLC_PHASES = [
 ] as const;
 export type SdlcPhase = (typeof SDLC_PHASES)[number];
 
-/** Gives each phase what it executes. */
-export type PhaseExecutor<Phase extends string> = (
-  phase: Phase,
-) => NodeExecutor<Record<string, unknown>, unknown>;
+/** A team that works through phases: what the old system's team engines were. */
+export interface PhaseExecutor<Phase extends string = SdlcPhase> {
+  /**
+   * Does one phase. What it returns is the phase's output, and what it throws fails the attempt; outputs of the phases
+   * it depends on are in `context.dependencyOutputs` by node id (`phase_<name>`).
+   */
+  executePhase(phase: Phase, context: StepContext): unknown;
+}
+
+/** What each phase executes: by a team, or chosen phase by phase. */
+export type PhaseWork<Phase extends string = SdlcPhase> =
+  PhaseExecutor<Phase> | ((phase: Phase) => NodeExecutor<Record<string, unknown>, unknown>);
 
 export interface SdlcOptions {
   /** Default `sdlc_linear` or `sdlc_parallel`. */
@@ -29,20 +38,20 @@ export type SdlcBuilder = WorkflowBuilder<Record<string, unknown>>;
 
 /** One phase after another, those of SDLC_PHASES by default; nodes are called `phase_<name>`. */
 export function linearWorkflow<const Phase extends string = SdlcPhase>(
-  executor: PhaseExecutor<NoInfer<Phase>>,
+  work: PhaseWork<NoInfer<Phase>>,
   options: SdlcOptions & { phases?: readonly Phase[] } = {},
 ): SdlcBuilder {
   const phases: readonly string[] = options.phases ?? SDLC_PHASES;
   return assemble(
     'linear',
     phases.map((phase, index) => [phase, phases.slice(Math.max(0, index - 1), index)]),
-    executor as PhaseExecutor<string>,
+    work as PhaseWork<string>,
     options,
   );
 }
 
 /** requirement_analysis → design → {backend_development, frontend_development} → testing → review. */
-export function parallelWorkflow(executor: PhaseExecutor<SdlcPhase>, options: SdlcOptions = {}): SdlcBuilder {
+export function parallelWorkflow(work: PhaseWork, options: SdlcOptions = {}): SdlcBuilder {
   const phases: [SdlcPhase, SdlcPhase[]][] = [
     ['requirement_analysis', []],
     ['design', ['requirement_analysis']],
@@ -51,13 +60,13 @@ export function parallelWorkflow(executor: PhaseExecutor<SdlcPhase>, options: Sd
     ['testing', ['backend_development', 'frontend_development']],
     ['review', ['testing']],
   ];
-  return assemble('parallel', phases, executor as PhaseExecutor<string>, options);
+  return assemble('parallel', phases, work as PhaseWork<string>, options);
 }
 
 function assemble(
   type: 'linear' | 'parallel',
   phases: readonly (readonly [string, readonly string[]])[],
-  executor: PhaseExecutor<string>,
+  work: PhaseWork<string>,
   options: SdlcOptions,
 ): SdlcBuilder {
   const builder = defineWorkflow<Record<string, unknown>>({
@@ -68,7 +77,7 @@ function assemble(
   });
   for (const [phase, after] of phases) {
     builder.node(nodeId(phase), {
-      ...executor(phase),
+      ...executorOf(work, phase),
       type: 'phase',
       name: phase,
       dependsOn: after.map(nodeId),
@@ -76,6 +85,12 @@ function assemble(
     });
   }
   return builder;
+}
+
+function executorOf(work: PhaseWork<string>, phase: string): NodeExecutor<Record<string, unknown>, unknown> {
+  return typeof work === 'function'
+    ? work(phase)
+    : { execute: (context) => work.executePhase(phase, context) };
 }
 
 function nodeId(phase: string): string {

@@ -3,10 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseContext, parseCount, parseNonNegative, parseSince } from '../../src/cli/options.js';
-import { noticesFor, resolveSettings } from '../../src/cli/run-settings.js';
+import { noticesFor } from '../../src/cli/run-settings.js';
 import { locateStore } from '../../src/cli/store-location.js';
 import { compilePlan } from '../../src/graph/index.js';
-import { readFlags } from '../../src/policy/flags.js';
 import { workflowFromSpec } from '../../src/spec/index.js';
 
 describe('numbers', () => {
@@ -73,46 +72,6 @@ describe('locateStore', () => {
     expect(() => locateStore(text, {}, '/w')).toThrow(
       expect.objectContaining({ code: 'USAGE', exitCode: 2 }),
     );
-  });
-});
-
-describe('resolveSettings', () => {
-  const off = { storeGiven: false };
-
-  it('follows the flags', () => {
-    expect(resolveSettings(off, readFlags({}))).toEqual({
-      mode: 'linear',
-      retries: false,
-      events: true,
-      persistent: true,
-    });
-    const on = readFlags({
-      MAESTRO_ENABLE_DAG_EXECUTION: 'true',
-      MAESTRO_ENABLE_PARALLEL_EXECUTION: 'yes',
-      MAESTRO_ENABLE_RETRY_LOGIC: '1',
-      MAESTRO_ENABLE_CONTEXT_PERSISTENCE: 'off',
-      MAESTRO_ENABLE_EXECUTION_EVENTS: 'false',
-    });
-    expect(resolveSettings(off, on)).toEqual({
-      mode: 'dag_parallel',
-      retries: true,
-      events: false,
-      persistent: false,
-    });
-    expect(resolveSettings({ storeGiven: true }, on).persistent).toBe(true);
-  });
-
-  it('refuses parallel without DAG, unless a mode is given', () => {
-    const flags = readFlags({ MAESTRO_ENABLE_PARALLEL_EXECUTION: 'true' });
-    expect(() => resolveSettings(off, flags)).toThrow(
-      expect.objectContaining({ code: 'CONFIG_CONFLICT', exitCode: 2 }),
-    );
-    expect(resolveSettings({ ...off, mode: 'dag_linear' }, flags).mode).toBe('dag_linear');
-  });
-
-  it('lets options beat flags', () => {
-    const flags = readFlags({ MAESTRO_ENABLE_RETRY_LOGIC: 'true' });
-    expect(resolveSettings({ ...off, retries: false }, flags).retries).toBe(false);
   });
 });
 

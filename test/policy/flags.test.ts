@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FLAGS, flagsDocument, readFlags } from '../../src/policy/flags.js';
+import { FLAGS, flagsDocument, readFlags, settingsFromFlags } from '../../src/policy/flags.js';
 
 const DAG = 'MAESTRO_ENABLE_DAG_EXECUTION';
 const PARALLEL = 'MAESTRO_ENABLE_PARALLEL_EXECUTION';
@@ -46,5 +46,43 @@ describe('readFlags', () => {
     expect(conflicts).toHaveLength(1);
     expect(conflicts[0]).toContain(DAG);
     expect(readFlags({ [PARALLEL]: '1', [DAG]: '1' }).conflicts).toEqual([]);
+  });
+});
+
+describe('settingsFromFlags', () => {
+  it('follows the flags', () => {
+    expect(settingsFromFlags(readFlags({}))).toEqual({
+      mode: 'linear',
+      retries: false,
+      events: true,
+      persistent: true,
+    });
+    const on = readFlags({
+      MAESTRO_ENABLE_DAG_EXECUTION: 'true',
+      MAESTRO_ENABLE_PARALLEL_EXECUTION: 'yes',
+      MAESTRO_ENABLE_RETRY_LOGIC: '1',
+      MAESTRO_ENABLE_CONTEXT_PERSISTENCE: 'off',
+      MAESTRO_ENABLE_EXECUTION_EVENTS: 'false',
+    });
+    expect(settingsFromFlags(on)).toEqual({
+      mode: 'dag_parallel',
+      retries: true,
+      events: false,
+      persistent: false,
+    });
+    expect(settingsFromFlags(on, { storeGiven: true }).persistent).toBe(true);
+  });
+
+  it('refuses parallel without DAG, unless a mode is given', () => {
+    const flags = readFlags({ MAESTRO_ENABLE_PARALLEL_EXECUTION: 'true' });
+    expect(() => settingsFromFlags(flags)).toThrow(
+      expect.objectContaining({ code: 'CONFIG_CONFLICT', exitCode: 2 }),
+    );
+    expect(settingsFromFlags(flags, { mode: 'dag_linear' }).mode).toBe('dag_linear');
+  });
+
+  it('lets options beat flags', () => {
+    const flags = readFlags({ MAESTRO_ENABLE_RETRY_LOGIC: 'true' });
+    expect(settingsFromFlags(flags, { retries: false }).retries).toBe(false);
   });
 });

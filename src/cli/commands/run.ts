@@ -5,12 +5,13 @@ import { parseContext, parseNonNegative } from '../options.js';
 import { EventFeed } from '../event-feed.js';
 import { expectedSeconds } from '../expected-seconds.js';
 import { findInterrupted } from '../report/listing.js';
-import { noticesFor, resolveSettings } from '../run-settings.js';
+import { noticesFor } from '../run-settings.js';
 import { addRuntimeFlags, runtimeOptionsOf, type RuntimeFlags } from '../runtime-options.js';
 import {
   EXECUTION_MODES,
   loadWorkflowFile,
   readFlags,
+  settingsFromFlags,
   type ExecutionMode,
   type Plan,
   type Runtime,
@@ -69,7 +70,7 @@ async function run(context: CommandContext, spec: string, flags: RunFlags): Prom
     retries: flags.retries,
     storeGiven: context.globals.store !== undefined,
   };
-  const settings = resolveSettings(choices, readFlags(terminal.env));
+  const settings = settingsFromFlags(readFlags(terminal.env), choices);
   const initial = flags.context === undefined ? undefined : parseContext(flags.context, terminal.cwd);
   const { workflow, warnings } = await loadWorkflowFile(spec, { timeScale: flags.timeScale });
   const plan = planOf(workflow.spec);

@@ -6,13 +6,13 @@ import { examples, type Registry } from '../command-registry.js';
 import { EXIT } from '../error-report.js';
 import { createLogger } from '../logger.js';
 import { parseCount, parseDuration, parsePort, parseWhole } from '../options.js';
-import { resolveSettings } from '../run-settings.js';
 import {
   createRuntime,
   EXECUTION_MODES,
   loadWorkflowFile,
   MaestroError,
   readFlags,
+  settingsFromFlags,
   toErrorDocument,
   type ExecutionMode,
   type Runtime,
@@ -82,10 +82,11 @@ function addLimits(command: Command): void {
 
 async function serve(context: CommandContext, flags: ServeFlags): Promise<number> {
   const { terminal, ui, globals } = context;
-  const settings = resolveSettings(
-    { mode: flags.mode, retries: flags.retries, storeGiven: globals.store !== undefined },
-    readFlags(terminal.env),
-  );
+  const settings = settingsFromFlags(readFlags(terminal.env), {
+    mode: flags.mode,
+    retries: flags.retries,
+    storeGiven: globals.store !== undefined,
+  });
   if (!settings.persistent)
     ui.warn('MAESTRO_ENABLE_CONTEXT_PERSISTENCE is off: executions are lost when the service ends');
   if (flags.keep !== undefined && flags.retention === undefined)
