@@ -83,6 +83,11 @@ export const ERROR_CODES = {
     retriable: true,
     next: '`maestro retry <id>` runs it again from where it was.',
   },
+  WATCHER_SLOW: {
+    exit: 1,
+    retriable: true,
+    next: 'Watch again and read faster; what was missed is in the events of each execution.',
+  },
   STRUCTURE_MISMATCH: { exit: 1, retriable: false, next: 'Resume with the workflow it was started with.' },
   NODE_NOT_FOUND: { exit: 1, retriable: false, next: 'List the nodes with `maestro show <id>`.' },
   // Service

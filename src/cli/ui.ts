@@ -59,6 +59,11 @@ export class Ui {
     return !this.#terminal.stdout.writable;
   }
 
+  /** Calls back when nobody reads stdout any more. */
+  onClosed(callback: () => void): void {
+    this.#terminal.stdout.once('close', callback);
+  }
+
   /** Something worth knowing beside the result; `fields` are for programs. */
   notice(text: string, fields: Record<string, unknown> = {}): void {
     if (this.quiet) return;

@@ -1,6 +1,7 @@
 import type { NodeEvent, WorkflowEvent } from '../../machines/events.js';
 import type { NodeOutput } from '../base/model.js';
 import { WORKFLOW, type Entry } from '../engine/entries.js';
+import { eventId } from './event-id.js';
 import type { EventType, ExecutionEvent } from './events.js';
 
 /** What events say about an execution besides what its journal holds. */
@@ -44,7 +45,7 @@ export class EventDeriver {
     for (const entry of entries) {
       const push = (type: EventType, data: Record<string, unknown>): void => {
         const event: ExecutionEvent = {
-          event_id: `${sequence}-${events.length}`,
+          event_id: eventId(sequence, events.length),
           event_type: type,
           workflow_id: source.workflowId,
           execution_id: source.executionId,

@@ -1,32 +1,151 @@
+import type { Clock } from '../base/clock.js';
 import { MaestroError } from '../base/errors.js';
-import { EventDeriver } from '../observe/event-deriver.js';
+import { isWorkflowStatusEnded } from '../base/model.js';
+import { parseEventId } from '../observe/event-id.js';
 import type { ExecutionEvent } from '../observe/events.js';
 import type { ExecutionStore } from '../store/types.js';
-import { eventSource } from '../supervisor/restore.js';
+import { Bell } from './bell.js';
 import type { Definitions } from './definitions.js';
+import { EventTail, type TailStart } from './event-tail.js';
+import { Listeners } from './listeners.js';
+import type { EventsOptions, WatchOptions } from './types.js';
+import { WorkflowWatch } from './workflow-watch.js';
 
-/**
- * An execution's events as the store has them, oldest first. With `more`, waits at the end of what is stored: `more`
- * resolves to false when nothing will follow. The store is the only buffer, so a slow reader costs no memory.
- * @throws EXECUTION_NOT_FOUND
- */
-export async function* storedEvents(
-  store: ExecutionStore,
-  definitions: Definitions,
-  executionId: string,
-  more?: () => Promise<boolean>,
-): AsyncGenerator<ExecutionEvent> {
-  const stored = await store.load(executionId);
-  if (stored === undefined) throw notFound(executionId);
-  const { record, spec, globalContext } = stored;
-  const deriver = new EventDeriver(eventSource(definitions.plain(record, spec), record, globalContext));
-  let next = 0;
-  for (;;) {
-    for await (const { sequence, entries } of store.journal(executionId, next)) {
-      yield* deriver.derive(sequence, entries);
-      next = sequence + 1;
+interface HistoryOptions {
+  readonly store: ExecutionStore;
+  readonly definitions: Definitions;
+  readonly clock: Clock;
+  /** Whether this runtime runs it: then it tells what is new, and nobody has to look. */
+  readonly isHere: (executionId: string) => boolean;
+}
+
+/** How often the store is looked at for what another process does with an execution, or with those of a workflow. */
+const LOOK_MS = 250;
+const WATCH_LOOK_MS = 500;
+
+/** The events of executions, as the store has them and as they come. */
+export class History {
+  private readonly followers = new Listeners<undefined>();
+  private readonly watchers = new Listeners<string>();
+  private readonly bells = new Set<Bell>();
+  /** Why nothing more can be followed. */
+  private closed: MaestroError | null = null;
+
+  constructor(private readonly options: HistoryOptions) {}
+
+  /** More of the execution is stored; without its workflow: nothing more will be. */
+  notify(executionId: string, workflowId?: string): void {
+    this.followers.tell(executionId, undefined);
+    if (workflowId !== undefined) this.watchers.tell(workflowId, executionId);
+  }
+
+  /** Nothing more comes: those who follow are told so. */
+  close(error: MaestroError): void {
+    this.closed ??= error;
+    for (const bell of this.bells) bell.ring();
+  }
+
+  /**
+   * Stored events, oldest first; with `follow` also those that come, until the execution has ended.
+   * @throws EXECUTION_NOT_FOUND, USAGE for what is no event id, and what the runtime died of
+   */
+  async *events(executionId: string, options: EventsOptions = {}): AsyncGenerator<ExecutionEvent> {
+    const { after, follow = false, signal } = options;
+    const start = after === undefined ? {} : { after: parseEventId(after) };
+    const { store, clock, isHere } = this.options;
+    const bell = new Bell();
+    const leave = this.listen(bell, signal, this.followers.join(executionId, bell.ring));
+    try {
+      const tail = await this.tail(executionId, start);
+      for (;;) {
+        // Read before the journal: what has ended it is then among what is read.
+        const record = await store.getRecord(executionId);
+        for await (const event of tail.read()) {
+          if (signal?.aborted === true) return;
+          yield event;
+        }
+        if (!follow || record === undefined || isWorkflowStatusEnded(record.status)) return;
+        const stop = isHere(executionId) ? () => {} : clock.setTimer(LOOK_MS, bell.ring);
+        await bell.wait().finally(stop);
+        if (signal?.aborted === true) return;
+        this.assertOpen();
+      }
+    } finally {
+      leave();
     }
-    if (more === undefined || !(await more())) return;
+  }
+
+  /** All events of an execution of this runtime, until nothing more will come of it here. */
+  async *follow(executionId: string, isLive: () => boolean): AsyncGenerator<ExecutionEvent> {
+    const bell = new Bell();
+    const leave = this.listen(bell, undefined, this.followers.join(executionId, bell.ring));
+    try {
+      const tail = await this.tail(executionId, {});
+      do yield* tail.read();
+      while (bell.hear() || (isLive() && (await bell.wait(), true)));
+    } finally {
+      leave();
+    }
+  }
+
+  /**
+   * The events of every execution of a workflow that happen from now on, whichever process runs them.
+   * @throws WATCHER_SLOW, and what the runtime died of
+   */
+  watch(workflowId: string, { signal }: WatchOptions = {}): AsyncGenerator<ExecutionEvent> {
+    return this.watchSince(workflowId, this.options.clock.nowMs(), signal);
+  }
+
+  private async *watchSince(
+    workflowId: string,
+    sinceMs: number,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<ExecutionEvent> {
+    const bell = new Bell();
+    const watch = new WorkflowWatch(workflowId, sinceMs, { ...this.options, touched: bell.ring });
+    const leave = this.listen(bell, signal, this.watchers.join(workflowId, watch.touch));
+    let stop = (): void => {};
+    try {
+      for (let isTime = true; ;) {
+        if (isTime) {
+          isTime = false;
+          await watch.look();
+          stop = this.options.clock.setTimer(WATCH_LOOK_MS, () => ((isTime = true), bell.ring()));
+        }
+        for await (const event of watch.read()) {
+          if (signal?.aborted === true) return;
+          yield event;
+        }
+        await bell.wait();
+        if (signal?.aborted === true) return;
+        this.assertOpen();
+      }
+    } finally {
+      stop();
+      leave();
+    }
+  }
+
+  private async tail(executionId: string, start: TailStart): Promise<EventTail> {
+    const { store, definitions } = this.options;
+    const stored = await store.load(executionId);
+    if (stored === undefined) throw notFound(executionId);
+    return new EventTail(store, definitions, stored, start);
+  }
+
+  /** @returns how to end it */
+  private listen(bell: Bell, signal: AbortSignal | undefined, leave: () => void): () => void {
+    this.bells.add(bell);
+    signal?.addEventListener('abort', bell.ring);
+    return () => {
+      leave();
+      this.bells.delete(bell);
+      signal?.removeEventListener('abort', bell.ring);
+    };
+  }
+
+  private assertOpen(): void {
+    if (this.closed !== null) throw this.closed;
   }
 }
 

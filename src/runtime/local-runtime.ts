@@ -10,9 +10,8 @@ import type { ActiveExecution } from '../supervisor/active-execution.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { contextText } from './context.js';
 import { Definitions } from './definitions.js';
-import { Followers } from './followers.js';
 import type { HandleHost } from './handle.js';
-import { storedEvents } from './history.js';
+import { History } from './history.js';
 import { InboxPoller } from './inbox-poller.js';
 import { Maintenance } from './maintenance.js';
 import type { Settings } from './options.js';
@@ -31,12 +30,14 @@ import type {
   CollectOptions,
   CollectReport,
   DeleteOptions,
+  EventsOptions,
   Execution,
   ExecutionDocument,
   MarkStaleOptions,
   ReplayDocument,
   Runtime,
   StartOptions,
+  WatchOptions,
 } from './types.js';
 
 const DEFAULT_DRAIN_MS = 30_000;
@@ -50,7 +51,7 @@ export class LocalRuntime implements Runtime, HandleHost {
   private readonly definitions: Definitions;
   private readonly residents: Residents;
   private readonly results = new Results(this);
-  private readonly followers = new Followers();
+  private readonly history: History;
   private readonly steering: Steering;
   private readonly maintenance: Maintenance;
   private readonly chores: readonly Periodic[];
@@ -71,6 +72,12 @@ export class LocalRuntime implements Runtime, HandleHost {
     const { clock, random, durability, concurrency, artifactRoot, graceMs } = settings;
     this.ownership = new Ownership(store, clock, random);
     this.definitions = new Definitions(workflows);
+    this.history = new History({
+      store,
+      definitions: this.definitions,
+      clock,
+      isHere: (id) => this.residents.isHere(id),
+    });
     this.supervisor = new Supervisor({
       store,
       pool,
@@ -81,7 +88,7 @@ export class LocalRuntime implements Runtime, HandleHost {
       graceMs,
       onEvent,
       atRest: (execution) => this.settle(execution),
-      published: (execution) => this.followers.notify(execution.id),
+      published: ({ record }) => this.history.notify(record.executionId, record.workflowId),
       printed: (output) => settings.logger.debug(output, 'a command wrote'),
       died: (error, cause) => this.die(error, cause),
     });
@@ -235,8 +242,12 @@ export class LocalRuntime implements Runtime, HandleHost {
     return replayDocument(this.store, this.definitions, executionId, at);
   }
 
-  events(executionId: string): AsyncIterable<ExecutionEvent> {
-    return storedEvents(this.store, this.definitions, executionId);
+  events(executionId: string, options?: EventsOptions): AsyncIterable<ExecutionEvent> {
+    return this.history.events(executionId, options);
+  }
+
+  watch(workflowId: string, options?: WatchOptions): AsyncIterable<ExecutionEvent> {
+    return this.history.watch(workflowId, options);
   }
 
   close({ drainMs = DEFAULT_DRAIN_MS, graceMs }: CloseOptions = {}): Promise<void> {
@@ -253,13 +264,8 @@ export class LocalRuntime implements Runtime, HandleHost {
     return this.supervisor.active.get(executionId);
   }
 
-  async *follow(executionId: string): AsyncGenerator<ExecutionEvent> {
-    const follower = this.followers.follow(executionId, () => this.results.isOpen(executionId));
-    try {
-      yield* storedEvents(this.store, this.definitions, executionId, () => follower.more());
-    } finally {
-      follower.leave();
-    }
+  follow(executionId: string): AsyncIterable<ExecutionEvent> {
+    return this.history.follow(executionId, () => this.results.isOpen(executionId));
   }
 
   steer(executionId: string, node: number, event: NodeEvent | WorkflowEvent): void {
@@ -302,14 +308,14 @@ export class LocalRuntime implements Runtime, HandleHost {
 
   private settle(execution: ActiveExecution): void {
     this.results.settle(execution);
-    this.followers.notify(execution.id);
+    this.history.notify(execution.id);
     this.residents.fill();
   }
 
   private lose(executionId: string, error: unknown): void {
     this.settings.logger.error({ execution_id: executionId, error }, 'execution cannot be continued');
     this.results.fail(executionId, error);
-    this.followers.notify(executionId);
+    this.history.notify(executionId);
   }
 
   private async isInterrupted({ status, ownerId, executionId }: ExecutionRecord): Promise<boolean> {
@@ -328,7 +334,7 @@ export class LocalRuntime implements Runtime, HandleHost {
     this.poller.stop();
     for (const chore of this.chores) void chore.stop();
     this.results.failAll(this.death);
-    this.followers.notifyAll();
+    this.history.close(this.death);
     void this.pool.close(0);
   }
 
@@ -348,7 +354,7 @@ export class LocalRuntime implements Runtime, HandleHost {
     );
     this.supervisor.stop(closed);
     this.results.failAll(closed);
-    this.followers.notifyAll();
+    this.history.close(closed);
     await this.store.close().catch(() => {});
   }
 

@@ -77,6 +77,18 @@ export interface StartOptions {
   retries?: boolean;
 }
 
+export interface WatchOptions {
+  /** Ends it. */
+  signal?: AbortSignal;
+}
+
+export interface EventsOptions extends WatchOptions {
+  /** Only what comes after the event with this `event_id`. */
+  after?: string;
+  /** Goes on with events as they come, whichever process runs the execution, until it has ended. Default false. */
+  follow?: boolean;
+}
+
 export interface DeleteOptions {
   /** Also what has not ended when nobody runs it, and what is damaged. Default false. */
   force?: boolean;
@@ -195,8 +207,18 @@ export interface Runtime {
    * @throws EXECUTION_NOT_FOUND, USAGE when it has not so many
    */
   replay(executionId: string, at?: number | Date): Promise<ReplayDocument>;
-  /** Stored events of an execution, oldest first. @throws EXECUTION_NOT_FOUND */
-  events(executionId: string): AsyncIterable<ExecutionEvent>;
+  /**
+   * Events of an execution, oldest first: those that are stored, and with `follow` those that come. They are read at
+   * the reader's pace; a slow one costs no memory.
+   * @throws EXECUTION_NOT_FOUND, USAGE when `after` is no event id; following also RUNTIME_CLOSED and RUNTIME_DIED
+   */
+  events(executionId: string, options?: EventsOptions): AsyncIterable<ExecutionEvent>;
+  /**
+   * The events of every execution of a workflow from now on, whichever process runs it; those of one execution in
+   * order. Does not end by itself.
+   * @throws WATCHER_SLOW when more than 10,000 executions have events that were not read, RUNTIME_CLOSED, RUNTIME_DIED
+   */
+  watch(workflowId: string, options?: WatchOptions): AsyncIterable<ExecutionEvent>;
   /** How many stored executions have each status. */
   counts(): Promise<Record<WorkflowStatus, number>>;
   /**

@@ -62,12 +62,31 @@ describe('a runtime in a thread of its own', () => {
     expect(await following).toEqual(stored);
     await until(() => live.length === stored.length, 'all events are told');
     expect(live).toEqual(stored);
+    expect(await collect(runtime.events('mine', { after: stored[2].event_id }))).toEqual(stored.slice(3));
     expect((await runtime.get('mine'))!).toMatchObject({
       global_context: { a: 1 },
       node_outputs: { first: { done: true }, wait: 'waited' },
     });
     expect((await runtime.list()).records).toMatchObject([{ executionId: 'mine', status: 'completed' }]);
     expect(await runtime.get('other')).toBeUndefined();
+  });
+
+  it('follows and watches until it is told to stop', async () => {
+    const { runtime } = await open();
+    const stop = new AbortController();
+    const { signal } = stop;
+    const watching = collect(runtime.watch('endless', { signal }));
+    await runtime.start(endless(), {}, { executionId: 'mine' });
+    const seen: ExecutionEvent[] = [];
+    for await (const event of runtime.events('mine', { follow: true, signal })) {
+      seen.push(event);
+      if (event.event_type === 'node_started') stop.abort();
+    }
+    expect(seen.map(({ event_type }) => event_type)).toContain('workflow_started');
+    expect(await watching).toEqual(seen.slice(0, (await watching).length));
+    // Leaving early waits for nothing that may never come.
+    for await (const { event_type } of runtime.events('mine', { follow: true }))
+      if (event_type === 'node_started') break;
   });
 
   it('pauses, resumes, cancels and retries', async () => {

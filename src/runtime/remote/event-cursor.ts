@@ -27,11 +27,12 @@ export class EventCursor {
     return events;
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.ended = true;
     this.wakePump();
     this.wakeReader();
-    await this.iterator.return?.();
+    // Not awaited: one that waits for its next event returns only after it.
+    this.iterator.return?.().catch(() => {});
   }
 
   private async pump(): Promise<void> {

@@ -5,7 +5,14 @@ import { createRuntime } from '../create-runtime.js';
 import { notFound } from '../history.js';
 import type { Execution, Runtime } from '../types.js';
 import { EventCursor } from './event-cursor.js';
-import { carry, type Outcome, type RemoteHost, type RemoteStarted, type RemoteWorkflow } from './protocol.js';
+import {
+  carry,
+  type Outcome,
+  type RemoteEvents,
+  type RemoteHost,
+  type RemoteStarted,
+  type RemoteWorkflow,
+} from './protocol.js';
 
 /** Workflows kept by their text, so that many starts of one share its compiled plan. */
 const MAX_WORKFLOWS = 64;
@@ -16,7 +23,7 @@ export class RuntimeHost implements RemoteHost {
   /** Executions whose result has not been told yet. */
   private readonly executions = new Map<string, Execution>();
   private readonly workflows = new Map<string, Workflow>();
-  private readonly cursors = new Map<number, EventCursor>();
+  private readonly cursors = new Map<number, { cursor: EventCursor; stop: AbortController }>();
   private nextCursor = 1;
 
   /** @param tell posts a batch of live events to the application */
@@ -64,24 +71,27 @@ export class RuntimeHost implements RemoteHost {
 
   markStale: RemoteHost['markStale'] = (options) => outcome(() => this.opened.markStale(options));
 
-  openEvents: RemoteHost['openEvents'] = (id, live) =>
+  openEvents: RemoteHost['openEvents'] = (source) =>
     outcome(async () => {
-      const execution = live ? this.executions.get(id) : undefined;
-      this.cursors.set(this.nextCursor, new EventCursor(execution?.events() ?? this.opened.events(id)));
+      const stop = new AbortController();
+      const cursor = new EventCursor(this.events(source, stop.signal));
+      this.cursors.set(this.nextCursor, { cursor, stop });
       return this.nextCursor++;
     });
 
-  nextEvents: RemoteHost['nextEvents'] = (cursor) =>
+  nextEvents: RemoteHost['nextEvents'] = (id) =>
     outcome(async () => {
-      const events = (await this.cursors.get(cursor)?.next()) ?? [];
-      if (events.length === 0) this.cursors.delete(cursor);
+      const events = (await this.cursors.get(id)?.cursor.next()) ?? [];
+      if (events.length === 0) this.cursors.delete(id);
       return events;
     });
 
-  closeEvents: RemoteHost['closeEvents'] = (cursor) =>
+  closeEvents: RemoteHost['closeEvents'] = (id) =>
     outcome(async () => {
-      await this.cursors.get(cursor)?.close();
-      this.cursors.delete(cursor);
+      const open = this.cursors.get(id);
+      this.cursors.delete(id);
+      open?.stop.abort();
+      open?.cursor.close();
     });
 
   close: RemoteHost['close'] = (options) => outcome(() => this.opened.close(options));
@@ -89,6 +99,16 @@ export class RuntimeHost implements RemoteHost {
   private get opened(): Runtime {
     if (this.runtime === null) throw new MaestroError('RUNTIME_CLOSED', 'the runtime is not open');
     return this.runtime;
+  }
+
+  private events(source: RemoteEvents, signal: AbortSignal): AsyncIterable<ExecutionEvent> {
+    if (source.of === 'workflow') return this.opened.watch(source.workflowId, { signal });
+    const { executionId } = source;
+    if (source.of === 'execution') {
+      const { after, follow } = source;
+      return this.opened.events(executionId, { after, follow, signal });
+    }
+    return this.executions.get(executionId)?.events() ?? this.opened.events(executionId);
   }
 
   private held(execution: Execution): RemoteStarted {

@@ -10,6 +10,7 @@ import type {
   CollectOptions,
   CollectReport,
   DeleteOptions,
+  EventsOptions,
   Execution,
   ExecutionDocument,
   ExecutionResult,
@@ -17,10 +18,12 @@ import type {
   ReplayDocument,
   Runtime,
   StartOptions,
+  WatchOptions,
 } from '../types.js';
 import {
   uncarry,
   type Outcome,
+  type RemoteEvents,
   type RemoteHost,
   type RemoteRuntimeOptions,
   type RemoteStarted,
@@ -203,8 +206,12 @@ class RemoteRuntimeClient implements RemoteRuntime {
     return this.crossing.call((host) => host.markStale(options));
   }
 
-  events(executionId: string): AsyncIterable<ExecutionEvent> {
-    return this.read(executionId, false);
+  events(executionId: string, { signal, ...which }: EventsOptions = {}): AsyncIterable<ExecutionEvent> {
+    return this.read({ of: 'execution', executionId, ...which }, signal);
+  }
+
+  watch(workflowId: string, { signal }: WatchOptions = {}): AsyncIterable<ExecutionEvent> {
+    return this.read({ of: 'workflow', workflowId }, signal);
   }
 
   close(options: CloseOptions = {}): Promise<void> {
@@ -220,19 +227,23 @@ class RemoteRuntimeClient implements RemoteRuntime {
   private execution({ id, workflowId }: RemoteStarted): RemoteExecution {
     const result: Promise<ExecutionResult> = this.crossing.call((host) => host.result(id));
     result.catch(() => {});
-    return { id, workflowId, result, events: () => this.read(id, true) };
+    return { id, workflowId, result, events: () => this.read({ of: 'handle', executionId: id }) };
   }
 
-  private async *read(executionId: string, live: boolean): AsyncGenerator<ExecutionEvent> {
-    const cursor = await this.crossing.call((host) => host.openEvents(executionId, live));
+  private async *read(source: RemoteEvents, signal?: AbortSignal): AsyncGenerator<ExecutionEvent> {
+    const cursor = await this.crossing.call((host) => host.openEvents(source));
+    const close = (): Promise<void> => this.crossing.call((host) => host.closeEvents(cursor)).catch(() => {});
+    const abort = (): void => void close();
+    signal?.addEventListener('abort', abort);
     try {
-      for (;;) {
+      while (signal?.aborted !== true) {
         const events = await this.crossing.call((host) => host.nextEvents(cursor));
         if (events.length === 0) return;
         yield* events;
       }
     } finally {
-      await this.crossing.call((host) => host.closeEvents(cursor)).catch(() => {});
+      signal?.removeEventListener('abort', abort);
+      await close();
     }
   }
 }

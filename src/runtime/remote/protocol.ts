@@ -54,6 +54,17 @@ export interface CarriedError {
   readonly problems?: readonly Problem[];
 }
 
+/** Which events: those of a handle, of a stored execution, or of a watched workflow. */
+export type RemoteEvents =
+  | { readonly of: 'handle'; readonly executionId: string }
+  | {
+      readonly of: 'execution';
+      readonly executionId: string;
+      readonly after?: string;
+      readonly follow?: boolean;
+    }
+  | { readonly of: 'workflow'; readonly workflowId: string };
+
 /** What the runtime's thread offers. Every method answers with an outcome and never throws. */
 export interface RemoteHost {
   open(
@@ -78,8 +89,8 @@ export interface RemoteHost {
   delete(executionId: string, options?: DeleteOptions): Promise<Outcome<boolean>>;
   collect(options: CollectOptions): Promise<Outcome<CollectReport>>;
   markStale(options: MarkStaleOptions): Promise<Outcome<readonly string[]>>;
-  /** Opens a cursor over events; `live` follows until the execution has ended. */
-  openEvents(executionId: string, live: boolean): Promise<Outcome<number>>;
+  /** Opens a cursor over events. */
+  openEvents(source: RemoteEvents): Promise<Outcome<number>>;
   /** The next events of a cursor; an empty list when there are no more. */
   nextEvents(cursor: number): Promise<Outcome<ExecutionEvent[]>>;
   closeEvents(cursor: number): Promise<Outcome<void>>;

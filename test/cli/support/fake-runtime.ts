@@ -37,6 +37,7 @@ export function fakeRuntime(
     async *events() {
       return;
     },
+    watch: unsupported,
     [Symbol.asyncDispose]: () => Promise.resolve(),
     ...replace,
   };
