@@ -120,6 +120,11 @@ export const ERROR_CODES = {
     retriable: true,
     next: 'Check free disk space; executions resume on the next start.',
   },
+  LEASE_LOST: {
+    exit: 2,
+    retriable: true,
+    next: 'The executions go on in the process that took them over; create a new runtime here.',
+  },
   STORE_CONFLICT: { exit: 2, retriable: true, next: 'Another process changed the same record; try again.' },
   RECORD_CORRUPT: { exit: 2, retriable: false, next: 'Restore the execution from a backup, or delete it.' },
   POOL_STOPPED: {

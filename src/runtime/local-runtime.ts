@@ -70,7 +70,7 @@ export class LocalRuntime implements Runtime, HandleHost {
     onEvent: ((event: ExecutionEvent) => void) | null,
   ) {
     const { clock, random, durability, concurrency, artifactRoot, graceMs } = settings;
-    this.ownership = new Ownership(store, clock, random);
+    this.ownership = new Ownership(store, clock, random, settings.processes);
     this.definitions = new Definitions(workflows);
     this.history = new History({
       store,
@@ -80,6 +80,7 @@ export class LocalRuntime implements Runtime, HandleHost {
     });
     this.supervisor = new Supervisor({
       store,
+      ownerId: this.ownership.self.ownerId,
       pool,
       clock,
       durability,

@@ -4,6 +4,7 @@ import { MaestroError } from '../base/errors.js';
 import { DURABILITIES, EXECUTION_MODES, type Durability, type ExecutionMode } from '../base/model.js';
 import { systemRandom, type Random } from '../base/random.js';
 import type { Kv } from '../store/kv.js';
+import { systemProcesses, type Processes } from '../store/process-identity.js';
 import { retentionRules, type RetentionOptions } from './retention.js';
 import type { Logger, RuntimeOptions } from './types.js';
 
@@ -28,6 +29,7 @@ export interface Settings {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: Random;
+  readonly processes: Processes;
 }
 
 const nothing = (): void => {};
@@ -54,6 +56,7 @@ export function settingsOf(options: RuntimeOptions): Settings {
     logger: options.logger ?? silent,
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
+    processes: systemProcesses,
   };
 }
 

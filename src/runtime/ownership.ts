@@ -1,11 +1,11 @@
 import type { Clock } from '../base/clock.js';
 import { newId } from '../base/ids.js';
 import type { Random } from '../base/random.js';
-import { currentProcess, isAlive } from '../store/process-identity.js';
+import type { Processes } from '../store/process-identity.js';
 import type { ExecutionStore, OwnerRecord } from '../store/types.js';
 
-/** Owners of this thread whose runtime closed or died while the process lives on. */
-const retired = new Set<string>();
+/** How long an owner that was taken for dead is kept from committing: no process is frozen for longer. */
+const FENCE_KEPT_MS = 30 * 24 * 60 * 60 * 1000;
 
 /** Who runs what: this runtime's own lease, and whether those of others still hold. */
 export class Ownership {
@@ -14,10 +14,11 @@ export class Ownership {
 
   constructor(
     private readonly store: ExecutionStore,
-    clock: Clock,
+    private readonly clock: Clock,
     random: Random,
+    private readonly processes: Processes,
   ) {
-    this.self = { ownerId: newId(clock, random), ...currentProcess(), createdAtMs: clock.nowMs() };
+    this.self = { ownerId: newId(clock, random), ...processes.current(), createdAtMs: clock.nowMs() };
   }
 
   /** Makes the lease durable, once, before the first execution names it. */
@@ -27,7 +28,7 @@ export class Ownership {
 
   /** This runtime runs nothing any more, though its process lives. */
   retire(): void {
-    retired.add(this.self.ownerId);
+    this.processes.retired.add(this.self.ownerId);
   }
 
   /** Gives the lease up. Nothing must name it any more. */
@@ -42,8 +43,8 @@ export class Ownership {
   async livingOthers(): Promise<Map<string, OwnerRecord>> {
     const living = new Map<string, OwnerRecord>();
     for (const owner of await this.store.owners()) {
-      if (owner.ownerId === this.self.ownerId || retired.has(owner.ownerId)) continue;
-      if (isAlive(owner)) living.set(owner.ownerId, owner);
+      if (owner.ownerId === this.self.ownerId || this.processes.retired.has(owner.ownerId)) continue;
+      if (this.processes.isAlive(owner)) living.set(owner.ownerId, owner);
     }
     return living;
   }
@@ -59,6 +60,7 @@ export class Ownership {
     const living = await this.livingOthers();
     const dead = (await this.store.owners()).filter(({ ownerId }) => !living.has(ownerId));
     const ops = dead.map(({ ownerId }) => this.store.deleteOwner(ownerId));
-    await this.store.commit([...ops, this.store.putOwner(this.self)]);
+    const old = await this.store.deleteFences(this.clock.nowMs() - FENCE_KEPT_MS);
+    await this.store.commit([...ops, ...old, this.store.putOwner(this.self)]);
   }
 }

@@ -27,6 +27,11 @@ const DEFINITIONS_KEPT = 16;
 /** A draft is marked as a deletion under way: what removes those removes what a crash left of it. */
 const DRAFT = new Uint8Array(0);
 
+/** What stands in the way of an owner that was taken for dead, in case it is not. */
+interface Fence {
+  readonly createdAtMs: number;
+}
+
 /**
  * ExecutionStore over any Kv. The key layout is in keys.ts; values are sealed with a version and a checksum
  * (envelope.ts), index entries excepted, which have none.
@@ -94,6 +99,27 @@ export class KvExecutionStore implements ExecutionStore {
     this.rememberDefinitions(ops);
   }
 
+  async commitOwned(ownerId: string, ops: readonly KvOp[]): Promise<void> {
+    try {
+      await this.kv.commit(ops, [{ key: keys.fenceKey(ownerId), value: null }]);
+    } catch (cause) {
+      if (!isMaestroError(cause, 'STORE_CONFLICT')) throw cause;
+      throw new MaestroError(
+        'LEASE_LOST',
+        'another process took this one for dead and runs its executions now: nothing more is committed here',
+        { cause },
+      );
+    }
+    this.rememberDefinitions(ops);
+  }
+
+  async deleteFences(untilMs: number): Promise<KvOp[]> {
+    const old: KvOp[] = [];
+    for await (const { key, value } of this.kv.scan(keys.under(keys.FENCES)))
+      if ((unsealJson(key, value) as Fence).createdAtMs < untilMs) old.push({ op: 'del', key });
+    return old;
+  }
+
   async commitNew(record: ExecutionRecord, ops: readonly KvOp[]): Promise<void> {
     const { executionId: id } = record;
     // Left-overs of a deleted execution with this id must be gone before the id is used again.
@@ -112,7 +138,14 @@ export class KvExecutionStore implements ExecutionStore {
 
   async takeOver(seen: ExecutionRecord, next: ExecutionRecord): Promise<void> {
     const guard = { key: keys.recordKey(seen.executionId), value: encodeRecord(seen) };
-    await this.kv.commit(this.update(seen, next), [guard]);
+    const ops = this.update(seen, next);
+    const { ownerId } = seen;
+    if (ownerId !== null && ownerId !== next.ownerId) {
+      const key = keys.fenceKey(ownerId);
+      const fence: Fence = { createdAtMs: next.updatedAtMs };
+      ops.push(this.deleteOwner(ownerId), { op: 'put', key, value: sealJson(key, fence) });
+    }
+    await this.kv.commit(ops, [guard]);
   }
 
   async getRecord(executionId: string): Promise<ExecutionRecord | undefined> {

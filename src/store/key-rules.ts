@@ -34,9 +34,9 @@ export function guardHolds(guard: KvGuard, stored: Uint8Array | undefined): bool
   return Buffer.compare(guard.value, stored) === 0;
 }
 
-/** @throws MaestroError STORE_CONFLICT, always. */
-export function conflict(guard: KvGuard): never {
-  throw new MaestroError('STORE_CONFLICT', `the record ${guard.key} is not what it was when it was read`, {
+/** The error of a commit whose guard does not hold. */
+export function conflict(guard: KvGuard): MaestroError {
+  return new MaestroError('STORE_CONFLICT', `the record ${guard.key} is not what it was when it was read`, {
     details: { key: guard.key },
   });
 }

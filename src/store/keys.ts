@@ -17,10 +17,12 @@ import type { InboxRequest } from './types.js';
  *   w/<workflow>/<status>/<created>/<execution> index, no value
  *   t/<execution>                               deletion under way
  *   p/<owner>                                   owner (process)
+ *   f/<owner>                                   fence: this owner was taken for dead, it commits nothing more
  *   q/<created>/<request>                       inbox
  */
 export const MARKER_KEY = 'm/format';
 export const OWNERS = 'p/';
+export const FENCES = 'f/';
 export const INBOX = 'q/';
 export const DELETIONS = 't/';
 export const DEFINITIONS = 'd/';
@@ -46,6 +48,7 @@ export const outputKey = (id: string, node: number, run: number): string =>
 export const outputsPrefix = (id: string): string => `x/${id}/o/`;
 export const deletionKey = (id: string): string => `${DELETIONS}${id}`;
 export const ownerKey = (ownerId: string): string => `${OWNERS}${ownerId}`;
+export const fenceKey = (ownerId: string): string => `${FENCES}${ownerId}`;
 export const requestKey = ({ createdAtMs, requestId }: InboxRequest): string =>
   `${INBOX}${hexTime(createdAtMs)}/${requestId}`;
 export const statusPrefix = (status: WorkflowStatus): string => `s/${status}/`;

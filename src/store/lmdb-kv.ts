@@ -12,6 +12,8 @@ export interface LmdbDatabase {
   remove(key: string): unknown;
   /** All writes of `action` in one transaction; settles after it has been synced to disk. */
   batch(action: () => void): Promise<unknown>;
+  /** The same, but only when there is no such key; settles with whether it wrote. */
+  ifNoExists(key: string, action: () => void): Promise<boolean>;
   /** Rolls back when `action` throws; has synced to disk when it returns. */
   transactionSync<T>(action: () => T): T;
   resetReadTxn(): void;
@@ -202,7 +204,9 @@ export class LmdbKv implements Kv {
   }
 
   private async write(group: readonly Pending[]): Promise<void> {
-    if (group[0].guards.length > 0) return this.writeGuarded(group[0]);
+    const [{ guards }] = group;
+    if (guards.length === 1 && guards[0].value === null) return this.writeUnless(guards[0], group[0]);
+    if (guards.length > 0) return this.writeGuarded(group[0]);
     const written = this.db.batch(() => {
       for (const { ops } of group) this.apply(ops);
     });
@@ -210,11 +214,21 @@ export class LmdbKv implements Kv {
     for (const { resolve } of group) resolve();
   }
 
-  /** Checks and writes under LMDB's writer lock, which all processes share. Blocks the thread; guards are rare. */
+  /** One key that must not exist costs nothing: LMDB's own thread looks for it in the transaction that writes. */
+  private async writeUnless(guard: KvGuard, { ops, resolve, reject }: Pending): Promise<void> {
+    let written = false;
+    const tried = this.db.ifNoExists(guard.key, () => this.apply(ops)).then((done) => (written = done));
+    await withTimeout(tried, this.commitTimeoutMs);
+    if (written) resolve();
+    else reject(conflict(guard));
+  }
+
+  /** Checks and writes under LMDB's writer lock, which all processes share. Blocks the thread; such guards are rare. */
   private writeGuarded({ ops, guards, resolve, reject }: Pending): void {
     try {
       this.db.transactionSync(() => {
-        for (const guard of guards) if (!guardHolds(guard, this.db.getBinary(guard.key))) conflict(guard);
+        for (const guard of guards)
+          if (!guardHolds(guard, this.db.getBinary(guard.key))) throw conflict(guard);
         this.apply(ops);
       });
       resolve();

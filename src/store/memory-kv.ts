@@ -40,7 +40,7 @@ export class MemoryKv implements Kv {
     const taken = takeOps(ops);
     const demands = takeGuards(guards);
     await Promise.resolve();
-    for (const guard of demands) if (!guardHolds(guard, this.values.get(guard.key))) conflict(guard);
+    for (const guard of demands) if (!guardHolds(guard, this.values.get(guard.key))) throw conflict(guard);
     for (const op of taken) this.apply(op);
   }
 

@@ -6,6 +6,15 @@ import type { OwnerRecord } from './types.js';
 /** What tells a process from every other, also from a later one with the same pid. */
 export type ProcessIdentity = Pick<OwnerRecord, 'pid' | 'processStart' | 'bootId' | 'hostname'>;
 
+/** Which process this is, and which others run. A simulation has processes of its own. */
+export interface Processes {
+  current(): ProcessIdentity;
+  /** Whether the owner's process still runs, as far as can be seen from here. */
+  isAlive(owner: ProcessIdentity): boolean;
+  /** Owners whose runtime closed or died while their process, one of these, lives on. */
+  readonly retired: Set<string>;
+}
+
 const QUERY_TIMEOUT_MS = 5_000;
 
 /** This process. Text that the system does not tell is empty. */
@@ -100,3 +109,10 @@ function query(command: string, args: readonly string[]): string | undefined {
     return undefined;
   }
 }
+
+/** The processes of this machine. */
+export const systemProcesses: Processes = {
+  current: currentProcess,
+  isAlive: (owner) => isAlive(owner),
+  retired: new Set(),
+};

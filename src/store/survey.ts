@@ -15,6 +15,7 @@ const KINDS: Readonly<Record<string, string>> = {
   w: 'indexes',
   t: 'deletions',
   p: 'owners',
+  f: 'fences',
   q: 'requests',
   'x/r': 'records',
   'x/g': 'contexts',

@@ -126,10 +126,18 @@ export interface ExecutionStore {
   deleteRequest(request: InboxRequest): KvOp;
 
   commit(ops: readonly KvOp[]): Promise<void>;
+  /**
+   * Commits what an owner decided about its executions. Refused, with nothing written, when another process has taken
+   * one of them over since: whatever the owner believes, they are not its own any more. @throws LEASE_LOST
+   */
+  commitOwned(ownerId: string, ops: readonly KvOp[]): Promise<void>;
+  /** Ops that remove the fences made before `untilMs`. */
+  deleteFences(untilMs: number): Promise<KvOp[]>;
   /** Creates unless the id is taken. @throws EXECUTION_EXISTS */
   commitNew(record: ExecutionRecord, ops: readonly KvOp[]): Promise<void>;
   /**
-   * Takes an execution over: succeeds only if its record is still byte-equal to `seen` (compare and set).
+   * Takes an execution over: succeeds only if its record is still byte-equal to `seen` (compare and set). Its former
+   * owner, if it lives after all, commits nothing more.
    * @throws STORE_CONFLICT when somebody else was faster.
    */
   takeOver(seen: ExecutionRecord, next: ExecutionRecord): Promise<void>;

@@ -10,6 +10,7 @@ const LAZY_MS = 5;
 
 interface CommitterOptions {
   readonly store: ExecutionStore;
+  readonly ownerId: string;
   readonly clock: Clock;
   readonly durability: Durability;
   /** What is at rest with the turn being committed leaves: requests that come from now on find it in the store. */
@@ -103,15 +104,16 @@ export class Committer {
 
   /** Under `exit` ops wait until something comes to rest, so that an observer of the end finds it stored. */
   private async write(turn: Turn, records: readonly TurnRecord[]): Promise<void> {
-    if (this.options.durability !== 'exit') {
-      if (turn.ops.length > 0) await this.options.store.commit(turn.ops);
+    const { durability, store, ownerId } = this.options;
+    if (durability !== 'exit') {
+      if (turn.ops.length > 0) await store.commitOwned(ownerId, turn.ops);
       return;
     }
     for (const op of turn.ops) this.deferred.push(op);
     if (turn.waiters.length === 0 && !records.some((record) => record.atRest)) return;
     const ops = this.deferred;
     this.deferred = [];
-    if (ops.length > 0) await this.options.store.commit(ops);
+    if (ops.length > 0) await store.commitOwned(ownerId, ops);
   }
 
   private settle(turn: Turn, records: readonly TurnRecord[]): void {

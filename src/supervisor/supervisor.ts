@@ -18,6 +18,8 @@ import type { Turn, TurnRecord } from './turn.js';
 
 export interface SupervisorOptions {
   readonly store: ExecutionStore;
+  /** Whose executions these are: once another process has taken one of them over, nothing more is committed. */
+  readonly ownerId: string;
   readonly pool: Pool;
   readonly clock: Clock;
   readonly durability: Durability;
@@ -83,7 +85,7 @@ export class Supervisor {
   private deathCause: unknown = null;
 
   constructor(private readonly options: SupervisorOptions) {
-    const { store, pool, clock, durability, artifactRoot, graceMs } = options;
+    const { store, ownerId, pool, clock, durability, artifactRoot, graceMs } = options;
     this.timers = new TimerHeap(clock);
     this.jobs = new Jobs({
       store,
@@ -97,6 +99,7 @@ export class Supervisor {
     this.admission = new Admission(pool, options.concurrency);
     this.committer = new Committer({
       store,
+      ownerId,
       clock,
       durability,
       leaving: (execution) => {

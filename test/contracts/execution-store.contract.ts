@@ -136,6 +136,30 @@ export function executionStoreContract(name: string, open: () => Promise<Kv>): v
           expect((await store.list({ status: 'running' })).records).toHaveLength(0);
         }),
       );
+
+      test(
+        'who lost an execution to another owner commits nothing more, until the fence is old',
+        withStore(async (store, kv) => {
+          const created = record('e1', { ownerId: 'frozen' });
+          await store.commitOwned('frozen', store.create(created, SPEC, '{}'));
+          const process = { pid: 1, processStart: '1@pid', bootId: 'b', hostname: 'h', createdAtMs: 1 };
+          await store.commit([store.putOwner({ ownerId: 'frozen', ...process })]);
+          await store.takeOver(created, { ...created, ownerId: 'me', updatedAtMs: 5_000 });
+          expect(await store.owners()).toEqual([]);
+
+          const late = store.commitOwned('frozen', [store.appendJournal('e1', { sequence: 0, entries: [] })]);
+          await expect(late).rejects.toMatchObject({ code: 'LEASE_LOST' });
+          expect(await store.lastSequence('e1')).toBe(-1);
+          await store.commitOwned('me', [store.appendJournal('e1', { sequence: 0, entries: [] })]);
+          expect(await store.lastSequence('e1')).toBe(0);
+
+          expect(await store.deleteFences(5_000)).toEqual([]);
+          const old = await store.deleteFences(5_001);
+          expect(old).toHaveLength(1);
+          await store.commit(old);
+          expect(await kv.get(old[0].key)).toBeUndefined();
+        }),
+      );
     });
 
     describe('journal, outputs, checkpoints', () => {

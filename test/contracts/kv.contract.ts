@@ -257,6 +257,28 @@ export function kvContract(name: string, open: () => Promise<Kv>): void {
       );
 
       test(
+        'a commit that only demands that a key is absent is refused as a whole when it is there',
+        withKv(async (kv) => {
+          const fence = { key: 'f/owner', value: null };
+          await kv.commit([put('a', '1'), put('b', '1')], [fence]);
+          await kv.commit([put('f/owner', '')]);
+          const refused = kv.commit([put('a', '2'), del('b'), put('c', '2')], [fence]);
+          const other = kv.commit([put('d', '1')]);
+          await expect(refused).rejects.toMatchObject({
+            code: 'STORE_CONFLICT',
+            details: { key: 'f/owner' },
+          });
+          await other;
+          expect(await entries(kv)).toEqual([
+            ['a', '1'],
+            ['b', '1'],
+            ['d', '1'],
+            ['f/owner', ''],
+          ]);
+        }),
+      );
+
+      test(
         'of many commits that want the same key, exactly one gets it',
         withKv(async (kv) => {
           const attempts = Array.from({ length: 20 }, (_, i) =>

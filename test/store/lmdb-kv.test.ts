@@ -31,6 +31,13 @@ class FakeDatabase implements LmdbDatabase {
     action();
     return this.next();
   }
+  async ifNoExists(key: string, action: () => void): Promise<boolean> {
+    this.groups.push([]);
+    if (this.stored.has(key)) return false;
+    action();
+    await this.next();
+    return true;
+  }
   transactionSync<T>(action: () => T): T {
     this.groups.push([]);
     return action();
@@ -99,7 +106,13 @@ describe('a commit that fails', () => {
     db.transactionSync = () => {
       throw new Error('EIO');
     };
-    const attempt = kv.commit([put('a')], [{ key: 'a', value: null }]);
+    const attempt = kv.commit(
+      [put('a')],
+      [
+        { key: 'a', value: null },
+        { key: 'b', value: null },
+      ],
+    );
     await expect(attempt).rejects.toMatchObject({ code: 'STORE_COMMIT' });
     await expect(kv.commit([put('b')])).rejects.toMatchObject({ code: 'STORE_COMMIT' });
   });
