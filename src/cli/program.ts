@@ -8,6 +8,7 @@ import { addDeleteCommand, addGcCommand } from './commands/gc.js';
 import { addGraphCommand } from './commands/graph.js';
 import { addInitCommand } from './commands/init.js';
 import { addListCommand } from './commands/list.js';
+import { addLogsCommand } from './commands/logs.js';
 import { addRecoverCommand } from './commands/recover.js';
 import { addReplayCommand } from './commands/replay.js';
 import { addResumeCommand, addRetryCommand } from './commands/resume.js';
@@ -41,6 +42,7 @@ const COMMANDS = [
   addListCommand,
   addShowCommand,
   addEventsCommand,
+  addLogsCommand,
   addPauseCommand,
   addResumeCommand,
   addCancelCommand,

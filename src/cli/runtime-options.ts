@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Option, type Command } from 'commander';
 import { DURABILITIES, type Durability, type PoolOptions, type RuntimeOptions } from '../runtime/index.js';
-import { parseCount, parseNonNegative } from './options.js';
+import { parseCount, parseNonNegative, parseWhole } from './options.js';
 
 /** Options of the commands that execute nodes. */
 export interface RuntimeFlags {
@@ -10,6 +10,7 @@ export interface RuntimeFlags {
   threads?: number;
   grace?: number;
   maxOutputBytes?: number;
+  maxLogChars?: number;
 }
 
 export function addRuntimeFlags(command: Command): Command {
@@ -29,11 +30,17 @@ export function addRuntimeFlags(command: Command): Command {
       parseCount,
     )
     .option('--grace <seconds>', 'time a cancelled node has to stop before it is ended', parseNonNegative, 5)
-    .option('--max-output-bytes <n>', 'largest output of a node, as JSON', parseCount);
+    .option('--max-output-bytes <n>', 'largest output of a node, as JSON', parseCount)
+    .option(
+      '--max-log-chars <n>',
+      'most that is kept of what an attempt writes to stdout and stderr (default: 65536; 0: nothing)',
+      parseWhole,
+    );
 }
 
 export function runtimeOptionsOf(flags: RuntimeFlags): RuntimeOptions {
   const pool: PoolOptions = { threads: flags.threads, maxOutputBytes: flags.maxOutputBytes };
   if (flags.grace !== undefined) pool.graceMs = flags.grace * 1000;
-  return { durability: flags.durability, concurrency: flags.concurrency, pool };
+  const { durability, concurrency, maxLogChars } = flags;
+  return { durability, concurrency, maxLogChars, pool };
 }

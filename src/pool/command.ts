@@ -6,10 +6,10 @@ import { MaestroError, toErrorDocument, type ErrorDocument } from '../base/error
 import { BoundedText } from './bounded-text.js';
 import { LastJsonLine } from './json-line.js';
 import type { ResolvedPoolSettings } from './options.js';
-import type { StepCall, StepRef } from './port.js';
+import type { OutputStream, StepCall, StepRef } from './port.js';
 import { encodeError, encodeOutput, type StepResult } from './step-result.js';
 
-/** Most of each stream that is kept and passed on, in characters. */
+/** Most of each stream that is kept for an output or an error, in characters. */
 const STREAM_LIMIT = 1024 * 1024;
 /** How long after the shell has exited its pipes may stay open, held by processes it left behind. */
 const DRAIN_MS = 200;
@@ -17,10 +17,9 @@ const DRAIN_MS = 200;
 const STDERR_TAIL = 4 * 1024;
 
 type CommandStep = Extract<StepRef, { kind: 'command' }>;
-type StreamName = 'stdout' | 'stderr';
 
 export interface CommandEvents {
-  output(stream: StreamName, text: string): void;
+  output(stream: OutputStream, text: string): void;
   /** Once, never synchronously with the constructor. */
   ended(result: StepResult): void;
 }
@@ -30,7 +29,6 @@ export class RunningCommand {
   readonly #settings: ResolvedPoolSettings;
   readonly #events: CommandEvents;
   readonly #text = { stdout: new BoundedText(STREAM_LIMIT), stderr: new BoundedText(STREAM_LIMIT) };
-  readonly #passedOn = { stdout: 0, stderr: 0 };
   readonly #json: LastJsonLine;
   readonly #command: string;
   #child: ChildProcess | undefined;
@@ -93,16 +91,13 @@ export class RunningCommand {
     child.stdin.end(documentOf(call, globalContext));
   }
 
-  #read(name: StreamName, stream: Readable): void {
+  #read(name: OutputStream, stream: Readable): void {
     stream.setEncoding('utf8');
     stream.on('error', () => {});
     stream.on('data', (text: string) => {
       this.#text[name].append(text);
       if (name === 'stdout') this.#json.append(text);
-      const room = STREAM_LIMIT - this.#passedOn[name];
-      if (room <= 0) return;
-      this.#passedOn[name] += text.length;
-      this.#events.output(name, text.length > room ? `${text.slice(0, room)}\n… (cut)\n` : text);
+      this.#events.output(name, text);
     });
   }
 

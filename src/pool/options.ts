@@ -10,6 +10,10 @@ export interface PoolSettings {
   processes?: number;
   /** Inline functions at once. Default 100. */
   inline?: number;
+  /** Most that a worker holds back of what a step prints, in characters; 0: it passes on nothing. Default 65,536. */
+  maxLogChars?: number;
+  /** Whether what steps on worker threads print also goes to this process's stderr. Default true. */
+  echo?: boolean;
   /** Not used here: `cancel` and `close` are told theirs. Accepted so that a runtime's options can be passed on whole. */
   graceMs?: number;
   /** Largest output of one node, in bytes of JSON. Default 32 MiB. */
@@ -28,6 +32,8 @@ export function resolveSettings(settings: PoolSettings): ResolvedPoolSettings {
     processes: atLeastOne(settings.processes ?? availableParallelism()),
     inline: atLeastOne(settings.inline ?? 100),
     maxOutputBytes: settings.maxOutputBytes ?? 32 * 1024 * 1024,
+    maxLogChars: settings.maxLogChars ?? 64 * 1024,
+    echo: settings.echo ?? true,
     restart: settings.restart ?? { maxRestarts: 100, withinMs: 60_000 },
     clock: settings.clock ?? systemClock,
   };

@@ -61,6 +61,8 @@ export type JobOutcome =
 
 export type FetchKind = 'allOutputs' | 'allArtifacts' | 'globalContext';
 
+export type OutputStream = 'stdout' | 'stderr';
+
 /** How a pool answers. Calls are never synchronous with `dispatch`. */
 export interface PoolListener {
   /** The attempt is really executing now. Sent for exclusive jobs only. */
@@ -69,8 +71,11 @@ export interface PoolListener {
   settled(jobId: number, outcome: JobOutcome): void;
   heartbeat(jobId: number): void;
   progress(jobId: number, fraction: number, message: string | undefined): void;
-  /** Captured output of a command (bounded), for `show` and logs. */
-  output(jobId: number, stream: 'stdout' | 'stderr', text: string): void;
+  /**
+   * What a command, or a module's step, writes, before its job settles. Functions in this thread are not heard.
+   * @param skippedChars written before this text, and too much to be passed on
+   */
+  output(jobId: number, stream: OutputStream, text: string, skippedChars: number): void;
   /** Answers a step's on-demand question with JSON text. */
   fetch(jobId: number, kind: FetchKind): Promise<string>;
   /** The pool can no longer run anything (too many deaths in the window): a clear error for all. */

@@ -26,7 +26,7 @@ export class ProcessPool extends SlotPool<RunningCommand> {
     invariant(step.kind === 'command', 'the process pool was given a step of another kind');
     return new RunningCommand(step, call, globalContext, this.#settings, {
       output: (stream, text) => {
-        if (this.isLive(entry)) listener.output(id, stream, text);
+        if (this.isLive(entry)) listener.output(id, stream, text, 0);
       },
       ended: (result) => this.settle(entry, result),
     });

@@ -48,13 +48,13 @@ export class ThreadPool implements Pool {
   #listener: PoolListener | undefined;
 
   constructor(settings: ResolvedPoolSettings) {
-    const { threads, maxOutputBytes } = settings;
+    const { threads, maxOutputBytes, maxLogChars, echo } = settings;
     this.#settings = settings;
     this.#freeSlots = Array.from({ length: threads }, (_, slot) => slot);
     this.#cells = new Int32Array(new SharedArrayBuffer(threads * CELLS_PER_SLOT * 4));
     this.#crew = new Crew(
       threads,
-      { cells: this.#cells, maxOutputBytes },
+      { cells: this.#cells, maxOutputBytes, maxLogChars, echo },
       {
         message: (link, message) => this.#onMessage(link, message),
         gone: (link) => this.#onGone(link),
@@ -232,6 +232,8 @@ export class ThreadPool implements Pool {
     if (job === undefined) return;
     if (message[0] === FromWorker.heartbeat) this.#listener?.heartbeat(job.id);
     else if (message[0] === FromWorker.progress) this.#listener?.progress(job.id, message[3], message[4]);
+    else if (message[0] === FromWorker.output)
+      this.#listener?.output(job.id, message[3], message[4], message[5]);
     else if (message[0] === FromWorker.fetch) void this.#answer(link, job, message[3], message[4]);
   }
 

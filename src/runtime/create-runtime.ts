@@ -14,7 +14,12 @@ import type { Runtime, RuntimeOptions } from './types.js';
 export async function createRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
   const settings = settingsOf(options);
   const store = await openStore(settings.store);
-  const pool = createPool({ ...options.pool, graceMs: settings.graceMs, clock: settings.clock });
+  const pool = createPool({
+    ...options.pool,
+    graceMs: settings.graceMs,
+    maxLogChars: settings.maxLogChars,
+    clock: settings.clock,
+  });
   const onEvent = guarded(options, settings);
   const runtime = new LocalRuntime(store, pool, settings, options.workflows ?? [], onEvent);
   try {

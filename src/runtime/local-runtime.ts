@@ -12,6 +12,7 @@ import { contextText } from './context.js';
 import { Definitions } from './definitions.js';
 import type { HandleHost } from './handle.js';
 import { History } from './history.js';
+import { readLogPage } from './logs.js';
 import { InboxPoller } from './inbox-poller.js';
 import { Maintenance } from './maintenance.js';
 import type { Settings } from './options.js';
@@ -34,6 +35,8 @@ import type {
   Execution,
   ExecutionDocument,
   MarkStaleOptions,
+  LogFilter,
+  LogPage,
   ReplayDocument,
   Runtime,
   StartOptions,
@@ -90,7 +93,8 @@ export class LocalRuntime implements Runtime, HandleHost {
       onEvent,
       atRest: (execution) => this.settle(execution),
       published: ({ record }) => this.history.notify(record.executionId, record.workflowId),
-      printed: (output) => settings.logger.debug(output, 'a command wrote'),
+      printed: (output) => settings.logger.debug(output, 'a step wrote'),
+      maxLogChars: settings.maxLogChars,
       died: (error, cause) => this.die(error, cause),
     });
     this.residents = new Residents({
@@ -249,6 +253,10 @@ export class LocalRuntime implements Runtime, HandleHost {
 
   watch(workflowId: string, options?: WatchOptions): AsyncIterable<ExecutionEvent> {
     return this.history.watch(workflowId, options);
+  }
+
+  logs(executionId: string, filter?: LogFilter): Promise<LogPage> {
+    return readLogPage(this.store, executionId, filter);
   }
 
   close({ drainMs = DEFAULT_DRAIN_MS, graceMs }: CloseOptions = {}): Promise<void> {

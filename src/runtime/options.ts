@@ -11,6 +11,7 @@ import type { Logger, RuntimeOptions } from './types.js';
 export const DEFAULT_STORE = 'lmdb:.maestro';
 const DEFAULT_MAX_ACTIVE = 1000;
 const DEFAULT_GRACE_MS = 5000;
+const DEFAULT_MAX_LOG_CHARS = 64 * 1024;
 
 /** RuntimeOptions with every default filled in. */
 export interface Settings {
@@ -21,6 +22,7 @@ export interface Settings {
   readonly maxActiveExecutions: number;
   readonly graceMs: number;
   readonly artifactRoot: string;
+  readonly maxLogChars: number;
   readonly events: boolean;
   readonly retries: boolean;
   readonly recover: boolean;
@@ -48,6 +50,7 @@ export function settingsOf(options: RuntimeOptions): Settings {
     maxActiveExecutions: count('maxActiveExecutions', options.maxActiveExecutions ?? DEFAULT_MAX_ACTIVE),
     graceMs,
     artifactRoot: resolve(options.artifactRoot ?? defaultArtifactRoot(store)),
+    maxLogChars: wholeFromZero('maxLogChars', options.maxLogChars ?? DEFAULT_MAX_LOG_CHARS),
     events: options.events ?? true,
     retries: options.retries ?? true,
     recover: options.recover ?? true,
@@ -75,6 +78,11 @@ function defaultArtifactRoot(store: string | Kv): string {
 function count(name: string, value: number): number {
   if (value === Infinity || (Number.isInteger(value) && value >= 1)) return value;
   throw conflict(name, value, 'a whole number, 1 or more');
+}
+
+function wholeFromZero(name: string, value: number): number {
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw conflict(name, value, 'a whole number, 0 or more');
 }
 
 function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {

@@ -7,6 +7,7 @@ import type { ExecutionEvent, NodeStateDocument } from '../observe/events.js';
 import type { ListFilter, ListPage } from '../store/types.js';
 import type { Workflow, WorkflowSpec } from '../spec/types.js';
 import type { Kv } from '../store/kv.js';
+import type { OutputStream } from '../store/step-logs.js';
 import type { RetentionOptions, RetentionPolicy } from './retention.js';
 
 /** Options of createRuntime. Everything has a default. */
@@ -26,6 +27,11 @@ export interface RuntimeOptions {
   logger?: Logger;
   /** Told every event of every execution, after it is durable. What it throws is logged, never felt. */
   onEvent?: (event: ExecutionEvent) => void;
+  /**
+   * Most that is stored of what one attempt of a step writes to stdout and stderr, in characters: its first half and
+   * its last are kept. 0: nothing is. Default 65,536.
+   */
+  maxLogChars?: number;
   /** false: nobody is told events (MAESTRO_ENABLE_EXECUTION_EVENTS). Default true. */
   events?: boolean;
   /** false: every node has one attempt (MAESTRO_ENABLE_RETRY_LOGIC). Default true in the library. */
@@ -58,6 +64,8 @@ export interface PoolOptions {
   graceMs?: number;
   /** Largest output of one node, in bytes of JSON. Default 32 MiB. */
   maxOutputBytes?: number;
+  /** Whether what steps on worker threads print also goes to this process's stderr. Default true. */
+  echo?: boolean;
 }
 
 /** The part of pino's interface that is used. */
@@ -149,6 +157,50 @@ export interface ExecutionDocument {
   completed_at: string | null;
 }
 
+/** Text that a step wrote in one go, or nearly. */
+export interface LogEntryDocument {
+  stream: OutputStream;
+  time: string;
+  /** Characters that the attempt had written before it, to both streams; what is between two entries was cut. */
+  offset: number;
+  text: string;
+}
+
+/** What one attempt of a node wrote to stdout and stderr. */
+export interface NodeLogDocument {
+  node_id: string;
+  attempt: number;
+  /** Counts from 0; one more each time that the node was made to run again after it had ended. */
+  run: number;
+  /** When it first wrote; tells apart attempts of one number, of which a crash cut off the first. */
+  began_at: string;
+  /** All that it wrote, in characters. */
+  written_chars: number;
+  /** How much of that was cut from the middle. */
+  dropped_chars: number;
+  entries: LogEntryDocument[];
+}
+
+export interface LogPage {
+  execution_id: string;
+  /** Of the execution, as it was before the logs were read: nothing follows when it has ended. */
+  status: WorkflowStatus;
+  /** In the order of the definition's nodes, runs and attempts. */
+  logs: NodeLogDocument[];
+  /** Give it as `after`; present when there are more. */
+  next?: string;
+}
+
+export interface LogFilter {
+  nodeId?: string;
+  attempt?: number;
+  stream?: OutputStream;
+  /** Attempts on a page. Default 100. */
+  limit?: number;
+  /** `next` of the page before. */
+  after?: string;
+}
+
 /** An execution as it was at a past moment. */
 export interface ReplayDocument extends ExecutionDocument {
   /** How many state changes (journal entries) are in it. */
@@ -219,6 +271,12 @@ export interface Runtime {
    * @throws WATCHER_SLOW when more than 10,000 executions have events that were not read, RUNTIME_CLOSED, RUNTIME_DIED
    */
   watch(workflowId: string, options?: WatchOptions): AsyncIterable<ExecutionEvent>;
+  /**
+   * What steps wrote to stdout and stderr: commands, and modules on worker threads. A step that runs is at most a
+   * second ahead of it.
+   * @throws EXECUTION_NOT_FOUND, NODE_NOT_FOUND, USAGE for an `after` that no page gave
+   */
+  logs(executionId: string, filter?: LogFilter): Promise<LogPage>;
   /** How many stored executions have each status. */
   counts(): Promise<Record<WorkflowStatus, number>>;
   /**

@@ -98,6 +98,45 @@ export const LISTING = {
   },
 } as const;
 
+const LOG = {
+  type: 'object',
+  description: 'What one attempt of a node wrote',
+  required: ['node_id', 'attempt', 'run', 'began_at', 'written_chars', 'dropped_chars', 'entries'],
+  properties: {
+    node_id: { type: 'string' },
+    attempt: { type: 'integer' },
+    run: { type: 'integer' },
+    began_at: { type: 'string', format: 'date-time' },
+    written_chars: { type: 'integer' },
+    dropped_chars: { type: 'integer', description: 'Cut from the middle of what was written' },
+    entries: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['stream', 'time', 'offset', 'text'],
+        properties: {
+          stream: { type: 'string', enum: ['stdout', 'stderr'] },
+          time: { type: 'string', format: 'date-time' },
+          offset: { type: 'integer', description: 'Characters written before it, to both streams' },
+          text: { type: 'string' },
+        },
+      },
+    },
+  },
+} as const;
+
+export const LOG_PAGE = {
+  type: 'object',
+  description: 'A page of logs, in the order of nodes and attempts',
+  required: ['execution_id', 'status', 'logs'],
+  properties: {
+    execution_id: ID,
+    status: STATUS,
+    logs: { type: 'array', items: LOG },
+    next: { type: 'string', description: 'Give it as `after` for the next page' },
+  },
+} as const;
+
 export const DOCUMENT = { ...OBJECT, description: 'The stored document' } as const;
 
 /** The answers every route may give besides its own. */

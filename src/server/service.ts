@@ -9,6 +9,7 @@ import { notFound, sendError } from './errors.js';
 import { HealthMonitor } from './health.js';
 import { executionRoutes } from './routes/executions.js';
 import { healthRoutes } from './routes/health.js';
+import { logRoutes } from './routes/logs.js';
 import { workflowRoutes } from './routes/workflows.js';
 
 /** Options of createService. */
@@ -79,6 +80,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   await app.register((scope) => {
     healthRoutes(scope, context);
     executionRoutes(scope, context);
+    logRoutes(scope, context);
     workflowRoutes(scope, context);
     scope.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   });

@@ -7,6 +7,7 @@ import { countByStatus, indexOps, queryIndex, reindexOps } from './execution-ind
 import { purge, removeFromSight } from './execution-removal.js';
 import { decodeJournalRecord, encodeJournalRecord } from './journal-codec.js';
 import { furtherRows, type FurtherRow } from './further-rows.js';
+import { putLog, readLogs, type StepLog } from './step-logs.js';
 import { sizes, strays } from './survey.js';
 import * as keys from './keys.js';
 import type { Kv, KvOp } from './kv.js';
@@ -74,6 +75,10 @@ export class KvExecutionStore implements ExecutionStore {
   putOutput(executionId: string, node: number, run: number, text: string): KvOp {
     const key = keys.outputKey(executionId, node, run);
     return { op: 'put', key, value: sealText(key, text) };
+  }
+
+  putLog(executionId: string, log: StepLog): KvOp {
+    return putLog(executionId, log);
   }
 
   putOwner(owner: OwnerRecord): KvOp {
@@ -197,6 +202,13 @@ export class KvExecutionStore implements ExecutionStore {
       const { node, run } = keys.outputOf(key);
       yield { node, run, text: Buffer.from(unseal(key, value)).toString() };
     }
+  }
+
+  logs(
+    executionId: string,
+    range?: { node?: number; after?: string },
+  ): AsyncGenerator<StepLog & { place: string }> {
+    return readLogs(this.kv, executionId, range);
   }
 
   furtherRows(executionId: string): AsyncGenerator<FurtherRow> {

@@ -13,6 +13,7 @@ import type { InboxRequest } from './types.js';
  *   x/<execution>/c                             checkpoint header
  *   x/<execution>/k/<chunk>                     checkpoint chunk
  *   x/<execution>/o/<node>/<run>                output too large for the journal
+ *   x/<execution>/l/<node>/<run>/<attempt>/<time> what an attempt of a step wrote
  *   s/<status>/<created>/<execution>            index, no value
  *   w/<workflow>/<status>/<created>/<execution> index, no value
  *   t/<execution>                               deletion under way
@@ -46,6 +47,13 @@ export const chunkKey = (id: string, chunk: number): string => chunkPrefix(id) +
 export const outputKey = (id: string, node: number, run: number): string =>
   `x/${id}/o/${hex(node, NODE_DIGITS)}/${hex(run, NODE_DIGITS)}`;
 export const outputsPrefix = (id: string): string => `x/${id}/o/`;
+export const logsPrefix = (id: string, node?: number): string =>
+  node === undefined ? `x/${id}/l/` : `x/${id}/l/${hex(node, NODE_DIGITS)}/`;
+export const logKey = (
+  id: string,
+  log: { readonly node: number; readonly run: number; readonly attempt: number; readonly beganMs: number },
+): string =>
+  `${logsPrefix(id, log.node)}${hex(log.run, NODE_DIGITS)}/${hex(log.attempt, NODE_DIGITS)}/${hexTime(log.beganMs)}`;
 export const deletionKey = (id: string): string => `${DELETIONS}${id}`;
 export const ownerKey = (ownerId: string): string => `${OWNERS}${ownerId}`;
 export const fenceKey = (ownerId: string): string => `${FENCES}${ownerId}`;
@@ -60,6 +68,11 @@ export function lastNumber(key: string): number {
   const digits = key.slice(key.lastIndexOf('/') + 1);
   if (!/^[0-9a-f]+$/.test(digits)) throw new RangeError('its key does not end in a number');
   return Number.parseInt(digits, 16);
+}
+
+/** The numbers that the parts of a key's end are. @throws RangeError */
+export function numbersOf(parts: string): number[] {
+  return parts.split('/').map(lastNumber);
 }
 
 /** Node and run of an output's key. @throws RangeError */

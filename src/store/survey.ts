@@ -23,6 +23,7 @@ const KINDS: Readonly<Record<string, string>> = {
   'x/c': 'checkpoints',
   'x/k': 'checkpoints',
   'x/o': 'outputs',
+  'x/l': 'logs',
 };
 
 /** What no listing leads to: rows without a record, records without or with wrong index entries. */

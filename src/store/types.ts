@@ -4,6 +4,7 @@ import type { Entry, NodeRow, WorkflowRow } from '../engine/entries.js';
 import type { WorkflowSpec } from '../spec/types.js';
 import type { FurtherRow } from './further-rows.js';
 import type { KvOp } from './kv.js';
+import type { StepLog } from './step-logs.js';
 
 /** The row of an execution that changes only when its status or owner does. */
 export interface ExecutionRecord {
@@ -120,6 +121,8 @@ export interface ExecutionStore {
   appendJournal(executionId: string, record: JournalRecord): KvOp;
   putCheckpoint(executionId: string, checkpoint: Checkpoint): KvOp[];
   putOutput(executionId: string, node: number, run: number, text: string): KvOp;
+  /** Replaces what was written before of the same attempt. */
+  putLog(executionId: string, log: StepLog): KvOp;
   putOwner(owner: OwnerRecord): KvOp;
   deleteOwner(ownerId: string): KvOp;
   putRequest(request: InboxRequest): KvOp;
@@ -149,7 +152,12 @@ export interface ExecutionStore {
   getOutput(executionId: string, node: number, run: number): Promise<string | undefined>;
   /** Outputs too large for the journal, of every run, by node. */
   outputs(executionId: string): AsyncIterable<{ node: number; run: number; text: string }>;
-  /** Rows of kinds that have no method here. @throws RECORD_CORRUPT */
+  /** What steps wrote, by node, run and attempt; of one node, or after a place. @throws RECORD_CORRUPT */
+  logs(
+    executionId: string,
+    range?: { node?: number; after?: string },
+  ): AsyncGenerator<StepLog & { place: string }>;
+  /** Rows of kinds that are carried as they are. @throws RECORD_CORRUPT */
   furtherRows(executionId: string): AsyncGenerator<FurtherRow>;
   putFurtherRow(executionId: string, row: FurtherRow): KvOp;
   /** JSON text of the global context. */

@@ -1,14 +1,17 @@
 import type { Clock } from '../base/clock.js';
 import { MaestroError, type ErrorDocument } from '../base/errors.js';
 import type { ExecutionEvent } from '../observe/events.js';
-import type { FetchKind, JobOutcome, PoolListener } from '../pool/index.js';
+import type { FetchKind, JobOutcome, OutputStream, PoolListener } from '../pool/index.js';
 import type { Jobs } from './jobs.js';
+import type { StepLogs } from './step-logs.js';
 
-/** What a command wrote, as it writes it. */
+/** What a step wrote, as it writes it. */
 export interface Printed {
+  readonly workflow_id: string;
   readonly execution_id: string;
   readonly node_id: string;
-  readonly stream: 'stdout' | 'stderr';
+  readonly attempt: number;
+  readonly stream: OutputStream;
   readonly text: string;
 }
 
@@ -18,7 +21,8 @@ interface RelayTargets {
   /** An outcome for the loop, which decides: nothing is acted upon in place. */
   readonly settled: (jobId: number, outcome: JobOutcome) => void;
   readonly emit: (event: ExecutionEvent) => void;
-  readonly printed: (output: Printed) => void;
+  readonly logs: StepLogs;
+  readonly printed: ((output: Printed) => void) | null;
   readonly failed: (error: MaestroError) => void;
 }
 
@@ -45,13 +49,16 @@ export class PoolRelay implements PoolListener {
     this.to.emit(job.execution.deriver.progress(job.node, this.to.clock.nowMs(), fraction, message));
   }
 
-  output(jobId: number, stream: Printed['stream'], text: string): void {
+  output(jobId: number, stream: OutputStream, text: string, skippedChars: number): void {
     const job = this.to.jobs.get(jobId);
     if (job === undefined) return;
-    const { execution, node } = job;
-    this.to.printed({
+    const { execution, node, attempt } = job;
+    this.to.logs.append(job, stream, text, skippedChars);
+    this.to.printed?.({
+      workflow_id: execution.record.workflowId,
       execution_id: execution.id,
       node_id: execution.definition.plan.ids[node],
+      attempt,
       stream,
       text,
     });

@@ -13,6 +13,7 @@ import { evaluateCondition } from './conditions.js';
 import { Jobs, type RunningJob } from './jobs.js';
 import { outputKey } from './outputs.js';
 import { PoolRelay, type Printed } from './pool-relay.js';
+import { StepLogs } from './step-logs.js';
 import { TimerHeap } from './timer-heap.js';
 import type { Turn, TurnRecord } from './turn.js';
 
@@ -33,8 +34,10 @@ export interface SupervisorOptions {
   readonly atRest: (execution: ActiveExecution) => void;
   /** Entries of an execution became durable. */
   readonly published: (execution: ActiveExecution) => void;
-  /** A command wrote something. Live only: what counts of it is in the node's output or error. */
-  readonly printed: (output: Printed) => void;
+  /** A step wrote something; told at once, null: nobody listens. */
+  readonly printed: ((output: Printed) => void) | null;
+  /** Most that is stored of what one attempt writes, in characters; 0: nothing. */
+  readonly maxLogChars: number;
   /** Nothing can be acknowledged any more: the store or the pool failed. */
   readonly died: (error: ErrorDocument, cause: unknown) => void;
 }
@@ -74,6 +77,7 @@ export class Supervisor {
   readonly active = new Map<string, ActiveExecution>();
   readonly timers: TimerHeap;
   private readonly jobs: Jobs;
+  private readonly logs: StepLogs;
   private readonly committer: Committer;
   private readonly admission: Admission;
   /** Executions on their way out, and who waits until they have left. */
@@ -96,6 +100,14 @@ export class Supervisor {
       graceMs,
       failed: (job, error) => this.loseInputs(job, error),
     });
+    this.logs = new StepLogs({
+      store,
+      clock,
+      timers: this.timers,
+      limit: options.maxLogChars,
+      early: durability !== 'exit',
+      due: (ops) => void this.commit(ops).catch(() => {}),
+    });
     this.admission = new Admission(pool, options.concurrency);
     this.committer = new Committer({
       store,
@@ -115,6 +127,7 @@ export class Supervisor {
         clock,
         settled: (jobId, outcome) => this.enqueue({ kind: 'settled', jobId, outcome }),
         emit: (event) => options.onEvent?.(event),
+        logs: this.logs,
         printed: options.printed,
         failed: (error) => this.die(error),
       }),
@@ -153,7 +166,7 @@ export class Supervisor {
 
   /** Everything in memory is left to be resumed by whoever opens the store next. Resolves once that is durable. */
   suspend(): Promise<void> {
-    return this.submit({ kind: 'suspend' });
+    return this.submit({ kind: 'suspend', ops: this.logs.take() });
   }
 
   /** Starts nothing new; resolves when no attempt is under way. */
@@ -252,6 +265,8 @@ export class Supervisor {
     const job = this.jobs.settle(jobId);
     if (job === undefined) return;
     if (this.jobs.size === 0) this.draining?.();
+    const log = this.logs.settle(job);
+    if (log !== undefined) this.committer.turn.ops.push(log);
     const { execution, node, run, attempt } = job;
     if (outcome.ok) {
       const { artifacts, durationMs } = outcome;

@@ -95,8 +95,11 @@ async function serve(context: CommandContext, flags: ServeFlags): Promise<number
   const workflows = await loadWorkflows(flags.workflows ?? [], terminal.cwd);
   const logger = (await createLogger(globals.logLevel ?? 'info', terminal.stderr))!;
   const store = settings.persistent ? context.store : { url: MEMORY_STORE, path: null };
+  const options = runtimeOptionsOf(flags);
   const runtime = await createRuntime({
-    ...runtimeOptionsOf(flags),
+    ...options,
+    // Stderr is the service's log: what steps print is in theirs.
+    pool: { ...options.pool, echo: false },
     store: store.url,
     mode: settings.mode,
     retries: settings.retries,

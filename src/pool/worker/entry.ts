@@ -8,6 +8,7 @@ import { ContextCache } from './context-cache.js';
 import { JobLine, Questions } from './job-line.js';
 import { findStep, loadStep, type LoadedStep } from './modules.js';
 import { Outbox } from './outbox.js';
+import { divertPrints } from './divert.js';
 import {
   BEGUN,
   CELLS_PER_SLOT,
@@ -25,7 +26,7 @@ import {
 
 /** A worker thread's side: runs the jobs of a batch one after another, an asynchronous step to its end first. */
 
-const { cells, maxOutputBytes } = workerData as WorkerSettings;
+const { cells, maxOutputBytes, maxLogChars, echo } = workerData as WorkerSettings;
 const { port1: port, port2: hostPort } = new MessageChannel();
 const questions = new Questions();
 const outbox = new Outbox(port);
@@ -49,8 +50,7 @@ port.on('message', (message: HostMessage) => {
   if (message[0] === ToWorker.answer) questions.answer(message[1], message[2], message[3]);
   else if (message[0] === ToWorker.abort) abort(message[1], message[2], message[3]);
 });
-// The standard output belongs to the host: what a step prints must not end up between what the host prints there.
-Object.defineProperty(process.stdout, 'write', { value: process.stderr.write.bind(process.stderr) });
+divertPrints((stream, chunk) => culprit.getStore()?.print(stream, chunk) ?? false, echo);
 process.on('uncaughtExceptionMonitor', sayLastWords);
 process.on('exit', sayLastWords);
 
@@ -68,7 +68,7 @@ export async function runBatch(batch: WireBatch): Promise<unknown[]> {
     if (Atomics.load(cells, at + CLOSED) === 1) break;
     outbox.flushIfDue(nowMs);
     call = decodeCall(batch, index, call);
-    const line = new JobLine(batch.id, index, port, questions);
+    const line = new JobLine(batch.id, index, port, questions, maxLogChars);
     const job: CurrentJob = { line, startedMs: nowMs };
     current = job;
     let result = runJob(batch, index, call, job);
@@ -143,7 +143,9 @@ function abort(batchId: number, index: number, reasonText: string): void {
 function sayLastWords(): void {
   if (lastWordsSaid) return;
   lastWordsSaid = true;
-  outbox.flush();
   const line = culprit.getStore();
+  line?.end();
+  current?.line.end();
+  outbox.flush();
   port.postMessage([FromWorker.dying, line?.batchId ?? 0, line?.index ?? 0]);
 }

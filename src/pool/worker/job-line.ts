@@ -1,7 +1,8 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ErrorDocument } from '../../base/errors.js';
-import type { FetchKind } from '../port.js';
+import type { FetchKind, OutputStream } from '../port.js';
 import type { StepHost } from '../step-runner.js';
+import { Prints } from './prints.js';
 import { FromWorker, type WorkerMessage } from './protocol.js';
 
 /** A step may report in a tight loop: no more than one message of a kind in this time, in milliseconds. */
@@ -12,12 +13,16 @@ export class JobLine implements StepHost {
   #heartbeatMs = Number.NEGATIVE_INFINITY;
   #progressMs = Number.NEGATIVE_INFINITY;
   #unsent: WorkerMessage | undefined;
+  #prints: Prints | undefined;
+  #ended = false;
 
   constructor(
     readonly batchId: number,
     readonly index: number,
     readonly port: MessagePort,
     readonly questions: Questions,
+    /** Most that is held back of what the step prints, in characters; 0: nothing of it is sent. */
+    readonly maxLogChars: number,
   ) {}
 
   heartbeat(): void {
@@ -43,8 +48,20 @@ export class JobLine implements StepHost {
     return this.questions.ask((id) => this.#post([FromWorker.fetch, this.batchId, this.index, id, kind]));
   }
 
-  /** The step has ended: the last progress is never swallowed. */
+  /** The step prints. @returns false when that is nobody's any more */
+  print(stream: OutputStream, chunk: Uint8Array | string): boolean {
+    if (this.#ended || this.maxLogChars === 0) return false;
+    this.#prints ??= new Prints(this.maxLogChars, (from, text, skippedChars) =>
+      this.#post([FromWorker.output, this.batchId, this.index, from, text, skippedChars]),
+    );
+    this.#prints.write(stream, chunk);
+    return true;
+  }
+
+  /** The step has ended: the last progress is never swallowed, nor what it printed. */
   end(): void {
+    this.#ended = true;
+    this.#prints?.flush();
     if (this.#unsent !== undefined) this.#post(this.#unsent);
     this.#unsent = undefined;
   }

@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { FetchKind, Job, StepCall, StepRef } from '../port.js';
+import type { FetchKind, Job, OutputStream, StepCall, StepRef } from '../port.js';
 
 /**
  * What host and workers say to each other. A batch of jobs goes to a worker as one Piscina task; everything else
@@ -20,6 +20,8 @@ export const CLOSED = 1;
 export interface WorkerSettings {
   readonly cells: Int32Array<SharedArrayBuffer>;
   readonly maxOutputBytes: number;
+  readonly maxLogChars: number;
+  readonly echo: boolean;
 }
 
 export const HELLO = 'maestro:hello';
@@ -31,13 +33,22 @@ export interface Hello {
 }
 
 /** Worker to host. The second field is always the batch. */
-export const FromWorker = { taken: 0, results: 1, heartbeat: 2, progress: 3, fetch: 4, dying: 5 } as const;
+export const FromWorker = {
+  taken: 0,
+  results: 1,
+  heartbeat: 2,
+  progress: 3,
+  fetch: 4,
+  dying: 5,
+  output: 6,
+} as const;
 export type WorkerMessage =
   | readonly [typeof FromWorker.taken, number]
   | readonly [typeof FromWorker.results, number, readonly unknown[]]
   | readonly [typeof FromWorker.heartbeat, number, number]
   | readonly [typeof FromWorker.progress, number, number, number, string | undefined]
   | readonly [typeof FromWorker.fetch, number, number, number, FetchKind]
+  | readonly [typeof FromWorker.output, number, number, OutputStream, string, number]
   /** The job whose code ended the worker, as far as that is known: batch 0 when it is not. */
   | readonly [typeof FromWorker.dying, number, number];
 

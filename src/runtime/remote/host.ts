@@ -63,6 +63,8 @@ export class RuntimeHost implements RemoteHost {
 
   replay: RemoteHost['replay'] = (id, at) => outcome(() => this.opened.replay(id, at));
 
+  logs: RemoteHost['logs'] = (id, filter) => outcome(() => this.opened.logs(id, filter));
+
   counts: RemoteHost['counts'] = () => outcome(() => this.opened.counts());
 
   delete: RemoteHost['delete'] = (id, options) => outcome(() => this.opened.delete(id, options));

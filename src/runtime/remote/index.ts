@@ -14,6 +14,8 @@ import type {
   Execution,
   ExecutionDocument,
   ExecutionResult,
+  LogFilter,
+  LogPage,
   MarkStaleOptions,
   ReplayDocument,
   Runtime,
@@ -204,6 +206,10 @@ class RemoteRuntimeClient implements RemoteRuntime {
 
   markStale(options: MarkStaleOptions): Promise<readonly string[]> {
     return this.crossing.call((host) => host.markStale(options));
+  }
+
+  logs(executionId: string, filter?: LogFilter): Promise<LogPage> {
+    return this.crossing.call((host) => host.logs(executionId, filter));
   }
 
   events(executionId: string, { signal, ...which }: EventsOptions = {}): AsyncIterable<ExecutionEvent> {

@@ -11,6 +11,8 @@ import type {
   DeleteOptions,
   ExecutionDocument,
   ExecutionResult,
+  LogFilter,
+  LogPage,
   MarkStaleOptions,
   ReplayDocument,
   RuntimeOptions,
@@ -26,6 +28,7 @@ export type RemoteRuntimeOptions = Pick<
   | 'maxActiveExecutions'
   | 'pool'
   | 'events'
+  | 'maxLogChars'
   | 'retries'
   | 'recover'
   | 'artifactRoot'
@@ -85,6 +88,7 @@ export interface RemoteHost {
   recover(): Promise<Outcome<readonly { executionId: string; error?: ErrorDocument }[]>>;
   replay(executionId: string, at?: number | Date): Promise<Outcome<ReplayDocument>>;
   list(filter?: ListFilter): Promise<Outcome<ListPage>>;
+  logs(executionId: string, filter?: LogFilter): Promise<Outcome<LogPage>>;
   counts(): Promise<Outcome<Record<WorkflowStatus, number>>>;
   delete(executionId: string, options?: DeleteOptions): Promise<Outcome<boolean>>;
   collect(options: CollectOptions): Promise<Outcome<CollectReport>>;

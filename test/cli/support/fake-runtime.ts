@@ -30,6 +30,7 @@ export function fakeRuntime(
     failure: undefined,
     recover: unsupported,
     replay: unsupported,
+    logs: unsupported,
     counts: unsupported,
     delete: unsupported,
     collect: unsupported,
