@@ -7,6 +7,11 @@ export interface RestartIntensity {
 /** The restarts that still count, newest first, as epoch milliseconds. */
 export type RestartWindow = readonly number[];
 
+/** How many restarts still count at `nowMs`. */
+export function recentRestarts(window: RestartWindow, nowMs: number, { withinMs }: RestartIntensity): number {
+  return window.filter((atMs) => nowMs - atMs <= withinMs).length;
+}
+
 /**
  * Counts one restart at `nowMs`. `exceeded` is true when more than `maxRestarts` fall within `withinMs`, ends
  * included: time to give up rather than restart for ever. Source: `add_restart` in OTP's supervisor.erl.

@@ -1,4 +1,5 @@
 import type { ErrorDocument } from '../base/errors.js';
+import type { WorkersStatus } from '../base/workers.js';
 import { InlinePool } from './inline.js';
 import { resolveSettings, type PoolSettings } from './options.js';
 import type { Job, Pool, PoolListener, StepRef } from './port.js';
@@ -36,6 +37,10 @@ class PoolRouter implements Pool {
 
   get busy(): number {
     return this.#all.reduce((sum, pool) => sum + pool.busy, 0);
+  }
+
+  status(): readonly WorkersStatus[] {
+    return this.#all.flatMap((pool) => pool.status());
   }
 
   listen(listener: PoolListener): void {

@@ -20,7 +20,7 @@ export class InlinePool extends SlotPool<InlineRun> {
   readonly #settings: ResolvedPoolSettings;
 
   constructor(settings: ResolvedPoolSettings) {
-    super(settings.inline);
+    super('inline', settings.inline);
     this.#settings = settings;
   }
 

@@ -1,5 +1,6 @@
 import type { ErrorDocument } from '../base/errors.js';
 import type { StepFunction } from '../base/step.js';
+import type { WorkersStatus } from '../base/workers.js';
 
 /** What a job executes. `key` is the same for all jobs of one step: durations are learned per key. */
 export type StepRef =
@@ -101,6 +102,8 @@ export interface Pool {
   room(step: StepRef): number;
   /** Jobs dispatched and not settled. */
   readonly busy: number;
+  /** How its workers are, by kind. */
+  status(): readonly WorkersStatus[];
   /** Ends all workers. Jobs still running are cancelled through the ladder; none settles afterwards. */
   close(graceMs: number): Promise<void>;
 }

@@ -13,7 +13,7 @@ export class ProcessPool extends SlotPool<RunningCommand> {
   readonly #settings: ResolvedPoolSettings;
 
   constructor(settings: ResolvedPoolSettings) {
-    super(settings.processes);
+    super('command', settings.processes);
     this.#settings = settings;
   }
 

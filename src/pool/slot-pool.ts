@@ -1,4 +1,5 @@
 import { MaestroError, toErrorDocument, type ErrorDocument } from '../base/errors.js';
+import type { WorkersStatus } from '../base/workers.js';
 import { cancelReason, toOutcome } from './outcome.js';
 import type { FetchKind, Job, Pool, PoolListener, StepRef } from './port.js';
 import { encodeError, type StepResult } from './step-result.js';
@@ -27,7 +28,10 @@ export abstract class SlotPool<Run> implements Pool {
   #closing: Promise<void> | undefined;
   #onDrained: () => void = () => {};
 
-  protected constructor(slots: number) {
+  protected constructor(
+    private readonly worker: WorkersStatus['worker'],
+    slots: number,
+  ) {
     this.#slots = slots;
   }
 
@@ -38,6 +42,24 @@ export abstract class SlotPool<Run> implements Pool {
 
   get busy(): number {
     return this.#jobs.size;
+  }
+
+  /** A worker is made for one job, and its end is the job's: none dies unasked. */
+  status(): readonly WorkersStatus[] {
+    const running = this.#begun;
+    return [
+      {
+        worker: this.worker,
+        attempts: this.#jobs.size,
+        alive: running,
+        busy: running,
+        limit: this.#slots,
+        deaths: 0,
+        recentDeaths: 0,
+        toleratedDeaths: 0,
+        stopped: false,
+      },
+    ];
   }
 
   listen(listener: PoolListener): void {

@@ -1,7 +1,8 @@
 import { atMost } from '../base/clock.js';
 import { MaestroError, toErrorDocument, type ErrorDocument } from '../base/errors.js';
-import { addRestart, type RestartWindow } from '../policy/restart-intensity.js';
+import type { WorkersStatus } from '../base/workers.js';
 import { ALONE, batchLength, Durations, roomFor } from './batching.js';
+import { Deaths, poolStopped } from './deaths.js';
 import { JobQueue } from './job-queue.js';
 import type { ResolvedPoolSettings } from './options.js';
 import { cancelReason, crashed, decodeResult, lost, messageOf } from './outcome.js';
@@ -37,8 +38,8 @@ export class ThreadPool implements Pool {
   readonly #batches = new Map<number, Batch>();
   readonly #freeSlots: number[];
   readonly #durations = new Durations();
+  readonly #deaths: Deaths;
   readonly #load = { alone: 0, shortMs: 0 };
-  #deaths: RestartWindow = [];
   #lastBatchId = 0;
   #pumping = false;
   #watching = false;
@@ -50,6 +51,7 @@ export class ThreadPool implements Pool {
   constructor(settings: ResolvedPoolSettings) {
     const { threads, maxOutputBytes, maxLogChars, echo } = settings;
     this.#settings = settings;
+    this.#deaths = new Deaths('worker threads', settings);
     this.#freeSlots = Array.from({ length: threads }, (_, slot) => slot);
     this.#cells = new Int32Array(new SharedArrayBuffer(threads * CELLS_PER_SLOT * 4));
     this.#crew = new Crew(
@@ -65,6 +67,12 @@ export class ThreadPool implements Pool {
 
   get busy(): number {
     return this.#jobs.size;
+  }
+
+  status(): readonly WorkersStatus[] {
+    const { threads: limit } = this.#settings;
+    const now = { attempts: this.#jobs.size, alive: this.#crew.size, busy: this.#batches.size, limit };
+    return [{ worker: 'thread', ...now, ...this.#deaths.status, stopped: this.#stopped !== undefined }];
   }
 
   listen(listener: PoolListener): void {
@@ -131,7 +139,8 @@ export class ThreadPool implements Pool {
       if (this.#crew.ready) return this.#pump();
       this.#crew.start().then(
         () => this.#pump(),
-        (error: unknown) => this.#stop(`worker threads cannot be started: ${messageOf(error)}`, error),
+        (error: unknown) =>
+          this.#stop(poolStopped(`worker threads cannot be started: ${messageOf(error)}`, error)),
       );
     });
   }
@@ -348,17 +357,12 @@ export class ThreadPool implements Pool {
 
   #countDeath(error: unknown): void {
     if (this.#closing || this.#stopped) return;
-    const { clock, restart } = this.#settings;
-    const { window, exceeded } = addRestart(this.#deaths, clock.nowMs(), restart);
-    this.#deaths = window;
-    if (!exceeded) return;
-    const within = `more than ${restart.maxRestarts} within ${restart.withinMs / 1000} s`;
-    this.#stop(`worker threads keep dying (${within}), the last of: ${messageOf(error)}`, error);
+    const tooMany = this.#deaths.count(error);
+    if (tooMany !== undefined) this.#stop(tooMany);
   }
 
-  #stop(message: string, cause: unknown): void {
+  #stop(error: ErrorDocument): void {
     if (this.#closing || this.#stopped) return;
-    const error = toErrorDocument(new MaestroError('POOL_STOPPED', message, { cause }));
     this.#stopped = error;
     this.#queue.clear();
     this.#listener?.failed(error);

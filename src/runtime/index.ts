@@ -49,6 +49,11 @@ export {
   type ExecutionEvent,
   type NodeStateDocument,
 } from '../observe/events.js';
+export type { RuntimeMetrics } from '../observe/metrics.js';
+export { ATTEMPT_OUTCOMES, type AttemptOutcome, type Totals } from '../observe/meter.js';
+export type { HistogramSnapshot } from '../observe/histogram.js';
+export { metricsText, registerMetrics, type MetricsRegistry } from '../observe/prometheus.js';
+export type { WorkersStatus } from '../base/workers.js';
 export {
   FLAGS,
   flagsDocument,

@@ -3,6 +3,8 @@ import { atMost } from '../base/clock.js';
 import { MaestroError, toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import type { WorkflowStatus } from '../base/model.js';
 import type { ExecutionEvent } from '../observe/events.js';
+import { Meter } from '../observe/meter.js';
+import type { RuntimeMetrics } from '../observe/metrics.js';
 import type { Pool } from '../pool/index.js';
 import type { Workflow, WorkflowSpec } from '../spec/index.js';
 import type { ExecutionRecord, ExecutionStore, ListFilter, ListPage } from '../store/types.js';
@@ -15,6 +17,7 @@ import { History } from './history.js';
 import { readLogPage } from './logs.js';
 import { InboxPoller } from './inbox-poller.js';
 import { Maintenance } from './maintenance.js';
+import { Metrics } from './metrics.js';
 import type { Settings } from './options.js';
 import { Ownership } from './ownership.js';
 import { Periodic } from './periodic.js';
@@ -53,10 +56,12 @@ export class LocalRuntime implements Runtime, HandleHost {
   private readonly ownership: Ownership;
   private readonly definitions: Definitions;
   private readonly residents: Residents;
+  private readonly meter = new Meter();
   private readonly results = new Results(this);
   private readonly history: History;
   private readonly steering: Steering;
   private readonly maintenance: Maintenance;
+  private readonly numbers: Metrics;
   private readonly chores: readonly Periodic[];
   /** Executions that were found not to be resumable here: said once. */
   private readonly unresumable = new Set<string>();
@@ -72,7 +77,7 @@ export class LocalRuntime implements Runtime, HandleHost {
     workflows: readonly Workflow[],
     onEvent: ((event: ExecutionEvent) => void) | null,
   ) {
-    const { clock, random, durability, concurrency, artifactRoot, graceMs } = settings;
+    const { clock, random } = settings;
     this.ownership = new Ownership(store, clock, random, settings.processes);
     this.definitions = new Definitions(workflows);
     this.history = new History({
@@ -82,19 +87,15 @@ export class LocalRuntime implements Runtime, HandleHost {
       isHere: (id) => this.residents.isHere(id),
     });
     this.supervisor = new Supervisor({
+      ...settings,
       store,
       ownerId: this.ownership.self.ownerId,
       pool,
-      clock,
-      durability,
-      concurrency,
-      artifactRoot,
-      graceMs,
+      meter: this.meter,
       onEvent,
       atRest: (execution) => this.settle(execution),
       published: ({ record }) => this.history.notify(record.executionId, record.workflowId),
       printed: (output) => settings.logger.debug(output, 'a step wrote'),
-      maxLogChars: settings.maxLogChars,
       died: (error, cause) => this.die(error, cause),
     });
     this.residents = new Residents({
@@ -127,6 +128,7 @@ export class LocalRuntime implements Runtime, HandleHost {
       },
       abandon: (id, error) => this.steering.abandon(id, error),
     });
+    this.numbers = this.measure();
     this.chores = this.beginChores();
     this.poller = new InboxPoller(store, this.supervisor.timers, clock, {
       isMine: (id) => this.residents.isHere(id),
@@ -207,6 +209,10 @@ export class LocalRuntime implements Runtime, HandleHost {
     return this.steering.cancel(executionId, reason);
   }
 
+  metrics(): Promise<RuntimeMetrics> {
+    return this.numbers.read();
+  }
+
   counts(): Promise<Record<WorkflowStatus, number>> {
     return this.maintenance.counts();
   }
@@ -283,6 +289,11 @@ export class LocalRuntime implements Runtime, HandleHost {
     if (active === undefined)
       throw new MaestroError('EXECUTION_STATE', `execution ${executionId} is not running here`);
     void this.supervisor.request(active, request).catch(() => {});
+  }
+
+  private measure(): Metrics {
+    const { meter, store, pool, supervisor, residents } = this;
+    return new Metrics({ meter, store, pool, clock: this.settings.clock, supervisor, residents });
   }
 
   private beginChores(): Periodic[] {

@@ -43,6 +43,11 @@ export class Residents {
     return this.options.supervisor.active.size + this.arriving.size + this.backlog.size;
   }
 
+  /** Executions of ours that wait in the store for a place in memory. */
+  get waiting(): number {
+    return this.backlog.size;
+  }
+
   isWaiting(executionId: string): boolean {
     return this.backlog.has(executionId);
   }

@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.js';
 import type { Random } from '../base/random.js';
 import type { ErrorDocument, MaestroError } from '../base/errors.js';
 import type { ExecutionEvent, NodeStateDocument } from '../observe/events.js';
+import type { RuntimeMetrics } from '../observe/metrics.js';
 import type { ListFilter, ListPage } from '../store/types.js';
 import type { Workflow, WorkflowSpec } from '../spec/types.js';
 import type { Kv } from '../store/kv.js';
@@ -277,7 +278,9 @@ export interface Runtime {
    * @throws EXECUTION_NOT_FOUND, NODE_NOT_FOUND, USAGE for an `after` that no page gave
    */
   logs(executionId: string, filter?: LogFilter): Promise<LogPage>;
-  /** How many stored executions have each status. */
+  /** What this runtime has done since it was opened, and how it is: cheap, however much is stored. */
+  metrics(): Promise<RuntimeMetrics>;
+  /** How many stored executions have each status. Reads an index of all of them. */
   counts(): Promise<Record<WorkflowStatus, number>>;
   /**
    * Deletes an execution that has ended: record, journal, outputs. Its artifact folder stays.

@@ -1,6 +1,7 @@
 import type { Logger, Runtime } from '../runtime/index.js';
 import type { WorkflowCatalogue } from './catalogue.js';
 import type { HealthMonitor } from './health.js';
+import type { ServiceMetrics } from './metrics.js';
 
 /** What every part of the service works with. Made once, by createService. */
 export interface ServiceContext {
@@ -8,6 +9,7 @@ export interface ServiceContext {
   readonly workflows: WorkflowCatalogue;
   readonly logger: Logger;
   readonly health: HealthMonitor;
+  readonly metrics: ServiceMetrics;
   /** true once shutdown has begun: nothing new is taken in. */
   readonly draining: () => boolean;
 }

@@ -6,10 +6,12 @@ import { Gatekeeper, type Token } from './auth.js';
 import { WorkflowCatalogue } from './catalogue.js';
 import type { ServiceContext } from './context.js';
 import { notFound, sendError } from './errors.js';
-import { HealthMonitor } from './health.js';
+import { HealthMonitor, type HealthLimits } from './health.js';
+import { ServiceMetrics } from './metrics.js';
 import { executionRoutes } from './routes/executions.js';
 import { healthRoutes } from './routes/health.js';
 import { logRoutes } from './routes/logs.js';
+import { metricsRoutes } from './routes/metrics.js';
 import { workflowRoutes } from './routes/workflows.js';
 
 /** Options of createService. */
@@ -27,6 +29,8 @@ export interface ServiceOptions {
   readonly tokens?: readonly Token[];
   /** Folder of the store, to watch the free space of its disk. */
   readonly storePath?: string;
+  /** From where on `/health` tells of a full disk or a late event loop. */
+  readonly healthLimits?: HealthLimits;
   /** Largest body of a request. Default 1 MiB. */
   readonly maxBodyBytes?: number;
   /** Requests of one address per minute. Default 60,000. */
@@ -59,11 +63,13 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const { runtime, logger, host = '127.0.0.1', port = 8000 } = options;
   const gatekeeper = new Gatekeeper(options.tokens ?? [], host);
   let draining = false;
-  const health = new HealthMonitor(runtime, options.storePath);
+  const health = new HealthMonitor(runtime, options.storePath, options.healthLimits);
+  const metrics = new ServiceMetrics({ runtime, health, version: options.version });
   const workflows = new WorkflowCatalogue(options.workflows);
-  const context: ServiceContext = { runtime, workflows, logger, health, draining: () => draining };
+  const context: ServiceContext = { runtime, workflows, logger, health, metrics, draining: () => draining };
   const app = createApp(options);
   app.addHook('onRequest', async (request) => gatekeeper.admit(request));
+  app.addHook('onResponse', async (request, reply) => metrics.answered(request, reply));
   app.setNotFoundHandler((request, reply) =>
     sendError(reply, notFound(`there is no ${request.method} ${request.url.split('?')[0]}`)),
   );
@@ -79,6 +85,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   await app.register(swagger, { openapi: openapiHead(options.version, (options.tokens ?? []).length > 0) });
   await app.register((scope) => {
     healthRoutes(scope, context);
+    metricsRoutes(scope, context);
     executionRoutes(scope, context);
     logRoutes(scope, context);
     workflowRoutes(scope, context);

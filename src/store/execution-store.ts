@@ -272,6 +272,10 @@ export class KvExecutionStore implements ExecutionStore {
     return sizes(this.kv);
   }
 
+  space(): { fileBytes: number; usedBytes: number } | null {
+    return this.kv.space?.() ?? null;
+  }
+
   requests(): Promise<InboxRequest[]> {
     return this.readAll<InboxRequest>(keys.INBOX);
   }

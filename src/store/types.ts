@@ -181,6 +181,8 @@ export interface ExecutionStore {
   strays(listed: ReadonlySet<string>): AsyncIterable<{ executionId: string; what: string }>;
   /** Rows and bytes of keys and values, by kind of row. */
   sizes(): Promise<Record<string, { rows: number; bytes: number }>>;
+  /** Bytes of the store's file, and how many of them hold data; null when it has no file. */
+  space(): { fileBytes: number; usedBytes: number } | null;
   /** All open requests, oldest first. */
   requests(): Promise<InboxRequest[]>;
   owners(): Promise<OwnerRecord[]>;

@@ -1,5 +1,6 @@
 import type { Clock, CancelTimer } from '../base/clock.js';
 import type { Durability } from '../base/model.js';
+import type { Meter } from '../observe/meter.js';
 import type { KvOp } from '../store/kv.js';
 import type { ExecutionStore } from '../store/types.js';
 import type { ActiveExecution } from './active-execution.js';
@@ -13,6 +14,7 @@ interface CommitterOptions {
   readonly ownerId: string;
   readonly clock: Clock;
   readonly durability: Durability;
+  readonly meter: Meter;
   /** What is at rest with the turn being committed leaves: requests that come from now on find it in the store. */
   readonly leaving: (execution: ActiveExecution) => void;
   /** The turn is durable (under `exit`: decided): publish it, send what it held, and call `flush` again. */
@@ -104,16 +106,27 @@ export class Committer {
 
   /** Under `exit` ops wait until something comes to rest, so that an observer of the end finds it stored. */
   private async write(turn: Turn, records: readonly TurnRecord[]): Promise<void> {
-    const { durability, store, ownerId } = this.options;
-    if (durability !== 'exit') {
-      if (turn.ops.length > 0) await store.commitOwned(ownerId, turn.ops);
+    if (this.options.durability !== 'exit') {
+      if (turn.ops.length > 0) await this.put(turn.ops);
       return;
     }
     for (const op of turn.ops) this.deferred.push(op);
     if (turn.waiters.length === 0 && !records.some((record) => record.atRest)) return;
     const ops = this.deferred;
     this.deferred = [];
-    if (ops.length > 0) await store.commitOwned(ownerId, ops);
+    if (ops.length > 0) await this.put(ops);
+  }
+
+  private async put(ops: readonly KvOp[]): Promise<void> {
+    const { store, ownerId, meter } = this.options;
+    const beganMs = meter.beginCommit();
+    try {
+      await store.commitOwned(ownerId, ops);
+    } catch (error) {
+      meter.commitFailed();
+      throw error;
+    }
+    meter.committed(ops, beganMs);
   }
 
   private settle(turn: Turn, records: readonly TurnRecord[]): void {

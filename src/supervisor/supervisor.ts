@@ -3,6 +3,7 @@ import { toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import { INLINE_OUTPUT_LIMIT_BYTES, type Durability, type NodeOutput } from '../base/model.js';
 import type { Effect, EngineEvent } from '../engine/effects.js';
 import type { ExecutionEvent } from '../observe/events.js';
+import type { Meter } from '../observe/meter.js';
 import type { JobOutcome, Pool } from '../pool/index.js';
 import type { KvOp } from '../store/kv.js';
 import type { ExecutionStore } from '../store/types.js';
@@ -28,6 +29,7 @@ export interface SupervisorOptions {
   readonly concurrency: number;
   readonly artifactRoot: string;
   readonly graceMs: number;
+  readonly meter: Meter;
   /** Told durable events in order; null: nobody listens, none are built. */
   readonly onEvent: ((event: ExecutionEvent) => void) | null;
   /** An execution ended, or is paused with nothing left running; it has left memory. */
@@ -89,7 +91,7 @@ export class Supervisor {
   private deathCause: unknown = null;
 
   constructor(private readonly options: SupervisorOptions) {
-    const { store, ownerId, pool, clock, durability, artifactRoot, graceMs } = options;
+    const { store, ownerId, pool, clock, durability, artifactRoot, graceMs, meter } = options;
     this.timers = new TimerHeap(clock);
     this.jobs = new Jobs({
       store,
@@ -114,6 +116,7 @@ export class Supervisor {
       ownerId,
       clock,
       durability,
+      meter,
       leaving: (execution) => {
         this.leave(execution);
         this.departing.set(execution.id, this.departing.get(execution.id) ?? []);
@@ -348,6 +351,7 @@ export class Supervisor {
     this.jobs.flush();
     for (const record of records) {
       const { execution, entries, sequence } = record;
+      this.options.meter.entries(entries);
       if (this.options.onEvent === null) execution.deriver.skip(entries);
       else for (const event of execution.deriver.derive(sequence, entries)) this.options.onEvent(event);
       execution.replicas?.publish(entries);

@@ -1,5 +1,6 @@
 import type { CancelTimer, Clock } from '../../src/base/clock.js';
 import { MaestroError, toErrorDocument, type ErrorDocument } from '../../src/base/errors.js';
+import type { WorkersStatus } from '../../src/base/workers.js';
 import { seededRandom } from '../../src/base/random.js';
 import type { ExecutionEvent } from '../../src/observe/events.js';
 import type { Job, JobOutcome, Pool, PoolListener } from '../../src/pool/port.js';
@@ -85,6 +86,10 @@ export class SimulatedPool implements Pool {
 
   get busy(): number {
     return this.open.size;
+  }
+
+  status(): readonly WorkersStatus[] {
+    return [];
   }
 
   listen(listener: PoolListener): void {

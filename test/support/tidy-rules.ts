@@ -45,6 +45,7 @@ const LIBRARIES: Readonly<Record<string, RegExp>> = {
   comlink: /^src\/runtime\/remote\//,
   pino: /^src\/(?:observe|cli)\//,
   'pino-pretty': /^src\/(?:observe|cli)\//,
+  'prom-client': /^src\/(?:observe|server)\//,
   fastify: /^src\/server\//,
   '@fastify': /^src\/server\//,
 };

@@ -65,6 +65,8 @@ export class RuntimeHost implements RemoteHost {
 
   logs: RemoteHost['logs'] = (id, filter) => outcome(() => this.opened.logs(id, filter));
 
+  metrics: RemoteHost['metrics'] = () => outcome(() => this.opened.metrics());
+
   counts: RemoteHost['counts'] = () => outcome(() => this.opened.counts());
 
   delete: RemoteHost['delete'] = (id, options) => outcome(() => this.opened.delete(id, options));

@@ -3,6 +3,7 @@ import { wrap, type Remote } from 'comlink';
 import { MaestroError, type ErrorDocument } from '../../base/errors.js';
 import type { WorkflowStatus } from '../../base/model.js';
 import type { ExecutionEvent } from '../../observe/events.js';
+import type { RuntimeMetrics } from '../../observe/metrics.js';
 import type { Workflow, WorkflowSpec } from '../../spec/index.js';
 import type { ListFilter, ListPage } from '../../store/types.js';
 import type {
@@ -190,6 +191,10 @@ class RemoteRuntimeClient implements RemoteRuntime {
   /** What its thread died of. */
   get failure(): MaestroError | undefined {
     return this.crossing.failure;
+  }
+
+  metrics(): Promise<RuntimeMetrics> {
+    return this.crossing.call((host) => host.metrics());
   }
 
   counts(): Promise<Record<WorkflowStatus, number>> {

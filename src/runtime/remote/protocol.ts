@@ -2,6 +2,7 @@ import { MaestroError, toErrorDocument, type ErrorDocument, type Problem } from 
 import { ERROR_CODES, type ErrorCode } from '../../base/error-codes.js';
 import type { WorkflowStatus } from '../../base/model.js';
 import type { ExecutionEvent } from '../../observe/events.js';
+import type { RuntimeMetrics } from '../../observe/metrics.js';
 import type { WorkflowSpec } from '../../spec/index.js';
 import type { ListFilter, ListPage } from '../../store/types.js';
 import type {
@@ -89,6 +90,7 @@ export interface RemoteHost {
   replay(executionId: string, at?: number | Date): Promise<Outcome<ReplayDocument>>;
   list(filter?: ListFilter): Promise<Outcome<ListPage>>;
   logs(executionId: string, filter?: LogFilter): Promise<Outcome<LogPage>>;
+  metrics(): Promise<Outcome<RuntimeMetrics>>;
   counts(): Promise<Outcome<Record<WorkflowStatus, number>>>;
   delete(executionId: string, options?: DeleteOptions): Promise<Outcome<boolean>>;
   collect(options: CollectOptions): Promise<Outcome<CollectReport>>;

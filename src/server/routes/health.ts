@@ -5,10 +5,11 @@ import { responses } from '../schemas.js';
 const HEALTH = {
   type: 'object',
   description: 'healthy, or degraded with reasons',
-  required: ['status', 'reasons', 'uptime_seconds'],
+  required: ['status', 'reasons', 'warnings', 'uptime_seconds'],
   properties: {
     status: { type: 'string', enum: ['healthy', 'degraded'] },
     reasons: { type: 'array', items: { type: 'string' } },
+    warnings: { type: 'array', items: { type: 'string' } },
     uptime_seconds: { type: 'integer' },
   },
 } as const;

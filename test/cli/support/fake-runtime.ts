@@ -31,6 +31,7 @@ export function fakeRuntime(
     recover: unsupported,
     replay: unsupported,
     logs: unsupported,
+    metrics: unsupported,
     counts: unsupported,
     delete: unsupported,
     collect: unsupported,
