@@ -1,5 +1,5 @@
 import type { ErrorDocument } from '../src/base/errors.js';
-import type { NodeOutput } from '../src/base/model.js';
+import type { NodeOutput, Wait, WaitEnd } from '../src/base/model.js';
 
 /**
  * What can happen to a node. Past facts, or requests. These are what the journal keeps: replaying a node's
@@ -16,10 +16,17 @@ export type NodeEvent =
   | { type: 'attemptSucceeded'; output: NodeOutput; artifacts: readonly string[]; durationMs: number }
   /** With `retryAtMs` the node will be tried again then; without it the failure is final. */
   | { type: 'attemptFailed'; error: ErrorDocument; durationMs: number; retryAtMs?: number }
-  /** Its worker or process died under it; the attempt is not charged. */
-  | { type: 'recovered'; reason: 'process' | 'worker' }
+  /**
+   * It goes back to the start, uncharged: its worker or process died under it, or the workflow failed while it waited.
+   */
+  | { type: 'recovered'; reason: 'process' | 'worker' | 'halted' }
   | { type: 'cancelRequested' }
-  | { type: 'rerunRequested' };
+  | { type: 'rerunRequested' }
+  /** An attempt that executes nothing: the node waits, without a thread. */
+  | ({ type: 'waitStarted' } & Wait)
+  /** The success or failure that it leads to follows at once. */
+  | { type: 'waitEnded'; by: WaitEnd }
+  | { type: 'commented'; text: string; reviewer: string | null };
 
 /** What can happen to a workflow. */
 export type WorkflowEvent =
@@ -32,7 +39,9 @@ export type WorkflowEvent =
   | { type: 'cancelRequested'; reason?: string }
   | { type: 'retryRequested' }
   /** Nobody ran it for so long that it was given up: `error` says by what rule. */
-  | { type: 'abandoned'; error: ErrorDocument };
+  | { type: 'abandoned'; error: ErrorDocument }
+  /** `payload` is JSON text; `id`, when the sender gave one, tells a signal sent again. */
+  | { type: 'signalReceived'; name: string; payload: string; id: string | null };
 
 /**
  * Event types in the order of their codes in the journal. Append only: a code is part of the stored format.
@@ -48,6 +57,9 @@ export const NODE_EVENT_TYPES = [
   'recovered',
   'cancelRequested',
   'rerunRequested',
+  'waitStarted',
+  'waitEnded',
+  'commented',
 ] as const satisfies readonly NodeEvent['type'][];
 
 export const WORKFLOW_EVENT_TYPES = [
@@ -59,6 +71,7 @@ export const WORKFLOW_EVENT_TYPES = [
   'cancelRequested',
   'retryRequested',
   'abandoned',
+  'signalReceived',
 ] as const satisfies readonly WorkflowEvent['type'][];
 
 /** Leaf states in the order of their codes in snapshots. Append only. `failed` has two leaves. */
@@ -84,7 +97,7 @@ export interface NodeContext {
   attempt: number;
   /** 0 at first, +1 for each explicit rerun. Part of the idempotency key. */
   run: number;
-  /** When a retry is due, in epoch milliseconds; 0 when none is. */
+  /** When a retry is due or a wait ends by itself, in epoch milliseconds; 0 when neither is. */
   wakeAtMs: number;
   /** The last failure; null when there is none. */
   error: ErrorDocument | null;

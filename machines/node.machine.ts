@@ -16,8 +16,8 @@ export const nodeMachine = setup({
   actions: {
     chargeAttempt: assign({ attempt: ({ context }) => context.attempt + 1, wakeAtMs: 0 }),
     // The attempt did not fail, its worker did: the next one gets the same number.
-    refundAttempt: assign({ attempt: ({ context }) => context.attempt - 1 }),
-    forgetError: assign({ error: null }),
+    refundAttempt: assign({ attempt: ({ context }) => context.attempt - 1, wakeAtMs: 0 }),
+    forgetError: assign({ error: null, wakeAtMs: 0 }),
     noteError: assign({ error: ({ context, event }) => errorOf(event) ?? context.error }),
     setWake: assign({ wakeAtMs: ({ event }) => wakeOf(event) }),
     dropWake: assign({ wakeAtMs: 0 }),
@@ -40,6 +40,7 @@ export const nodeMachine = setup({
     ready: {
       on: {
         attemptStarted: { target: 'running', actions: 'chargeAttempt' },
+        waitStarted: { target: 'running', actions: ['chargeAttempt', 'setWake'] },
         conditionNotMet: 'skipped',
         cancelRequested: 'cancelled',
       },
@@ -49,10 +50,13 @@ export const nodeMachine = setup({
         attemptSucceeded: { target: 'completed', actions: 'forgetError' },
         attemptFailed: [
           { guard: 'willRetry', target: 'failed.retrying', actions: ['noteError', 'setWake'] },
-          { target: 'failed.exhausted', actions: 'noteError' },
+          { target: 'failed.exhausted', actions: ['noteError', 'dropWake'] },
         ],
         recovered: { target: 'ready', actions: 'refundAttempt' },
-        cancelRequested: 'cancelled',
+        cancelRequested: { target: 'cancelled', actions: 'dropWake' },
+        // Facts about a wait that the history keeps; the node goes on running.
+        waitEnded: 'running',
+        commented: 'running',
       },
     },
     failed: {
@@ -141,5 +145,6 @@ function errorOf(event: NodeEvent): NodeContext['error'] {
 }
 
 function wakeOf(event: NodeEvent): number {
+  if (event.type === 'waitStarted') return event.wakeAtMs;
   return event.type === 'attemptFailed' ? (event.retryAtMs ?? 0) : 0;
 }

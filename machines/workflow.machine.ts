@@ -38,6 +38,8 @@ export const workflowMachine = setup({
         nodeFailedForGood: { target: 'failed', actions: 'noteFailure' },
         cancelRequested: 'cancelled',
         abandoned: { target: 'failed', actions: 'noteFailure' },
+        // Kept until a node takes it.
+        signalReceived: 'running',
         // Asked twice, by two people or through the inbox.
         resumeRequested: late,
         retryRequested: late,
@@ -48,6 +50,7 @@ export const workflowMachine = setup({
         resumeRequested: 'running',
         cancelRequested: 'cancelled',
         abandoned: { target: 'failed', actions: 'noteFailure' },
+        signalReceived: 'paused',
         // Asked twice.
         pauseRequested: late,
       },
@@ -57,6 +60,7 @@ export const workflowMachine = setup({
         // Rerunning one node of a completed execution makes it run again.
         retryRequested: { target: 'running', actions: 'forgetFailure' },
         // Requests that crossed with the end.
+        signalReceived: late,
         pauseRequested: late,
         resumeRequested: late,
         cancelRequested: late,
@@ -66,6 +70,7 @@ export const workflowMachine = setup({
       on: {
         retryRequested: { target: 'running', actions: 'forgetFailure' },
         // Requests that crossed with the end.
+        signalReceived: late,
         pauseRequested: late,
         resumeRequested: late,
         cancelRequested: late,
@@ -78,6 +83,7 @@ export const workflowMachine = setup({
       on: {
         retryRequested: { target: 'running', actions: 'forgetFailure' },
         // Requests that crossed with the end.
+        signalReceived: late,
         pauseRequested: late,
         resumeRequested: late,
         cancelRequested: late,

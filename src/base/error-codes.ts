@@ -69,6 +69,16 @@ export const ERROR_CODES = {
     next: 'Write large data to a file and return it as an artifact.',
   },
   CONDITION_FAILED: { exit: 1, retriable: false, next: 'Fix the condition or the output it reads.' },
+  REVIEW_REJECTED: {
+    exit: 1,
+    retriable: false,
+    next: 'Read the comment; `maestro retry` asks for the review again.',
+  },
+  WAIT_EXPIRED: {
+    exit: 1,
+    retriable: true,
+    next: 'Answer sooner, or give the wait a longer deadline or a default; `maestro retry` waits again.',
+  },
   // Executions
   EXECUTION_NOT_FOUND: { exit: 1, retriable: false, next: 'List what is stored with `maestro list`.' },
   EXECUTION_EXISTS: { exit: 1, retriable: false, next: 'Choose another execution id.' },
@@ -90,6 +100,16 @@ export const ERROR_CODES = {
   },
   STRUCTURE_MISMATCH: { exit: 1, retriable: false, next: 'Resume with the workflow it was started with.' },
   NODE_NOT_FOUND: { exit: 1, retriable: false, next: 'List the nodes with `maestro show <id>`.' },
+  SIGNAL_UNKNOWN: {
+    exit: 1,
+    retriable: false,
+    next: 'Send a signal that a node of the workflow waits for.',
+  },
+  PAYLOAD_INVALID: {
+    exit: 1,
+    retriable: false,
+    next: 'Correct what is listed and send it again; nothing was changed.',
+  },
   // Service
   REQUEST_INVALID: { exit: 1, retriable: false, next: 'See /openapi.json for what the request must be.' },
   UNAUTHORIZED: { exit: 2, retriable: false, next: 'Send `authorization: Bearer <token>`.' },

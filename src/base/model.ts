@@ -60,6 +60,30 @@ export interface LargeOutput {
 /** Outputs whose JSON text is longer than this live in rows of their own. */
 export const INLINE_OUTPUT_LIMIT_BYTES = 64 * 1024;
 
+/** What a node can wait for without a thread or a slot: a person, a signal from outside, a moment. */
+export const WAIT_KINDS = ['review', 'signal', 'time'] as const;
+export type WaitKind = (typeof WAIT_KINDS)[number];
+
+/** The open wait of a node. */
+export interface Wait {
+  readonly kind: WaitKind;
+  /** Name of the signal; null for other kinds. */
+  readonly signal: string | null;
+  /** When it ends by itself, epoch ms; 0: never. */
+  readonly wakeAtMs: number;
+}
+
+/** What ended a wait; deadline: nobody answered in time. */
+export const WAIT_ENDS = ['review', 'signal', 'time', 'deadline'] as const;
+export type WaitEnd = (typeof WAIT_ENDS)[number];
+
+/** What somebody said about an open review. */
+export interface ReviewComment {
+  readonly text: string;
+  readonly reviewer: string | null;
+  readonly atMs: number;
+}
+
 /** Whether an execution with this status has ended (a retry can start it again). */
 export function isWorkflowStatusEnded(status: WorkflowStatus): boolean {
   return status === 'completed' || status === 'failed' || status === 'cancelled';

@@ -1,7 +1,7 @@
 import { NODE_LEAVES, type NodeContext, type NodeEvent, type NodeLeaf } from '../../machines/events.js';
 import { compiledNode } from '../../machines/index.js';
 import { MaestroError, type ErrorDocument } from '../base/errors.js';
-import type { NodeOutput, NodeStatus } from '../base/model.js';
+import type { NodeOutput, NodeStatus, ReviewComment, Wait } from '../base/model.js';
 import type { NodeRow } from './entries.js';
 
 /** Codes of the node leaves: indices into NODE_LEAVES. */
@@ -40,6 +40,9 @@ export class NodeColumns {
   readonly error = new Map<number, ErrorDocument>();
   readonly condition = new Map<number, string>();
   readonly wakeAtMs = new Map<number, number>();
+  /** Nodes that run without executing anything, and what they wait for. */
+  readonly waits = new Map<number, Wait>();
+  readonly comments = new Map<number, readonly ReviewComment[]>();
   /** Nodes per leaf. Always equals a recount. */
   readonly counts: Int32Array;
 
@@ -52,6 +55,11 @@ export class NodeColumns {
     this.output = new Array<NodeOutput | null>(nodeCount).fill(null);
     this.counts = new Int32Array(NODE_LEAVES.length);
     this.counts[LEAF.pending] = nodeCount;
+  }
+
+  /** Nodes that run, those aside that only wait. */
+  get executing(): number {
+    return this.counts[LEAF.running] - this.waits.size;
   }
 
   /** The machine context of a node, rebuilt from its row. */
@@ -70,6 +78,7 @@ export class NodeColumns {
     this.counts[leaf]++;
     this.leaf[node] = leaf;
     this.attempt[node] = context.attempt;
+    if (this.waits.size > 0 && leaf !== LEAF.running) this.endWait(node);
     switch (event.type) {
       case 'attemptStarted':
         if (this.startedAtMs[node] === 0) this.startedAtMs[node] = atMs;
@@ -97,6 +106,18 @@ export class NodeColumns {
       case 'rerunRequested':
         this.clear(node, context.run);
         return;
+      case 'waitStarted': {
+        const { kind, signal, wakeAtMs } = event;
+        if (this.startedAtMs[node] === 0) this.startedAtMs[node] = atMs;
+        this.waits.set(node, { kind, signal, wakeAtMs });
+        if (wakeAtMs > 0) this.wakeAtMs.set(node, wakeAtMs);
+        return;
+      }
+      case 'commented': {
+        const { text, reviewer } = event;
+        this.comments.set(node, [...(this.comments.get(node) ?? []), { text, reviewer, atMs }]);
+        return;
+      }
       default:
         return;
     }
@@ -128,6 +149,8 @@ export class NodeColumns {
       artifacts: this.artifacts.get(node) ?? [],
       error: this.error.get(node) ?? null,
       condition: this.condition.get(node) ?? null,
+      wait: this.waits.get(node) ?? null,
+      comments: this.comments.get(node) ?? [],
     };
   }
 
@@ -144,6 +167,24 @@ export class NodeColumns {
     if (row.artifacts.length > 0) this.artifacts.set(node, row.artifacts);
     if (row.error !== null) this.error.set(node, row.error);
     if (row.condition !== null) this.condition.set(node, row.condition);
+    if (row.wait !== null) this.waits.set(node, row.wait);
+    if (row.comments.length > 0) this.comments.set(node, row.comments);
+  }
+
+  /** The node that failed for good first (by time, then order); -1 when none did. */
+  firstFailed(): number {
+    const { leaf, endedAtMs, counts } = this;
+    let first = -1;
+    if (counts[LEAF['failed.exhausted']] + counts[LEAF.cancelled] === 0) return first;
+    for (let node = 0; node < leaf.length; node++) {
+      if (leaf[node] !== LEAF['failed.exhausted'] && leaf[node] !== LEAF.cancelled) continue;
+      if (first < 0 || endedAtMs[node] < endedAtMs[first]) first = node;
+    }
+    return first;
+  }
+
+  private endWait(node: number): void {
+    if (this.waits.delete(node)) this.wakeAtMs.delete(node);
   }
 
   private clear(node: number, run: number): void {
@@ -155,5 +196,6 @@ export class NodeColumns {
     this.error.delete(node);
     this.condition.delete(node);
     this.wakeAtMs.delete(node);
+    this.comments.delete(node);
   }
 }

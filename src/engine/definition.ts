@@ -1,5 +1,6 @@
 import type { FailureMode, RetryPolicy } from '../base/model.js';
 import type { Plan } from '../graph/plan.js';
+import type { WaitPlan } from '../policy/wait.js';
 
 /** What the engine must know of a workflow: its plan, and per node only what decisions depend on. */
 export interface EngineDefinition {
@@ -8,6 +9,10 @@ export interface EngineDefinition {
   /** null: one attempt. */
   retryPolicyOf(node: number): RetryPolicy | null;
   hasCondition(node: number): boolean;
+  /** What a node waits for; null when it executes something. */
+  waitOf(node: number): WaitPlan | null;
+  /** Whether any node waits. */
+  readonly hasWaits: boolean;
   /** Nodes of different lanes never wait for each other's room (inline, threads, processes). */
   laneOf(node: number): number;
   readonly laneCount: number;

@@ -1,5 +1,6 @@
 import type { ErrorDocument } from '../base/errors.js';
 import type { NodeOutput } from '../base/model.js';
+import type { Decision } from '../policy/wait.js';
 
 /** What the engine asks of the world. Each is answered with an engine event. */
 export type Effect =
@@ -52,7 +53,32 @@ export type EngineEvent =
   | { readonly type: 'cancelRequested'; readonly reason?: string }
   | { readonly type: 'retryRequested' }
   | { readonly type: 'abandonRequested'; readonly error: ErrorDocument }
-  | { readonly type: 'nodeCancelRequested'; readonly node: number };
+  | { readonly type: 'nodeCancelRequested'; readonly node: number }
+  | WaitAnswer;
+
+/** What people and other systems tell a node that waits, or will. `payload` is JSON text. */
+export type WaitAnswer =
+  | {
+      readonly type: 'signalReceived';
+      readonly name: string;
+      readonly payload: string;
+      /** A signal with an id that came before is the same one. */
+      readonly id: string | null;
+    }
+  | ({ readonly type: 'reviewDecided'; readonly node: number; readonly run: number } & Decision)
+  | {
+      readonly type: 'reviewCommented';
+      readonly node: number;
+      readonly run: number;
+      readonly text: string;
+      readonly reviewer: string | null;
+    };
+
+/** What users ask of an execution as a whole. */
+export type WorkflowRequest = Exclude<
+  Extract<EngineEvent, { type: `${string}Requested` }>,
+  { type: 'nodeCancelRequested' }
+>;
 
 export type ConditionVerdict =
   | { readonly met: true }

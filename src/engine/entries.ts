@@ -1,5 +1,5 @@
 import type { ErrorDocument } from '../base/errors.js';
-import type { NodeOutput } from '../base/model.js';
+import type { NodeOutput, ReviewComment, Wait } from '../base/model.js';
 import type { NodeContext, NodeEvent, WorkflowContext, WorkflowEvent } from '../../machines/events.js';
 
 /** The index that stands for the workflow itself where a node index is expected. */
@@ -41,6 +41,9 @@ export interface NodeRow {
   error: ErrorDocument | null;
   /** Why it was skipped, or null. */
   condition: string | null;
+  /** What it waits for while it runs, or null. */
+  wait: Wait | null;
+  comments: readonly ReviewComment[];
 }
 
 /** The state of the workflow itself in a checkpoint. */
@@ -51,4 +54,14 @@ export interface WorkflowRow {
   endedAtMs: number;
   failedNode: number;
   error: ErrorDocument | null;
+  /** Absent when there have been none. */
+  signals?: SignalsRow;
+}
+
+/** The signals of an execution. */
+export interface SignalsRow {
+  /** Those that no node has taken yet, in order; payloads are JSON text. */
+  readonly open: readonly { readonly name: string; readonly payload: string }[];
+  /** Ids of all that had one. */
+  readonly ids: readonly string[];
 }

@@ -4,10 +4,11 @@ import type { Random } from '../base/random.js';
 import { nextRetryDelayMs } from '../policy/retry.js';
 import { LEAF } from './columns.js';
 import type { EngineDefinition } from './definition.js';
-import type { ConditionVerdict, Effect, EngineEvent } from './effects.js';
+import type { ConditionVerdict, Effect, EngineEvent, WorkflowRequest } from './effects.js';
 import { ExecutionState } from './execution-state.js';
 import { Readiness, type Finish } from './readiness.js';
 import { FifoQueue, RankQueue, type ReadyQueue } from './ready-queue.js';
+import { Waits } from './waits.js';
 
 /**
  * One execution: turns engine events into entries (state changes to persist) and effects (things to do).
@@ -17,6 +18,7 @@ export class ExecutionEngine {
   readonly state: ExecutionState;
   readonly readiness: Readiness;
   private readonly lanes: ReadyQueue[];
+  private readonly waits: Waits;
   private effects: Effect[] = [];
   /** Condition evaluations asked for and not answered. */
   private evaluating = 0;
@@ -34,9 +36,15 @@ export class ExecutionEngine {
     this.state = state ?? new ExecutionState(plan);
     this.readiness = new Readiness(plan);
     this.readyTurn = new Uint32Array(plan.nodeCount);
-    this.lanes = Array.from({ length: definition.laneCount }, () =>
-      definition.startOrder === 'topological' ? new RankQueue(plan.rank) : new FifoQueue(),
-    );
+    // The last lane is of nodes that wait. In topological order all share one.
+    this.lanes =
+      definition.startOrder === 'topological'
+        ? [new RankQueue(plan.rank)]
+        : Array.from({ length: definition.laneCount + 1 }, () => new FifoQueue());
+    this.waits = new Waits(definition, this.state, {
+      wake: (node, atMs) => this.effects.push({ kind: 'wake', node, atMs }),
+      ended: (node, finish, atMs) => this.propagate(node, finish, atMs),
+    });
   }
 
   /** Takes one event. Late and stale ones change nothing. @throws ILLEGAL_TRANSITION on a bug */
@@ -71,6 +79,12 @@ export class ExecutionEngine {
         break;
       case 'woke':
         if (this.columns.leaf[event.node] === LEAF['failed.retrying']) this.enqueue(event.node);
+        else this.waits.woke(event.node, atMs);
+        break;
+      case 'signalReceived':
+      case 'reviewDecided':
+      case 'reviewCommented':
+        this.waits.answer(event, atMs);
         break;
       case 'nodeCancelRequested':
         this.cancelNode(event.node, atMs);
@@ -78,24 +92,11 @@ export class ExecutionEngine {
       default:
         this.applyRequest(event, atMs);
     }
+    this.beginWaits(atMs);
     this.settle(atMs);
   }
 
-  private applyRequest(
-    event: Extract<
-      EngineEvent,
-      {
-        type:
-          | 'startRequested'
-          | 'pauseRequested'
-          | 'resumeRequested'
-          | 'cancelRequested'
-          | 'retryRequested'
-          | 'abandonRequested';
-      }
-    >,
-    atMs: number,
-  ): void {
+  private applyRequest(event: WorkflowRequest, atMs: number): void {
     switch (event.type) {
       case 'startRequested':
         if (this.state.sendWorkflow({ type: 'started' }, atMs)) this.admitPending(atMs);
@@ -119,6 +120,11 @@ export class ExecutionEngine {
 
   /** The next node to start in a lane; -1 when nothing may start now. */
   peek(lane: number): number {
+    const node = this.next(lane);
+    return node >= 0 && this.isWait(node) ? -1 : node;
+  }
+
+  private next(lane: number): number {
     if (this.state.workflowLeaf !== 'running' || this.halted || this.heldInOrder) return -1;
     const queue = this.lanes[lane];
     for (;;) {
@@ -146,32 +152,46 @@ export class ExecutionEngine {
     return node;
   }
 
+  /** Waits begin by themselves: they take room nowhere. In topological order one begins when nothing else runs. */
+  private beginWaits(atMs: number): void {
+    if (!this.definition.hasWaits) return;
+    const inOrder = this.definition.startOrder === 'topological';
+    const lane = this.lanes.length - 1;
+    for (let node = this.next(lane); node >= 0 && this.isWait(node); node = this.next(lane)) {
+      if (inOrder && this.columns.executing > 0) return;
+      this.lanes[lane].pop();
+      this.waits.begin(node, atMs);
+    }
+  }
+
   takeEffects(): readonly Effect[] {
     const taken = this.effects;
     this.effects = [];
     return taken;
   }
 
-  /** Nothing runs, nothing is being evaluated, and no timer will start anything. */
+  /** Nothing executes and nothing is being evaluated. */
   get isIdle(): boolean {
-    return this.columns.counts[LEAF.running] === 0 && this.evaluating === 0;
+    return this.columns.executing === 0 && this.evaluating === 0;
   }
 
   /**
-   * After a restore: nodes that were running when the process died become ready again, the counters are recounted,
-   * and everything that was on its way (conditions, retries, starts) is set going again.
+   * After a restore: nodes that executed when the process died become ready again, the counters are recounted, and
+   * everything that was on its way (conditions, retries, starts, waits) is set going again.
    */
   recover(atMs: number): void {
-    const { leaf, wakeAtMs } = this.columns;
+    const { leaf, wakeAtMs, waits } = this.columns;
     this.readiness.recount(leaf);
+    this.waits.restore();
     for (let node = 0; node < leaf.length; node++) {
-      if (leaf[node] === LEAF.running)
+      if (leaf[node] === LEAF.running && !waits.has(node))
         this.state.sendNode(node, { type: 'recovered', reason: 'process' }, atMs);
       if (leaf[node] === LEAF.ready) this.enqueue(node);
     }
     for (const [node, at] of wakeAtMs) this.effects.push({ kind: 'wake', node, atMs: at });
     if (this.state.workflowLeaf === 'running' || this.state.workflowLeaf === 'paused')
       this.admitPending(atMs);
+    this.beginWaits(atMs);
     this.settle(atMs);
   }
 
@@ -185,10 +205,10 @@ export class ExecutionEngine {
     return this.columns.counts[LEAF['failed.exhausted']] + this.columns.counts[LEAF.cancelled] > 0;
   }
 
-  /** In topological order a node that waits for its retry or its condition holds back those after it. */
+  /** In topological order a node that waits (also for its retry or its condition) holds back those after it. */
   private get heldInOrder(): boolean {
     if (this.definition.startOrder !== 'topological') return false;
-    if (this.evaluating > 0) return true;
+    if (this.evaluating > 0 || this.columns.waits.size > 0) return true;
     const next = this.lanes[0].peek();
     const retrying = this.columns.counts[LEAF['failed.retrying']];
     return retrying > 0 && !(next >= 0 && this.columns.leaf[next] === LEAF['failed.retrying']);
@@ -197,6 +217,10 @@ export class ExecutionEngine {
   private isStartable(node: number): boolean {
     const leaf = this.columns.leaf[node];
     return leaf === LEAF.ready || leaf === LEAF['failed.retrying'];
+  }
+
+  private isWait(node: number): boolean {
+    return this.definition.hasWaits && this.definition.waitOf(node) !== null;
   }
 
   private isCurrent(event: { node: number; run: number; attempt: number }): boolean {
@@ -216,7 +240,7 @@ export class ExecutionEngine {
 
   private enqueue(node: number): void {
     this.readyTurn[node] = this.turn;
-    this.lanes[this.definition.laneOf(node)].push(node);
+    this.lanes[this.isWait(node) ? this.lanes.length - 1 : this.definition.laneOf(node)].push(node);
   }
 
   private failAttempt(node: number, error: ErrorDocument, durationMs: number, atMs: number): void {
@@ -347,13 +371,15 @@ export class ExecutionEngine {
 
   /** Ends the workflow when nothing can happen any more. */
   private settle(atMs: number): void {
-    if (this.state.workflowLeaf !== 'running' || this.columns.counts[LEAF.running] > 0) return;
-    const { counts } = this.columns;
-    if (!this.halted) {
+    if (this.state.workflowLeaf !== 'running' || this.columns.executing > 0) return;
+    const { counts, waits } = this.columns;
+    if (this.halted) for (const node of this.waits.withdraw(atMs)) this.enqueue(node);
+    else {
+      if (waits.size > 0) return;
       if (this.evaluating > 0 || counts[LEAF.ready] > 0 || counts[LEAF['failed.retrying']] > 0) return;
       invariant(counts[LEAF.pending] === 0, `${counts[LEAF.pending]} nodes wait for nothing`);
     }
-    const failed = this.firstFailed();
+    const failed = this.columns.firstFailed();
     if (failed < 0) {
       this.state.sendWorkflow({ type: 'allNodesSettled' }, atMs);
       return;
@@ -364,17 +390,5 @@ export class ExecutionEngine {
       code: 'STEP_CANCELLED',
     };
     this.state.sendWorkflow({ type: 'nodeFailedForGood', node: failed, error }, atMs);
-  }
-
-  /** The node that failed for good first (by time, then order); -1 when none did. */
-  private firstFailed(): number {
-    const { leaf, endedAtMs, counts } = this.columns;
-    let first = -1;
-    if (counts[LEAF['failed.exhausted']] + counts[LEAF.cancelled] === 0) return first;
-    for (let node = 0; node < leaf.length; node++) {
-      if (leaf[node] !== LEAF['failed.exhausted'] && leaf[node] !== LEAF.cancelled) continue;
-      if (first < 0 || endedAtMs[node] < endedAtMs[first]) first = node;
-    }
-    return first;
   }
 }

@@ -11,6 +11,7 @@ import { MaestroError } from '../base/errors.js';
 import type { Plan } from '../graph/plan.js';
 import { startNodeActor, startWorkflowActor, type NodeActor, type WorkflowActor } from './actors.js';
 import { isSettledLeaf, NodeColumns } from './columns.js';
+import { Signals } from './signals.js';
 import { WORKFLOW, type Entry, type OpenEntry, type WorkflowRow } from './entries.js';
 
 const STORY_LENGTH = 128;
@@ -21,6 +22,7 @@ const STORY_LENGTH = 128;
  */
 export class ExecutionState {
   readonly columns: NodeColumns;
+  readonly signals = new Signals();
   /** Entries accepted since the last `takeEntries`. */
   private entries: OpenEntry[] = [];
   private workflowLeafCode = compiledWorkflow.initialLeaf;
@@ -47,12 +49,14 @@ export class ExecutionState {
   /** The workflow's own row, as checkpoints keep it. */
   get workflowRow(): WorkflowRow {
     const { failedNode, error } = this.workflowContext;
+    const signals = this.signals.row;
     return {
       leaf: this.workflowLeafCode,
       startedAtMs: this.startedAtMs,
       endedAtMs: this.endedAtMs,
       failedNode,
       error,
+      ...(signals !== undefined && { signals }),
     };
   }
 
@@ -61,6 +65,7 @@ export class ExecutionState {
     this.workflowContext = { failedNode: row.failedNode, error: row.error };
     this.startedAtMs = row.startedAtMs;
     this.endedAtMs = row.endedAtMs;
+    this.signals.restore(row.signals);
   }
 
   get liveActors(): number {
@@ -80,6 +85,7 @@ export class ExecutionState {
     actor ??= this.spawn(node, leaf, context);
     actor.send(event);
     const next = actor.getSnapshot();
+    this.takeSignal(node, event);
     columns.apply(node, next.leaf, next.context, event, atMs);
     this.record({ node, event, atMs, fromLeaf: leaf, from: context });
     if (isSettledLeaf(next.leaf)) this.retire(node, actor);
@@ -105,6 +111,7 @@ export class ExecutionState {
   replay(entry: Entry): void {
     this.changedAtMs = entry.atMs;
     if (entry.node !== WORKFLOW) {
+      this.takeSignal(entry.node, entry.event as NodeEvent);
       this.columns.replay(entry.node, entry.event as NodeEvent, entry.atMs);
       return;
     }
@@ -139,11 +146,19 @@ export class ExecutionState {
     this.workflowActor = null;
   }
 
+  /** A wait that a signal ended has taken it: the first one of its name. */
+  private takeSignal(node: number, event: NodeEvent): void {
+    if (event.type !== 'waitEnded' || event.by !== 'signal') return;
+    const wait = this.columns.waits.get(node);
+    if (wait?.signal != null) this.signals.take(wait.signal);
+  }
+
   private enterWorkflow(leaf: number, context: WorkflowContext, event: WorkflowEvent, atMs: number): void {
     this.workflowLeafCode = leaf;
     this.workflowContext = context;
     if (event.type === 'started') this.startedAtMs = atMs;
     if (event.type === 'retryRequested') this.endedAtMs = 0;
+    if (event.type === 'signalReceived') this.signals.add(event.name, event.payload, event.id);
     if (
       event.type === 'allNodesSettled' ||
       event.type === 'nodeFailedForGood' ||

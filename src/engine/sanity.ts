@@ -27,6 +27,8 @@ export function checkInvariants(engine: ExecutionEngine): void {
     counts.every((count, leaf) => count === columns.counts[leaf]),
     'nodes per state are miscounted',
   );
+  for (const node of columns.waits.keys())
+    invariant(columns.leaf[node] === LEAF.running, `"${plan.ids[node]}" waits and does not run`);
   const frontier =
     counts[LEAF.pending] + counts[LEAF.ready] + counts[LEAF.running] + counts[LEAF['failed.retrying']];
   invariant(liveActors <= frontier, 'an actor outlived its node');

@@ -1,5 +1,5 @@
 import type { NodeEvent, WorkflowEvent } from '../../machines/events.js';
-import type { NodeOutput } from '../base/model.js';
+import type { NodeOutput, Wait } from '../base/model.js';
 import { WORKFLOW, type Entry } from '../engine/entries.js';
 import { eventId } from './event-id.js';
 import type { EventType, ExecutionEvent } from './events.js';
@@ -77,7 +77,7 @@ export class EventDeriver {
   }
 
   private count(node: number, type: Entry['event']['type']): void {
-    if (type === 'attemptStarted') this.attempts[node]++;
+    if (type === 'attemptStarted' || type === 'waitStarted') this.attempts[node]++;
     else if (type === 'recovered') this.attempts[node]--;
     else if (type === 'attemptSucceeded') this.setDone(node, 1);
     else if (type === 'rerunRequested') {
@@ -115,6 +115,12 @@ export class EventDeriver {
         });
       case 'abandoned':
         return push('workflow_failed', { failed_node: null, error: event.error.message });
+      case 'signalReceived':
+        return push('workflow_signal_received', {
+          signal: event.name,
+          payload: JSON.parse(event.payload) as unknown,
+          ...(event.id !== null && { signal_id: event.id }),
+        });
       case 'cancelRequested':
         return push('workflow_cancelled', event.reason === undefined ? {} : { reason: event.reason });
     }
@@ -138,6 +144,12 @@ export class EventDeriver {
         return push('node_skipped', { condition: event.condition });
       case 'attemptStarted':
         return push('node_started', { attempt, max_attempts: this.source.maxAttemptsOf(node) });
+      case 'waitStarted':
+        return push('node_started', { attempt, max_attempts: 1, waiting_for: waitDocument(event) });
+      case 'waitEnded':
+        return;
+      case 'commented':
+        return push('node_commented', { comment: event.text, reviewer: event.reviewer });
       case 'attemptSucceeded':
         return push('node_completed', {
           ...outputData(event.output),
@@ -164,6 +176,12 @@ export class EventDeriver {
         return push('node_recovered', { reason: 'rerun' });
     }
   }
+}
+
+/** What a node waits for, as events and documents say it. `until`: when the wait ends by itself. */
+export function waitDocument({ kind, signal, wakeAtMs }: Wait): Record<string, unknown> {
+  const until = wakeAtMs > 0 ? new Date(wakeAtMs).toISOString() : null;
+  return { kind, ...(signal !== null && { signal }), until };
 }
 
 /** A large output is told by its size: its text is a row of its own, read with the node's detail. */

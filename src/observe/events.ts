@@ -18,6 +18,8 @@ export const EVENT_TYPES = [
   'node_cancelled',
   'node_recovered',
   'node_progress',
+  'node_commented',
+  'workflow_signal_received',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 

@@ -1,5 +1,11 @@
 import { MaestroError } from '../base/errors.js';
-import { compareStructure, structureMismatch, type Workflow, type WorkflowSpec } from '../spec/index.js';
+import {
+  compareStructure,
+  isWaitNode,
+  structureMismatch,
+  type Workflow,
+  type WorkflowSpec,
+} from '../spec/index.js';
 import { Definition } from '../supervisor/definition.js';
 import type { ExecutionRecord } from '../store/types.js';
 
@@ -43,7 +49,9 @@ export class Definitions {
       if (differences !== null) throw structureMismatch(record.workflowId, differences);
     }
     const functions = source?.functions ?? new Map<string, never>();
-    const missing = spec.nodes.filter((node) => !node.uses && !node.run && !functions.has(node.id));
+    const missing = spec.nodes.filter(
+      (node) => !node.uses && !node.run && !functions.has(node.id) && !isWaitNode(node),
+    );
     if (missing.length > 0)
       throw executorMissing(
         record,

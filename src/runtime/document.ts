@@ -1,6 +1,8 @@
 import type { ErrorDocument } from '../base/errors.js';
+import type { ReviewComment } from '../base/model.js';
 import { LEAF, statusOfLeaf } from '../engine/columns.js';
 import type { ExecutionState } from '../engine/execution-state.js';
+import { waitDocument } from '../observe/event-deriver.js';
 import type { NodeStateDocument } from '../observe/events.js';
 import type { ExecutionRecord } from '../store/types.js';
 import type { Definition } from '../supervisor/definition.js';
@@ -87,6 +89,8 @@ function nodeDocument(
   const { columns } = state;
   const error: ErrorDocument | undefined = columns.error.get(node);
   const condition = columns.condition.get(node);
+  const wait = columns.waits.get(node);
+  const comments = columns.comments.get(node);
   return {
     node_id: definition.plan.ids[node],
     status: statusOfLeaf(columns.leaf[node]),
@@ -103,8 +107,14 @@ function nodeDocument(
       ...(columns.leaf[node] === LEAF['failed.retrying']
         ? { retry_at: iso(columns.wakeAtMs.get(node) ?? 0) }
         : {}),
+      ...(wait === undefined ? {} : { waiting_for: waitDocument(wait) }),
+      ...(comments === undefined ? {} : { comments: comments.map(commentDocument) }),
     },
   };
+}
+
+export function commentDocument({ text, reviewer, atMs }: ReviewComment): Record<string, unknown> {
+  return { comment: text, reviewer, at: iso(atMs) };
 }
 
 /** A skipped node is done too. One decimal. */

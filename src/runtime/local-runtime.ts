@@ -10,6 +10,7 @@ import type { Workflow, WorkflowSpec } from '../spec/index.js';
 import type { ExecutionRecord, ExecutionStore, ListFilter, ListPage } from '../store/types.js';
 import type { ActiveExecution } from '../supervisor/active-execution.js';
 import { Supervisor } from '../supervisor/supervisor.js';
+import { Answers } from './answers.js';
 import { contextText } from './context.js';
 import { Definitions } from './definitions.js';
 import type { HandleHost } from './handle.js';
@@ -25,10 +26,11 @@ import { readDocument } from './reader.js';
 import { newRecord } from './records.js';
 import { takeOverInterrupted, type Recovered } from './recovery.js';
 import { replayDocument } from './replay.js';
-import { userEvent } from './requests.js';
+import { engineRequest, userEvent } from './requests.js';
 import { Residents } from './residents.js';
 import { Results } from './results.js';
-import { Steering } from './steering.js';
+import { openReviews } from './reviews.js';
+import { Steering, type SteeringHost } from './steering.js';
 import type {
   CloseOptions,
   CollectOptions,
@@ -41,7 +43,11 @@ import type {
   LogFilter,
   LogPage,
   ReplayDocument,
+  ReviewFilter,
+  ReviewInput,
+  ReviewPage,
   Runtime,
+  SignalOptions,
   StartOptions,
   WatchOptions,
 } from './types.js';
@@ -60,6 +66,7 @@ export class LocalRuntime implements Runtime, HandleHost {
   private readonly results = new Results(this);
   private readonly history: History;
   private readonly steering: Steering;
+  private readonly answers: Answers;
   private readonly maintenance: Maintenance;
   private readonly numbers: Metrics;
   private readonly chores: readonly Periodic[];
@@ -105,9 +112,10 @@ export class LocalRuntime implements Runtime, HandleHost {
       ownership: this.ownership,
       settings,
       busy: () => this.poller.start(),
+      claim: (executionId) => this.poller.claim(executionId),
       failed: (executionId, error) => this.lose(executionId, error),
     });
-    this.steering = new Steering({
+    const steeringHost: SteeringHost = {
       store,
       supervisor: this.supervisor,
       ownership: this.ownership,
@@ -116,7 +124,9 @@ export class LocalRuntime implements Runtime, HandleHost {
       results: this.results,
       settings,
       assertOpen: () => this.assertOpen(),
-    });
+    };
+    this.steering = new Steering(steeringHost);
+    this.answers = new Answers(steeringHost, this.steering);
     this.maintenance = new Maintenance({
       store,
       ownership: this.ownership,
@@ -133,7 +143,7 @@ export class LocalRuntime implements Runtime, HandleHost {
     this.poller = new InboxPoller(store, this.supervisor.timers, clock, {
       isMine: (id) => this.residents.isHere(id),
       isBusy: () => this.residents.size > 0,
-      apply: ({ executionId, kind, reason }, done) => this.steering.apply(executionId, kind, reason, [done]),
+      apply: (request, done) => this.steering.apply(request.executionId, engineRequest(request), [done]),
     });
   }
 
@@ -211,6 +221,21 @@ export class LocalRuntime implements Runtime, HandleHost {
 
   metrics(): Promise<RuntimeMetrics> {
     return this.numbers.read();
+  }
+
+  signal(executionId: string, name: string, payload?: unknown, options: SignalOptions = {}): Promise<void> {
+    return this.answers.signal(executionId, name, payload, options);
+  }
+
+  review(executionId: string, nodeId: string, review: ReviewInput): Promise<void> {
+    return this.answers.review(executionId, nodeId, review);
+  }
+
+  reviews(filter: ReviewFilter = {}): Promise<ReviewPage> {
+    const { store, definitions } = this;
+    const live = (id: string) =>
+      this.settings.durability === 'exit' ? this.active(id)?.engine.state : undefined;
+    return openReviews({ store, definitions, live }, filter);
   }
 
   counts(): Promise<Record<WorkflowStatus, number>> {

@@ -1,4 +1,5 @@
 import { outputText } from '../supervisor/outputs.js';
+import type { ExecutionState } from '../engine/execution-state.js';
 import { restoreState } from '../supervisor/restore.js';
 import type { ActiveExecution } from '../supervisor/active-execution.js';
 import type { ExecutionStore } from '../store/types.js';
@@ -31,4 +32,15 @@ export async function readDocument(
     interrupted: await isInterrupted(record),
     outputText: (node) => outputText(store, { executionId, ids, columns, unsaved }, node),
   });
+}
+
+/** The state of an execution as the store has it; undefined when there is none. @throws RECORD_CORRUPT */
+export async function readState(
+  store: ExecutionStore,
+  definitions: Definitions,
+  executionId: string,
+): Promise<ExecutionState | undefined> {
+  const stored = await store.load(executionId);
+  if (stored === undefined) return undefined;
+  return (await restoreState(store, stored, definitions.plain(stored.record, stored.spec).plan)).state;
 }

@@ -2,10 +2,12 @@ import type { NodeEvent, WorkflowEvent } from '../../machines/events.js';
 import { MaestroError } from '../base/errors.js';
 import type { EngineEvent } from '../engine/effects.js';
 import { WORKFLOW } from '../engine/entries.js';
-import type { InboxKind } from '../store/types.js';
+import type { InboxBody } from '../store/types.js';
 
 /** A request as the engine takes it. */
-export function engineRequest(kind: InboxKind, reason: string | undefined): EngineEvent {
+export function engineRequest(body: InboxBody): EngineEvent {
+  if (body.kind === 'answer') return body.answer;
+  const { kind, reason } = body;
   return kind === 'cancel' ? { type: 'cancelRequested', reason } : { type: `${kind}Requested` };
 }
 

@@ -1,5 +1,6 @@
 import type { EngineEvent } from '../engine/effects.js';
 import type { Workflow } from '../spec/index.js';
+import type { KvOp } from '../store/kv.js';
 import type { ExecutionRecord, ExecutionStore } from '../store/types.js';
 import { activate, restoreState } from '../supervisor/restore.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
@@ -8,8 +9,10 @@ import { Backlog, type Waiting } from './backlog.js';
 import { Deferred } from './deferred.js';
 import type { Definitions } from './definitions.js';
 import { notFound } from './history.js';
+import type { Claim } from './inbox-poller.js';
 import type { Settings } from './options.js';
 import type { Ownership } from './ownership.js';
+import { engineRequest } from './requests.js';
 
 interface ResidentsOptions {
   readonly store: ExecutionStore;
@@ -19,6 +22,8 @@ interface ResidentsOptions {
   readonly settings: Settings;
   /** Something is here again: look out for requests. */
   readonly busy: () => void;
+  /** Takes on what the inbox holds for an execution. */
+  readonly claim: (executionId: string) => Promise<Claim>;
   /** An execution could not be brought into memory. */
   readonly failed: (executionId: string, error: unknown) => void;
 }
@@ -97,8 +102,9 @@ export class Residents {
   /**
    * Brings a stored execution into memory and applies its events before anything of it starts.
    * @param anyway also when its functions are not known here: it will not run
+   * @param ops committed with that
    */
-  async bring(waiting: Waiting, anyway = false): Promise<void> {
+  async bring(waiting: Waiting, anyway = false, ops: readonly KvOp[] = []): Promise<void> {
     const { executionId } = waiting;
     const arrival = new Deferred<void>();
     this.arriving.set(executionId, arrival);
@@ -107,14 +113,21 @@ export class Residents {
       const execution = await this.read(waiting, anyway);
       const isNew = execution.record.status === 'pending';
       const first: EngineEvent[] = isNew ? [{ type: 'startRequested' }] : [];
+      const answers = await this.claimAnswers(execution);
       this.options.busy();
-      const events = [...first, ...waiting.events];
-      adopted = this.options.supervisor.adopt(execution, { recover: !isNew, events });
+      const events = [...first, ...answers.requests.map(engineRequest), ...waiting.events];
+      const allOps = [...answers.ops, ...ops];
+      adopted = this.options.supervisor.adopt(execution, { recover: !isNew, events, ops: allOps });
     } finally {
       this.arriving.delete(executionId);
       arrival.resolve();
     }
     await adopted;
+  }
+
+  /** Whatever came for its waits while nobody ran it is older than any deadline that is seen now. */
+  private async claimAnswers({ id, definition }: ActiveExecution): Promise<Claim> {
+    return definition.waits.size === 0 ? { requests: [], ops: [] } : this.options.claim(id);
   }
 
   private async read({ executionId, workflow }: Waiting, anyway: boolean): Promise<ActiveExecution> {
@@ -132,10 +145,10 @@ export class Residents {
   }
 
   /** Takes one that waits out of the line and brings it in at once, with a further event. */
-  async bringNow(executionId: string, event: EngineEvent): Promise<boolean> {
+  async bringNow(executionId: string, event: EngineEvent, ops: readonly KvOp[]): Promise<boolean> {
     const waiting = this.backlog.remove(executionId);
     if (waiting === undefined) return false;
-    await this.bring({ ...waiting, events: [...waiting.events, event] });
+    await this.bring({ ...waiting, events: [...waiting.events, event] }, false, ops);
     return true;
   }
 

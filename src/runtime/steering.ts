@@ -4,7 +4,7 @@ import { isWorkflowStatusEnded } from '../base/model.js';
 import type { EngineEvent } from '../engine/effects.js';
 import type { Workflow } from '../spec/index.js';
 import type { KvOp } from '../store/kv.js';
-import type { ExecutionRecord, ExecutionStore, InboxKind } from '../store/types.js';
+import type { ExecutionRecord, ExecutionStore, InboxBody } from '../store/types.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
 import type { Definitions } from './definitions.js';
 import { notFound } from './history.js';
@@ -45,7 +45,7 @@ export class Steering {
     if (this.host.residents.isHere(executionId)) {
       const handle = this.host.results.handle(executionId, record.workflowId);
       const isUnderWay = this.host.residents.isWaiting(executionId);
-      if (isUnderWay || (await this.apply(executionId, 'resume', undefined, []))) return handle;
+      if (isUnderWay || (await this.apply(executionId, { type: 'resumeRequested' }, []))) return handle;
       return this.resumeOnce(executionId, options);
     }
     if (isWorkflowStatusEnded(record.status)) {
@@ -87,7 +87,13 @@ export class Steering {
     return this.oneByOne.run(executionId, () => this.request(executionId, 'cancel', reason));
   }
 
-  private async record(executionId: string): Promise<ExecutionRecord> {
+  /** Requests about one execution one after another. */
+  inTurn<T>(executionId: string, work: () => Promise<T>): Promise<T> {
+    return this.oneByOne.run(executionId, work);
+  }
+
+  /** @throws EXECUTION_NOT_FOUND */
+  async record(executionId: string): Promise<ExecutionRecord> {
     await this.host.supervisor.whenGone(executionId);
     const record = await this.host.store.getRecord(executionId);
     if (record === undefined) throw notFound(executionId);
@@ -150,48 +156,36 @@ export class Steering {
   /** Pauses or cancels wherever the execution is: here, in another process, or nowhere. */
   private async request(executionId: string, kind: 'pause' | 'cancel', reason?: string): Promise<void> {
     this.host.assertOpen();
-    if (this.host.residents.isHere(executionId) && (await this.apply(executionId, kind, reason, []))) return;
+    const event = engineRequest({ kind, reason });
+    if (this.host.residents.isHere(executionId) && (await this.apply(executionId, event, []))) return;
     const record = await this.record(executionId);
     if (isWorkflowStatusEnded(record.status) || (kind === 'pause' && record.status === 'paused')) {
       throw new MaestroError('EXECUTION_STATE', `execution ${executionId} is already ${record.status}`);
     }
-    const { clock, random } = this.host.settings;
-    if ((await this.host.ownership.holder(record.ownerId)) !== undefined) {
-      const request = {
-        requestId: newId(clock, random),
-        executionId,
-        kind,
-        reason,
-        createdAtMs: clock.nowMs(),
-      };
-      return this.host.store.commit([this.host.store.putRequest(request)]);
-    }
+    if ((await this.host.ownership.holder(record.ownerId)) !== undefined)
+      return this.leaveRequest(executionId, { kind, reason });
     await this.takeOver(record);
-    await this.host.residents.bring(
-      { executionId, events: [engineRequest(kind, reason)], workflow: undefined },
-      true,
-    );
+    await this.host.residents.bring({ executionId, events: [event], workflow: undefined }, true);
+  }
+
+  /** Leaves a request to whoever runs the execution, or will. Resolves once it is durable. */
+  leaveRequest(executionId: string, body: InboxBody): Promise<void> {
+    const { clock, random } = this.host.settings;
+    const request = { requestId: newId(clock, random), executionId, createdAtMs: clock.nowMs(), ...body };
+    return this.host.store.commit([this.host.store.putRequest(request)]);
   }
 
   /**
    * Applies a request to an execution that is here, in memory or waiting; `ops` are committed with it.
    * @returns false when it came to rest and left in the meantime: nothing was done
    */
-  async apply(
-    executionId: string,
-    kind: InboxKind,
-    reason: string | undefined,
-    ops: readonly KvOp[],
-  ): Promise<boolean> {
-    const event = engineRequest(kind, reason);
+  async apply(executionId: string, event: EngineEvent, ops: readonly KvOp[]): Promise<boolean> {
     await this.host.residents.arrival(executionId);
     const active = this.host.supervisor.active.get(executionId);
     if (active !== undefined) {
       await this.host.supervisor.request(active, event, ops);
       return true;
     }
-    if (!(await this.host.residents.bringNow(executionId, event))) return false;
-    if (ops.length > 0) await this.host.supervisor.commit(ops);
-    return true;
+    return this.host.residents.bringNow(executionId, event, ops);
   }
 }

@@ -121,6 +121,51 @@ export interface MarkStaleOptions {
   dryRun?: boolean;
 }
 
+export interface SignalOptions {
+  /** A signal with an id that the execution has had before is the same one, sent again: nothing happens. */
+  signalId?: string;
+}
+
+/** What a reviewer says: a decision, or without one a comment. */
+export interface ReviewInput {
+  decision?: 'approve' | 'reject';
+  /** Must fit the review's `response_schema`; who rejects need not give one. */
+  response?: unknown;
+  comment?: string;
+  reviewer?: string;
+}
+
+export interface ReviewFilter {
+  executionId?: string;
+  /** About how many; whole executions are told. Default 100. */
+  limit?: number;
+  /** `next` of the page before. */
+  after?: string;
+}
+
+export interface ReviewPage {
+  readonly reviews: readonly ReviewDocument[];
+  /** Present when there may be more. */
+  readonly next?: string;
+}
+
+/** An open review. Times are ISO 8601, UTC. */
+export interface ReviewDocument {
+  execution_id: string;
+  workflow_id: string;
+  workflow_name: string;
+  node_id: string;
+  node_name: string;
+  instructions: string | null;
+  assignees: string[];
+  response_schema: Record<string, unknown> | null;
+  asked_at: string;
+  deadline: string | null;
+  /** The decision taken at the deadline; null: the node fails then. */
+  default: { decision: 'approve' | 'reject'; response?: unknown } | null;
+  comments: Record<string, unknown>[];
+}
+
 /** How an execution ended. */
 export interface ExecutionResult {
   execution_id: string;
@@ -251,6 +296,21 @@ export interface Runtime {
   /** Pauses: nothing new starts, running nodes finish. Resolves once the request is durable. */
   pause(executionId: string): Promise<void>;
   cancel(executionId: string, reason?: string): Promise<void>;
+  /**
+   * Tells an execution something that a node of it waits for (`wait_for`), or will: it is kept until then, first come
+   * first served, and taken exactly once. Resolves once that is durable. `payload` defaults to null.
+   * @throws EXECUTION_NOT_FOUND, EXECUTION_STATE when it has ended, SIGNAL_UNKNOWN when no node waits for this name,
+   *   PAYLOAD_INVALID with every problem; nothing has changed then
+   */
+  signal(executionId: string, name: string, payload?: unknown, options?: SignalOptions): Promise<void>;
+  /**
+   * Approves or rejects an open review, or only comments on it. Resolves once that is durable.
+   * @throws EXECUTION_NOT_FOUND, NODE_NOT_FOUND, EXECUTION_STATE when no review of it is open, PAYLOAD_INVALID with
+   *   every problem of the response; nothing has changed then
+   */
+  review(executionId: string, nodeId: string, review: ReviewInput): Promise<void>;
+  /** Open reviews, those of the oldest executions first. @throws EXECUTION_NOT_FOUND */
+  reviews(filter?: ReviewFilter): Promise<ReviewPage>;
   get(executionId: string): Promise<ExecutionDocument | undefined>;
   /** The definition an execution was started with, as it is stored; undefined when there is no such execution. */
   definition(executionId: string): Promise<WorkflowSpec | undefined>;

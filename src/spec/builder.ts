@@ -2,7 +2,9 @@ import { MaestroError } from '../base/errors.js';
 import type { FailureMode, RetryPolicy } from '../base/model.js';
 import type { StepContext, StepFunction } from '../base/step.js';
 import { compilePlan, cycleError, generations, readyNodes, type Plan } from '../graph/index.js';
+import { waitFields, type NoWait, type WaitOptions } from './builder-waits.js';
 import type { NodeSpec, NodeType, Workflow, WorkflowHeader, WorkflowSpec } from './types.js';
+import { compact } from './compact.js';
 import { copyJson, workflowFromSpec } from './workflow.js';
 
 export interface WorkflowDefinition {
@@ -63,17 +65,24 @@ export function type<T>(): TypeOf<T> {
   return {};
 }
 
-/** What a node executes: a function, a function in a module, or a command. */
+/** What a node executes: a function, a function in a module, or a command; or what it waits for. */
 export type NodeExecutor<Inputs, Output> =
-  | {
+  | ({
       execute: (context: StepContext<Inputs>) => Output;
       uses?: never;
       run?: never;
       env?: never;
       returns?: never;
-    }
-  | { uses: string; returns?: TypeOf<Output>; execute?: never; run?: never; env?: never }
-  | { run: string; env?: Record<string, string>; returns?: TypeOf<Output>; execute?: never; uses?: never };
+    } & NoWait)
+  | ({ uses: string; returns?: TypeOf<Output>; execute?: never; run?: never; env?: never } & NoWait)
+  | ({
+      run: string;
+      env?: Record<string, string>;
+      returns?: TypeOf<Output>;
+      execute?: never;
+      uses?: never;
+    } & NoWait)
+  | (WaitOptions & { returns?: TypeOf<Output>; execute?: never; uses?: never; run?: never; env?: never });
 
 export type NodeOptions<
   Inputs,
@@ -246,7 +255,7 @@ function nodeSpec<Inputs, Output>(
   return compact({
     id,
     name: options.name ?? id,
-    type: options.type ?? 'custom',
+    type: options.type ?? (options.review === undefined ? 'custom' : 'human_review'),
     execution_mode: options.executionMode,
     condition: options.condition,
     config: options.config,
@@ -257,6 +266,7 @@ function nodeSpec<Inputs, Output>(
     uses: options.uses,
     run: options.run,
     env: options.env,
+    ...waitFields(options),
   });
 }
 
@@ -270,9 +280,4 @@ function retryPolicy(retry: RetryOptions): Partial<RetryPolicy> {
     jitter: retry.jitter,
     non_retryable: retry.nonRetryable,
   });
-}
-
-/** Leaves out what is undefined: documents hold only what was said. */
-function compact<T extends object>(value: T): T {
-  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as T;
 }

@@ -3,6 +3,7 @@ import { isMaestroError } from '../base/errors.js';
 import { isValidNodeId } from '../base/ids.js';
 import type { StepFunction } from '../base/step.js';
 import type { Draft, DraftNode } from './draft.js';
+import { waitNameOf } from './check-waits.js';
 import type { Findings } from './findings.js';
 import { didYouMean } from './suggest.js';
 import { resolveUses } from './uses.js';
@@ -35,16 +36,18 @@ export function checkExecutors(draft: Draft, options: ExecutorOptions, findings:
 function checkExecutor(node: DraftNode, hasFunction: boolean, findings: Findings): void {
   const uses = node.fields.uses !== undefined;
   const run = node.fields.run !== undefined;
-  const count = Number(uses) + Number(run) + Number(hasFunction);
+  const wait = waitNameOf(node);
+  const count = Number(uses) + Number(run) + Number(hasFunction) + Number(wait !== null);
   const path = ['nodes', node.index];
   if (count === 0) {
     const message = `node ${JSON.stringify(node.id)} has no executor: give it "uses", "run" or, in the builder, "execute"`;
     findings.error('NO_EXECUTOR', path, message, node.id);
   } else if (count > 1) {
-    const kinds = [uses && '"uses"', run && '"run"', hasFunction && 'a function']
+    const kinds = [uses && '"uses"', run && '"run"', hasFunction && 'a function', wait]
       .filter(Boolean)
       .join(' and ');
-    const message = `node ${JSON.stringify(node.id)} has ${kinds}: it can execute only one of them`;
+    const rule = wait === null ? 'it can execute only one of them' : 'what waits executes nothing';
+    const message = `node ${JSON.stringify(node.id)} has ${kinds}: ${rule}`;
     findings.error('TWO_EXECUTORS', [...path, run ? 'run' : 'uses'], message, node.id);
   }
   if (node.fields.env !== undefined && !run) {
@@ -100,8 +103,7 @@ export function checkNodeIds(draft: Draft, findings: Findings): void {
 export function checkSupported(draft: Draft, findings: Findings): void {
   for (const node of draft.nodes) {
     const { type, condition, input_contracts, output_contracts } = node.fields;
-    if (type === 'parallel_group' || type === 'human_review')
-      refuse(node, 'type', `the type ${type}`, findings);
+    if (type === 'parallel_group') refuse(node, 'type', `the type ${type}`, findings);
     if (isNonEmpty(input_contracts)) refuse(node, 'input_contracts', 'input contracts', findings);
     if (isNonEmpty(output_contracts)) refuse(node, 'output_contracts', 'output contracts', findings);
     if (type === 'conditional' && condition === undefined) {

@@ -28,11 +28,15 @@ export {
   type EdgeSpec,
   type NodeSpec,
   type NodeType,
+  type ReviewSpec,
+  type SignalWaitSpec,
   type Workflow,
   type WorkflowHeader,
   type WorkflowSpec,
 } from './types.js';
 export { BUILTIN_STEPS, resolveUses, type UsesRef } from './uses.js';
+export type { ReviewOptions, SignalWaitOptions, WaitOptions } from './builder-waits.js';
+export { answerSchemaOf, isWaitNode, waitPlanOf } from './waits.js';
 export { validateSpec, type ValidateOptions, type Validation } from './validate.js';
 export { importWfFormat, isWfFormat, SLEEP_STEP } from './wfformat.js';
 export { graphNodes, planOf } from './plans.js';

@@ -57,6 +57,7 @@ function describe(error: ErrorObject, path: Path): [Path, string] {
     case 'maxLength':
       return [path, `${name} must have at most ${String(params.limit)} characters`];
     case 'minimum':
+    case 'maximum':
     case 'exclusiveMinimum':
       return [
         path,

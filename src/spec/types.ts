@@ -52,6 +52,37 @@ export interface NodeSpec {
   run?: string;
   /** Environment variables added for `run`. */
   env?: Record<string, string>;
+  /** How a `human_review` is decided; it waits without a thread. */
+  review?: ReviewSpec;
+  /** Instead of executing anything it waits for a signal; its output is the payload. */
+  wait_for?: SignalWaitSpec;
+  /** Instead of executing anything it waits so long. */
+  sleep?: { seconds: number };
+  /** Instead of executing anything it waits until a moment: ISO 8601 with an offset or Z. */
+  wait_until?: { time: string };
+}
+
+export interface ReviewSpec {
+  /** JSON Schema of the response that a decision must carry. */
+  response_schema?: Record<string, unknown>;
+  /** For the reviewer. */
+  instructions?: string;
+  /** Who should decide; for people and tools, nobody is kept from deciding. */
+  assignees?: string[];
+  deadline_seconds?: number;
+  /** The decision taken at the deadline; without it the node fails then. */
+  default?: { decision: 'approve' | 'reject'; response?: unknown };
+  /** Default fail: a rejected review fails its node for good. */
+  on_reject?: 'fail' | 'complete';
+}
+
+export interface SignalWaitSpec {
+  signal: string;
+  /** JSON Schema of the payload. */
+  schema?: Record<string, unknown>;
+  deadline_seconds?: number;
+  /** The payload taken at the deadline; without it the node fails then. */
+  default?: unknown;
 }
 
 /**

@@ -2,6 +2,7 @@ import { MaestroError, type Problem } from '../base/errors.js';
 import { checkConditions } from './check-conditions.js';
 import { checkGraph } from './check-graph.js';
 import { checkExecutors, checkNodeIds, checkSupported, type ExecutorOptions } from './check-nodes.js';
+import { checkWaits } from './check-waits.js';
 import { type Draft, readDraft } from './draft.js';
 import { Findings, type SourceMap } from './findings.js';
 import { checkSchema } from './schema.js';
@@ -31,6 +32,7 @@ export function validateSpec(value: unknown, options: ValidateOptions = {}): Val
   const plan = checkGraph(draft, findings);
   checkConditions(draft, findings);
   checkExecutors(draft, options, findings);
+  checkWaits(draft, findings);
   checkSupported(draft, findings);
   const problems = findings.toProblems(options.source);
   if (findings.hasErrors) return { problems };

@@ -1,15 +1,18 @@
+import type { ReviewComment } from '../base/model.js';
 import type { NodeRow, WorkflowRow } from '../engine/entries.js';
 import { ByteReader } from './byte-reader.js';
 import { ByteWriter } from './byte-writer.js';
-import { corrupt, seal, unseal } from './envelope.js';
+import { BASE_VERSION, corrupt, FORMAT_VERSION, seal, unseal } from './envelope.js';
 import { CHECKPOINT_CHUNK } from './types.js';
 import {
   readError,
   readOptional,
   readResult,
+  readWait,
   writeError,
   writeOptional,
   writeResult,
+  writeWait,
 } from './value-codec.js';
 
 /** The row of a checkpoint that its chunks belong to; plain JSON. */
@@ -25,7 +28,7 @@ export function encodeChunk(key: string, rows: readonly NodeRow[]): Uint8Array {
   writer.reset();
   writer.varint(rows.length);
   for (const row of rows) writeRow(writer, row);
-  return seal(key, writer.view());
+  return seal(key, writer.view(), rows.some(hasMore) ? FORMAT_VERSION : BASE_VERSION);
 }
 
 /** @throws MaestroError RECORD_CORRUPT, STORE_VERSION */
@@ -42,8 +45,15 @@ export function decodeChunk(key: string, bytes: Uint8Array): NodeRow[] {
   }
 }
 
+/** Bit of the first byte of a row: what it waits for and comments follow at its end. */
+const MORE = 0x80;
+
+function hasMore({ wait, comments }: NodeRow): boolean {
+  return wait !== null || comments.length > 0;
+}
+
 function writeRow(w: ByteWriter, row: NodeRow): void {
-  w.byte(row.leaf);
+  w.byte(hasMore(row) ? row.leaf | MORE : row.leaf);
   w.varint(row.attempt);
   w.varint(row.run);
   w.number(row.startedAtMs);
@@ -52,13 +62,46 @@ function writeRow(w: ByteWriter, row: NodeRow): void {
   writeResult(w, row.output, row.artifacts);
   writeOptional(w, row.error, (error) => writeError(w, error));
   writeOptional(w, row.condition, (condition) => w.string(condition));
+  if (!hasMore(row)) return;
+  writeOptional(w, row.wait, (wait) => writeWait(w, wait, (atMs) => w.number(atMs)));
+  w.varint(row.comments.length);
+  for (const { text, reviewer, atMs } of row.comments) {
+    w.string(text);
+    writeOptional(w, reviewer, (name) => w.string(name));
+    w.number(atMs);
+  }
 }
 
 function readRow(r: ByteReader): NodeRow {
-  const [leaf, attempt, run] = [r.byte(), r.varint(), r.varint()];
+  const [head, attempt, run] = [r.byte(), r.varint(), r.varint()];
+  const leaf = head & ~MORE;
   const [startedAtMs, endedAtMs, wakeAtMs] = [r.number(), r.number(), r.number()];
   const { output, artifacts } = readResult(r);
   const error = readOptional(r, () => readError(r)) ?? null;
   const condition = readOptional(r, () => r.string()) ?? null;
-  return { leaf, attempt, run, startedAtMs, endedAtMs, wakeAtMs, output, artifacts, error, condition };
+  const more = head & MORE ? readMore(r) : { wait: null, comments: [] };
+  return {
+    leaf,
+    attempt,
+    run,
+    startedAtMs,
+    endedAtMs,
+    wakeAtMs,
+    output,
+    artifacts,
+    error,
+    condition,
+    ...more,
+  };
+}
+
+function readMore(r: ByteReader): Pick<NodeRow, 'wait' | 'comments'> {
+  const wait = readOptional(r, () => readWait(r, () => r.number())) ?? null;
+  const comments: ReviewComment[] = [];
+  for (let left = r.varint(); left > 0; left--) {
+    const text = r.string();
+    const reviewer = readOptional(r, () => r.string()) ?? null;
+    comments.push({ text, reviewer, atMs: r.number() });
+  }
+  return { wait, comments };
 }

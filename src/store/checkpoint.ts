@@ -1,6 +1,6 @@
 import type { NodeRow } from '../engine/entries.js';
 import { decodeChunk, encodeChunk, type CheckpointHeader } from './checkpoint-codec.js';
-import { corrupt, sealJson, unsealJson } from './envelope.js';
+import { BASE_VERSION, corrupt, FORMAT_VERSION, sealJson, unsealJson } from './envelope.js';
 import { checkpointKey, chunkKey, chunkPrefix, lastNumber, under } from './keys.js';
 import type { Kv, KvOp } from './kv.js';
 import type { Checkpoint } from './types.js';
@@ -13,7 +13,8 @@ export function checkpointOps(executionId: string, checkpoint: Checkpoint): KvOp
   const { nextSequence, workflow } = checkpoint;
   const headerKey = checkpointKey(executionId);
   const header: CheckpointHeader = { nextSequence, workflow };
-  const ops: KvOp[] = [{ op: 'put', key: headerKey, value: sealJson(headerKey, header) }];
+  const version = workflow.signals === undefined ? BASE_VERSION : FORMAT_VERSION;
+  const ops: KvOp[] = [{ op: 'put', key: headerKey, value: sealJson(headerKey, header, version) }];
   for (const [chunk, rows] of checkpoint.chunks) {
     const key = chunkKey(executionId, chunk);
     ops.push({ op: 'put', key, value: encodeChunk(key, rows) });

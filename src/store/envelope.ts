@@ -2,7 +2,13 @@ import { crc32 } from 'node:zlib';
 import { MaestroError } from '../base/errors.js';
 
 /** Version of the stored format. A release reads every version up to its own. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
+
+/**
+ * What a record is written as unless it holds something newer: an older release can go on with a store as long as
+ * nothing in it needs this one. 2: waits, comments and signals.
+ */
+export const BASE_VERSION = 1;
 
 /** Bytes around every payload: 1 of version before it, 4 of CRC-32 (little endian) after it. */
 const HEAD_BYTES = 1;
@@ -12,9 +18,9 @@ const TAIL_BYTES = 4;
  * Wraps a payload for storage under `key`. The checksum covers key, version and payload, so a value that turns up
  * under another key is found out too.
  */
-export function seal(key: string, payload: Uint8Array): Uint8Array {
+export function seal(key: string, payload: Uint8Array, version = BASE_VERSION): Uint8Array {
   const bytes = Buffer.allocUnsafe(HEAD_BYTES + payload.length + TAIL_BYTES);
-  bytes[0] = FORMAT_VERSION;
+  bytes[0] = version;
   bytes.set(payload, HEAD_BYTES);
   bytes.writeUInt32LE(checksum(key, bytes), bytes.length - TAIL_BYTES);
   return bytes;
@@ -38,8 +44,8 @@ export function unseal(key: string, bytes: Uint8Array): Uint8Array {
   return bytes.subarray(HEAD_BYTES, end);
 }
 
-export function sealJson(key: string, value: unknown): Uint8Array {
-  return seal(key, Buffer.from(JSON.stringify(value)));
+export function sealJson(key: string, value: unknown, version = BASE_VERSION): Uint8Array {
+  return seal(key, Buffer.from(JSON.stringify(value)), version);
 }
 
 export function unsealJson(key: string, bytes: Uint8Array): unknown {

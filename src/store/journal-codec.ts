@@ -5,18 +5,21 @@ import {
   type WorkflowEvent,
 } from '../../machines/events.js';
 import { invariant } from '../base/assert.js';
+import { WAIT_ENDS } from '../base/model.js';
 import { WORKFLOW, isWorkflowEntry, type Entry } from '../engine/entries.js';
 import { ByteReader } from './byte-reader.js';
 import { ByteWriter } from './byte-writer.js';
-import { corrupt, seal, unseal } from './envelope.js';
+import { BASE_VERSION, corrupt, FORMAT_VERSION, seal, unseal } from './envelope.js';
 import type { JournalRecord } from './types.js';
 import {
   readError,
   readOptional,
   readResult,
+  readWait,
   writeError,
   writeOptional,
   writeResult,
+  writeWait,
 } from './value-codec.js';
 
 /*
@@ -34,7 +37,14 @@ const SAME_NODE = 0x80;
 
 const NODE_CODES = codesOf(NODE_EVENT_TYPES);
 const WORKFLOW_CODES = codesOf(WORKFLOW_EVENT_TYPES);
-const RECOVERY_REASONS = ['process', 'worker'] as const;
+const RECOVERY_REASONS = ['process', 'worker', 'halted'] as const;
+/** What releases that read only the first version of the format do not know. */
+const NEWER_EVENTS: ReadonlySet<string> = new Set([
+  'waitStarted',
+  'waitEnded',
+  'commented',
+  'signalReceived',
+]);
 
 const writer = new ByteWriter();
 
@@ -46,7 +56,9 @@ export function encodeJournalRecord(key: string, record: JournalRecord): Uint8Ar
   const times = new TimeBase();
   let node = 0;
   let atMs = 0;
+  let version = BASE_VERSION;
   for (const entry of record.entries) {
+    if (NEWER_EVENTS.has(entry.event.type)) version = FORMAT_VERSION;
     const same = entry.atMs === atMs ? SAME_TIME : 0;
     if (isWorkflowEntry(entry)) writer.byte(OF_WORKFLOW | same | codeOf(WORKFLOW_CODES, entry.event.type));
     else {
@@ -58,7 +70,7 @@ export function encodeJournalRecord(key: string, record: JournalRecord): Uint8Ar
     if (isWorkflowEntry(entry)) writeWorkflowEvent(writer, entry.event);
     else writeNodeEvent(writer, entry.event, times);
   }
-  return seal(key, writer.view());
+  return seal(key, writer.view(), version);
 }
 
 /** @throws MaestroError RECORD_CORRUPT, STORE_VERSION */
@@ -124,6 +136,13 @@ function writeNodeEvent(w: ByteWriter, event: NodeEvent, times: TimeBase): void 
       return w.string(event.condition);
     case 'recovered':
       return w.byte(RECOVERY_REASONS.indexOf(event.reason));
+    case 'waitStarted':
+      return writeWait(w, event, (atMs) => times.write(w, atMs));
+    case 'waitEnded':
+      return w.byte(WAIT_ENDS.indexOf(event.by));
+    case 'commented':
+      w.string(event.text);
+      return writeOptional(w, event.reviewer, (reviewer) => w.string(reviewer));
     default:
       return;
   }
@@ -146,14 +165,23 @@ function readNodeEvent(r: ByteReader, code: number, times: TimeBase): NodeEvent 
       return { type, by: r.number() };
     case 'conditionNotMet':
       return { type, condition: r.string() };
-    case 'recovered': {
-      const reason = RECOVERY_REASONS[r.byte()];
-      if (reason === undefined) throw new RangeError('it has an unknown reason of recovery');
-      return { type, reason };
-    }
+    case 'recovered':
+      return { type, reason: readChoice(r, RECOVERY_REASONS, 'reason of recovery') };
+    case 'waitStarted':
+      return { type, ...readWait(r, () => times.read(r)) };
+    case 'waitEnded':
+      return { type, by: readChoice(r, WAIT_ENDS, 'end of a wait') };
+    case 'commented':
+      return { type, text: r.string(), reviewer: readOptional(r, () => r.string()) ?? null };
     default:
       return { type };
   }
+}
+
+function readChoice<T>(r: ByteReader, choices: readonly T[], what: string): T {
+  const choice = choices[r.byte()];
+  if (choice === undefined) throw new RangeError(`it has an unknown ${what}`);
+  return choice;
 }
 
 function readSuccess(r: ByteReader): NodeEvent {
@@ -169,6 +197,11 @@ function writeWorkflowEvent(w: ByteWriter, event: WorkflowEvent): void {
     writeError(w, event.error);
   } else if (event.type === 'abandoned') writeError(w, event.error);
   else if (event.type === 'cancelRequested') writeOptional(w, event.reason, (reason) => w.string(reason));
+  else if (event.type === 'signalReceived') {
+    w.string(event.name);
+    w.string(event.payload);
+    writeOptional(w, event.id, (id) => w.string(id));
+  }
 }
 
 function readWorkflowEvent(r: ByteReader, code: number): WorkflowEvent {
@@ -184,6 +217,8 @@ function readWorkflowEvent(r: ByteReader, code: number): WorkflowEvent {
       const reason = readOptional(r, () => r.string());
       return reason === undefined ? { type } : { type, reason };
     }
+    case 'signalReceived':
+      return { type, name: r.string(), payload: r.string(), id: readOptional(r, () => r.string()) ?? null };
     default:
       return { type };
   }

@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { FORMAT_VERSION } from './envelope.js';
+import { BASE_VERSION } from './envelope.js';
 
 /**
  * The label of a store folder: a small file beside the data. It says that the data was initialised (so a data file
@@ -41,7 +41,7 @@ export function readLabel(folder: string): Label | null {
 
 /** Replaces the label in one step; it is on disk when this returns. */
 export function writeLabel(folder: string, closed?: FileStamp): void {
-  const label: Label & { product: string } = { product: 'maestro-dag', format: FORMAT_VERSION, closed };
+  const label: Label & { product: string } = { product: 'maestro-dag', format: BASE_VERSION, closed };
   const draft = `${labelFile(folder)}.${process.pid}`;
   const file = openSync(draft, 'w');
   try {

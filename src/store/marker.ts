@@ -1,5 +1,5 @@
 import { MaestroError } from '../base/errors.js';
-import { FORMAT_VERSION, sealJson, unsealJson } from './envelope.js';
+import { BASE_VERSION, FORMAT_VERSION, sealJson, unsealJson } from './envelope.js';
 import { MARKER_KEY } from './keys.js';
 import type { Kv } from './kv.js';
 
@@ -9,7 +9,7 @@ interface Marker {
   readonly format: number;
 }
 
-const MARKER: Marker = { product: 'maestro-dag', format: FORMAT_VERSION };
+const MARKER: Marker = { product: 'maestro-dag', format: BASE_VERSION };
 
 /** The range of every key there can be. */
 const EVERYTHING = { start: '\0', end: '\x7f', limit: 1 };

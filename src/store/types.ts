@@ -1,3 +1,4 @@
+import type { WaitAnswer } from '../engine/effects.js';
 import type { Durability, ExecutionMode, WorkflowStatus } from '../base/model.js';
 import type { ErrorDocument } from '../base/errors.js';
 import type { Entry, NodeRow, WorkflowRow } from '../engine/entries.js';
@@ -68,14 +69,17 @@ export interface OwnerRecord {
 
 export type InboxKind = 'pause' | 'resume' | 'cancel' | 'retry';
 
+/** What is asked of an execution as a whole, or told to nodes of it that wait. */
+export type InboxBody =
+  | { readonly kind: InboxKind; readonly reason?: string }
+  | { readonly kind: 'answer'; readonly answer: WaitAnswer };
+
 /** A request from another process to the owner of an execution; stays until the owner has committed its effect. */
-export interface InboxRequest {
+export type InboxRequest = InboxBody & {
   readonly requestId: string;
   readonly executionId: string;
-  readonly kind: InboxKind;
-  readonly reason?: string;
   readonly createdAtMs: number;
-}
+};
 
 export interface ListFilter {
   readonly status?: WorkflowStatus | readonly WorkflowStatus[];

@@ -1,5 +1,5 @@
 import type { ErrorDocument } from '../base/errors.js';
-import type { NodeOutput } from '../base/model.js';
+import { WAIT_KINDS, type NodeOutput, type Wait } from '../base/model.js';
 import type { ByteReader } from './byte-reader.js';
 import type { ByteWriter } from './byte-writer.js';
 
@@ -61,4 +61,22 @@ export function writeOptional<T>(
 
 export function readOptional<T>(r: ByteReader, read: () => T): T | undefined {
   return r.byte() === 0 ? undefined : read();
+}
+
+/** @param writeTime how the times around it are written */
+export function writeWait(
+  w: ByteWriter,
+  { kind, signal, wakeAtMs }: Wait,
+  writeTime: (atMs: number) => void,
+): void {
+  w.byte(WAIT_KINDS.indexOf(kind));
+  writeOptional(w, signal, (name) => w.string(name));
+  writeTime(wakeAtMs);
+}
+
+export function readWait(r: ByteReader, readTime: () => number): Wait {
+  const kind = WAIT_KINDS[r.byte()];
+  if (kind === undefined) throw new RangeError('it has an unknown kind of wait');
+  const signal = readOptional(r, () => r.string()) ?? null;
+  return { kind, signal, wakeAtMs: readTime() };
 }

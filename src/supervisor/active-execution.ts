@@ -1,3 +1,4 @@
+import type { CancelTimer } from '../base/clock.js';
 import { isWorkflowStatusEnded } from '../base/model.js';
 import { LEAF } from '../engine/columns.js';
 import type { Entry, NodeRow, OpenEntry } from '../engine/entries.js';
@@ -6,6 +7,7 @@ import type { EventDeriver } from '../observe/event-deriver.js';
 import { CHECKPOINT_CHUNK, type Checkpoint, type ExecutionRecord, type NodeCounts } from '../store/types.js';
 import type { Definition } from './definition.js';
 import type { RunningJob } from './jobs.js';
+import type { TimerHeap } from './timer-heap.js';
 import type { Replicas } from '../engine/replicas.js';
 
 /** Checkpoints are at least this many entries apart; and as many as there are nodes, so their cost is amortised. */
@@ -19,6 +21,8 @@ export class ActiveExecution {
   readonly unsavedOutputs = new Map<string, string>();
   /** Actor references that users hold. */
   replicas: Replicas | null = null;
+  /** What ends a wait or begins a retry: one timer for each node that has one. */
+  private readonly timers = new Map<number, CancelTimer>();
   /** Entries handed to the store and not yet published. */
   committing: readonly OpenEntry[] = [];
   /** True when its runtime closes: nobody owns it any more. */
@@ -52,9 +56,9 @@ export class ActiveExecution {
     return [...this.committing, ...this.engine.state.openEntries];
   }
 
-  /** Nodes running now, those whose dispatch still waits for a commit included. */
+  /** Nodes that execute now, those whose dispatch still waits for a commit included. */
   get running(): number {
-    return this.engine.state.columns.counts[LEAF.running];
+    return this.engine.state.columns.executing;
   }
 
   get counts(): NodeCounts {
@@ -74,8 +78,8 @@ export class ActiveExecution {
   }
 
   /**
-   * Ended, or paused with nothing left to finish, and no attempt still stopping: it can leave memory, and another
-   * process may run it.
+   * Ended, or paused with nothing left to finish (waits need nobody), and no attempt still stopping: it can leave
+   * memory, and another process may run it.
    */
   get isAtRest(): boolean {
     const isPaused = this.engine.state.workflowLeaf === 'paused' && this.engine.isIdle;
@@ -98,6 +102,22 @@ export class ActiveExecution {
       error,
       counts: this.counts,
     };
+  }
+
+  /** Calls `fn` at `atMs`, unless the node gets another timer or the execution leaves memory before. */
+  wakeAt(timers: TimerHeap, node: number, atMs: number, fn: () => void): void {
+    this.timers.get(node)?.();
+    const fire = (): void => {
+      this.timers.delete(node);
+      fn();
+    };
+    this.timers.set(node, timers.add(atMs, fire));
+  }
+
+  /** A wait may last for months: what left memory must not be held there by its timers. */
+  stopTimers(): void {
+    for (const stop of this.timers.values()) stop();
+    this.timers.clear();
   }
 
   /** Counts what a journal record adds. Returns a checkpoint when one is due after it. */

@@ -3,8 +3,9 @@ import type { EngineDefinition } from '../engine/definition.js';
 import type { Plan } from '../graph/index.js';
 import { compileCondition, type CompiledCondition } from '../policy/condition.js';
 import { normalizeRetryPolicy } from '../policy/retry.js';
+import type { WaitPlan } from '../policy/wait.js';
 import { resolveStep, type StepRef } from '../pool/index.js';
-import { planOf, type NodeSpec, type Workflow } from '../spec/index.js';
+import { isWaitNode, planOf, waitPlanOf, type NodeSpec, type Workflow } from '../spec/index.js';
 
 /** Steps of one kind share room in the pool, so they wait in one line. */
 const LANES: readonly StepRef['kind'][] = ['inline', 'module', 'command'];
@@ -20,6 +21,8 @@ export class Definition {
   private readonly policies: (RetryPolicy | undefined)[];
   private readonly conditions = new Map<number, CompiledCondition>();
   private readonly quotedIds: (string | undefined)[];
+  /** Of the nodes that wait instead of executing something. */
+  readonly waits: ReadonlyMap<number, WaitPlan>;
 
   constructor(readonly workflow: Workflow) {
     this.plan = planOf(workflow.spec);
@@ -28,6 +31,7 @@ export class Definition {
     this.configs = new Array<string | undefined>(nodeCount);
     this.policies = new Array<RetryPolicy | undefined>(nodeCount);
     this.quotedIds = new Array<string | undefined>(nodeCount);
+    this.waits = waitsOf(workflow);
   }
 
   nodeSpec(node: number): NodeSpec {
@@ -69,6 +73,8 @@ export class Definition {
       plan: this.plan,
       failureMode: spec.workflow.on_failure ?? 'fail_fast',
       retryPolicyOf: (node) => (retries ? this.policyOf(node) : null),
+      waitOf: (node) => this.waits.get(node) ?? null,
+      hasWaits: this.waits.size > 0,
       hasCondition: (node) => spec.nodes[node].condition !== undefined,
       laneOf: (node) => (linear ? 0 : LANES.indexOf(this.kindOf(node))),
       laneCount: linear ? 1 : LANES.length,
@@ -83,4 +89,13 @@ export class Definition {
     if (uses !== undefined) return 'module';
     return run === undefined ? 'inline' : 'command';
   }
+}
+
+function waitsOf({ spec }: Workflow): Map<number, WaitPlan> {
+  const waits = new Map<number, WaitPlan>();
+  spec.nodes.forEach((node, index) => {
+    const plan = isWaitNode(node) ? waitPlanOf(node) : null;
+    if (plan !== null) waits.set(index, plan);
+  });
+  return waits;
 }

@@ -338,7 +338,9 @@ export class Supervisor {
         );
         return;
       case 'wake':
-        this.timers.add(effect.atMs, () => this.tell(execution, { type: 'woke', node: effect.node }));
+        execution.wakeAt(this.timers, effect.node, effect.atMs, () =>
+          this.tell(execution, { type: 'woke', node: effect.node }),
+        );
         return;
     }
   }
@@ -375,6 +377,7 @@ export class Supervisor {
 
   private release(execution: ActiveExecution): void {
     this.leave(execution);
+    execution.stopTimers();
     execution.replicas?.stop();
     execution.engine.state.dispose();
   }

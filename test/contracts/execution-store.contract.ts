@@ -26,6 +26,8 @@ const row = (leaf: number): NodeRow => ({
   artifacts: [],
   error: null,
   condition: null,
+  wait: null,
+  comments: [],
 });
 
 /** What an ExecutionStore must do, over any adapter. `open` gives a new, empty Kv; the suite closes it. */

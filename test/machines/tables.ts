@@ -12,13 +12,20 @@ export const NODE_TABLE: Expectation = {
     conditionNotMet: 'skipped',
     cancelRequested: 'cancelled',
   },
-  ready: { attemptStarted: 'running', conditionNotMet: 'skipped', cancelRequested: 'cancelled' },
+  ready: {
+    attemptStarted: 'running',
+    waitStarted: 'running',
+    conditionNotMet: 'skipped',
+    cancelRequested: 'cancelled',
+  },
   running: {
     attemptSucceeded: 'completed',
     'attemptFailed+retry': 'failed.retrying',
     attemptFailed: 'failed.exhausted',
     recovered: 'ready',
     cancelRequested: 'cancelled',
+    waitEnded: 'running',
+    commented: 'running',
   },
   completed: {
     rerunRequested: 'pending',
@@ -81,21 +88,25 @@ export const WORKFLOW_TABLE: Expectation = {
     abandoned: 'failed',
     resumeRequested: LATE,
     retryRequested: LATE,
+    signalReceived: 'running',
   },
   paused: {
     resumeRequested: 'running',
     cancelRequested: 'cancelled',
     abandoned: 'failed',
     pauseRequested: LATE,
+    signalReceived: 'paused',
   },
   completed: {
     retryRequested: 'running',
+    signalReceived: LATE,
     pauseRequested: LATE,
     resumeRequested: LATE,
     cancelRequested: LATE,
   },
   failed: {
     retryRequested: 'running',
+    signalReceived: LATE,
     pauseRequested: LATE,
     resumeRequested: LATE,
     cancelRequested: LATE,
@@ -104,6 +115,7 @@ export const WORKFLOW_TABLE: Expectation = {
   },
   cancelled: {
     retryRequested: 'running',
+    signalReceived: LATE,
     pauseRequested: LATE,
     resumeRequested: LATE,
     cancelRequested: LATE,
@@ -127,6 +139,9 @@ export const NODE_EVENTS: Record<string, NodeEvent> = {
   recovered: { type: 'recovered', reason: 'process' },
   cancelRequested: { type: 'cancelRequested' },
   rerunRequested: { type: 'rerunRequested' },
+  waitStarted: { type: 'waitStarted', kind: 'signal', signal: 'go', wakeAtMs: 777 },
+  waitEnded: { type: 'waitEnded', by: 'signal' },
+  commented: { type: 'commented', text: 'hm', reviewer: null },
 };
 
 export const WORKFLOW_EVENTS: Record<string, WorkflowEvent> = {
@@ -138,6 +153,7 @@ export const WORKFLOW_EVENTS: Record<string, WorkflowEvent> = {
   abandoned: { type: 'abandoned', error },
   cancelRequested: { type: 'cancelRequested', reason: 'why not' },
   retryRequested: { type: 'retryRequested' },
+  signalReceived: { type: 'signalReceived', name: 'go', payload: '{}', id: null },
 };
 
 /** Contexts in which every field differs from its beginning, and the beginning itself. */

@@ -7,7 +7,14 @@ import { WORKFLOW, type Entry } from '../../src/engine/entries.js';
 import { ByteReader } from '../../src/store/byte-reader.js';
 import { ByteWriter } from '../../src/store/byte-writer.js';
 import { decodeChunk, encodeChunk } from '../../src/store/checkpoint-codec.js';
-import { FORMAT_VERSION, seal, sealJson, unseal, unsealJson } from '../../src/store/envelope.js';
+import {
+  BASE_VERSION,
+  FORMAT_VERSION,
+  seal,
+  sealJson,
+  unseal,
+  unsealJson,
+} from '../../src/store/envelope.js';
 import { decodeJournalRecord, encodeJournalRecord } from '../../src/store/journal-codec.js';
 import { anyEntry, anyNumber, anyRow, anyText } from '../support/store-arbitraries.js';
 
@@ -141,7 +148,7 @@ describe('damage', () => {
 
   test('a newer format is not taken for damage', () => {
     const bytes = Buffer.from(seal(KEY, Buffer.from('later')));
-    expect(bytes[0]).toBe(FORMAT_VERSION);
+    expect(bytes[0]).toBe(BASE_VERSION);
     const later = sealAs(FORMAT_VERSION + 1, Buffer.from('later'));
     expect(() => unseal(KEY, later)).toThrow(expect.objectContaining({ code: 'STORE_VERSION' }) as Error);
   });

@@ -127,7 +127,7 @@ describe('stores that are not what they were', () => {
 
   test('a store of a newer release', async () => {
     const folder = await madeStore();
-    writeFileSync(join(folder, 'store.json'), JSON.stringify({ product: 'maestro-dag', format: 2 }));
+    writeFileSync(join(folder, 'store.json'), JSON.stringify({ product: 'maestro-dag', format: 3 }));
     await expect(openKv(folder)).rejects.toMatchObject({ code: 'STORE_VERSION' });
   });
 

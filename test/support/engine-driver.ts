@@ -6,6 +6,7 @@ import { ExecutionState } from '../../src/engine/execution-state.js';
 import { checkInvariants } from '../../src/engine/sanity.js';
 import type { Plan } from '../../src/graph/index.js';
 import { normalizeRetryPolicy } from '../../src/policy/retry.js';
+import type { WaitPlan } from '../../src/policy/wait.js';
 
 /** What a node does, attempt by attempt; the last outcome repeats. */
 export type Outcome = 'ok' | 'fail' | 'lost';
@@ -14,6 +15,8 @@ export interface NodeScript {
   maxAttempts: number;
   /** undefined: unconditional. */
   condition?: boolean | 'error';
+  /** Waits instead of having outcomes. */
+  wait?: WaitPlan;
 }
 
 export interface Script {
@@ -34,6 +37,8 @@ export function definitionOf(script: Script): EngineDefinition {
         ? normalizeRetryPolicy({ max_attempts: script.nodes[node].maxAttempts, retry_delay_seconds: 1 })
         : null,
     hasCondition: (node) => script.nodes[node].condition !== undefined,
+    waitOf: (node) => script.nodes[node].wait ?? null,
+    hasWaits: script.nodes.some(({ wait }) => wait !== undefined),
     laneOf: () => 0,
     laneCount: 1,
     startOrder: script.linear ? 'topological' : 'ready',
@@ -42,6 +47,8 @@ export function definitionOf(script: Script): EngineDefinition {
 
 interface Pending {
   event: EngineEvent;
+  /** Not before. */
+  atMs?: number;
 }
 
 /**
@@ -72,16 +79,26 @@ export class EngineDriver {
 
   /** One turn: start what may start, commit, collect effects. */
   turn(): void {
-    const { counts } = this.engine.state.columns;
-    while (counts[2] < this.script.concurrency && this.engine.peek(0) >= 0) {
+    const { columns } = this.engine.state;
+    while (columns.executing < this.script.concurrency && this.engine.peek(0) >= 0) {
       const node = this.engine.start(0, this.nowMs);
       this.starts.push(node);
     }
-    this.maxRunning = Math.max(this.maxRunning, counts[2]);
+    this.maxRunning = Math.max(this.maxRunning, columns.executing);
     const entries = this.engine.state.takeEntries();
     if (entries.length > 0) this.journal.push([...entries]);
+    for (const { node, event } of entries)
+      if (event.type === 'waitStarted' && event.kind === 'review') this.decide(node);
     for (const effect of this.engine.takeEffects()) this.perform(effect);
     checkInvariants(this.engine);
+  }
+
+  /** Somebody decides an open review: nodes of even index are approved. */
+  decide(node: number): void {
+    const run = this.engine.state.columns.run[node];
+    const decision = node % 2 === 0 ? 'approve' : 'reject';
+    const event = { type: 'reviewDecided', node, run, decision, response: null, comment: null } as const;
+    this.pending.push({ event: { ...event, reviewer: 'r' } });
   }
 
   private perform(effect: ReturnType<ExecutionEngine['takeEffects']>[number]): void {
@@ -126,7 +143,7 @@ export class EngineDriver {
         return;
       }
       case 'wake':
-        this.pending.push({ event: { type: 'woke', node: effect.node } });
+        this.pending.push({ event: { type: 'woke', node: effect.node }, atMs: effect.atMs });
         return;
       case 'cancel':
         return;
@@ -139,7 +156,7 @@ export class EngineDriver {
   step(): boolean {
     if (this.pending.length === 0) return false;
     const [chosen] = this.pending.splice(this.pick() % this.pending.length, 1);
-    this.nowMs += 1;
+    this.nowMs = Math.max(this.nowMs + 1, chosen.atMs ?? 0);
     this.apply(chosen.event);
     return true;
   }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { NodeEvent, WorkflowEvent } from '../../machines/events.js';
 import type { ErrorDocument } from '../../src/base/errors.js';
-import type { NodeOutput } from '../../src/base/model.js';
+import { WAIT_ENDS, WAIT_KINDS, type NodeOutput, type Wait } from '../../src/base/model.js';
 import { WORKFLOW, type Entry, type NodeRow } from '../../src/engine/entries.js';
 
 /** Any text without lone surrogates, which UTF-8 cannot hold. */
@@ -48,6 +48,12 @@ export const anyError: fc.Arbitrary<ErrorDocument> = fc
   )
   .map((error) => JSON.parse(JSON.stringify(error)) as ErrorDocument);
 
+const anyWait: fc.Arbitrary<Wait> = fc.record({
+  kind: fc.constantFrom(...WAIT_KINDS),
+  signal: fc.option(anyText),
+  wakeAtMs: fc.oneof(fc.constant(0), anyTime),
+});
+
 const nodeEvent: fc.Arbitrary<NodeEvent> = fc.oneof(
   fc.constantFrom<NodeEvent>(
     { type: 'dependenciesMet' },
@@ -55,10 +61,16 @@ const nodeEvent: fc.Arbitrary<NodeEvent> = fc.oneof(
     { type: 'attemptStarted' },
     { type: 'recovered', reason: 'process' },
     { type: 'recovered', reason: 'worker' },
+    { type: 'recovered', reason: 'halted' },
     { type: 'cancelRequested' },
     { type: 'rerunRequested' },
   ),
   fc.nat().map((by): NodeEvent => ({ type: 'dependencyFailed', by })),
+  anyWait.map((wait): NodeEvent => ({ type: 'waitStarted', ...wait })),
+  fc.constantFrom(...WAIT_ENDS).map((by): NodeEvent => ({ type: 'waitEnded', by })),
+  fc
+    .record({ text: anyText, reviewer: fc.option(anyText) })
+    .map((fields): NodeEvent => ({ type: 'commented', ...fields })),
   anyText.map((condition): NodeEvent => ({ type: 'conditionNotMet', condition })),
   fc
     .record({ output: anyOutput, artifacts: anyArtifacts, durationMs: anyNumber })
@@ -84,6 +96,9 @@ const workflowEvent: fc.Arbitrary<WorkflowEvent> = fc.oneof(
   fc
     .record({ node: fc.nat(), error: anyError })
     .map((fields): WorkflowEvent => ({ type: 'nodeFailedForGood', ...fields })),
+  fc
+    .record({ name: anyText, payload: fc.json(), id: fc.option(anyText) })
+    .map((fields): WorkflowEvent => ({ type: 'signalReceived', ...fields })),
   anyError.map((error): WorkflowEvent => ({ type: 'abandoned', error })),
 );
 
@@ -103,4 +118,8 @@ export const anyRow: fc.Arbitrary<NodeRow> = fc.record({
   artifacts: anyArtifacts,
   error: fc.option(anyError),
   condition: fc.option(anyText),
+  wait: fc.option(anyWait),
+  comments: fc.array(fc.record({ text: anyText, reviewer: fc.option(anyText), atMs: anyTime }), {
+    maxLength: 3,
+  }),
 });

@@ -53,6 +53,14 @@ export class RuntimeHost implements RemoteHost {
 
   cancel: RemoteHost['cancel'] = (id, reason) => outcome(() => this.opened.cancel(id, reason));
 
+  signal: RemoteHost['signal'] = (id, name, payload, options) =>
+    outcome(() => this.opened.signal(id, name, payload, options));
+
+  review: RemoteHost['review'] = (id, nodeId, review) =>
+    outcome(() => this.opened.review(id, nodeId, review));
+
+  reviews: RemoteHost['reviews'] = (filter) => outcome(() => this.opened.reviews(filter));
+
   get: RemoteHost['get'] = (id) => outcome(() => this.opened.get(id));
 
   definition: RemoteHost['definition'] = (id) => outcome(() => this.opened.definition(id));

@@ -19,7 +19,11 @@ import type {
   LogPage,
   MarkStaleOptions,
   ReplayDocument,
+  ReviewFilter,
+  ReviewInput,
+  ReviewPage,
   Runtime,
+  SignalOptions,
   StartOptions,
   WatchOptions,
 } from '../types.js';
@@ -166,6 +170,18 @@ class RemoteRuntimeClient implements RemoteRuntime {
 
   cancel(executionId: string, reason?: string): Promise<void> {
     return this.crossing.call((host) => host.cancel(executionId, reason));
+  }
+
+  signal(executionId: string, name: string, payload?: unknown, options: SignalOptions = {}): Promise<void> {
+    return this.crossing.call((host) => host.signal(executionId, name, payload, options));
+  }
+
+  review(executionId: string, nodeId: string, review: ReviewInput): Promise<void> {
+    return this.crossing.call((host) => host.review(executionId, nodeId, review));
+  }
+
+  reviews(filter?: ReviewFilter): Promise<ReviewPage> {
+    return this.crossing.call((host) => host.reviews(filter));
   }
 
   get(executionId: string): Promise<ExecutionDocument | undefined> {

@@ -16,7 +16,11 @@ import type {
   LogPage,
   MarkStaleOptions,
   ReplayDocument,
+  ReviewFilter,
+  ReviewInput,
+  ReviewPage,
   RuntimeOptions,
+  SignalOptions,
   StartOptions,
 } from '../types.js';
 
@@ -84,6 +88,9 @@ export interface RemoteHost {
   result(executionId: string): Promise<Outcome<ExecutionResult>>;
   pause(executionId: string): Promise<Outcome<void>>;
   cancel(executionId: string, reason?: string): Promise<Outcome<void>>;
+  signal(executionId: string, name: string, payload: unknown, options: SignalOptions): Promise<Outcome<void>>;
+  review(executionId: string, nodeId: string, review: ReviewInput): Promise<Outcome<void>>;
+  reviews(filter?: ReviewFilter): Promise<Outcome<ReviewPage>>;
   get(executionId: string): Promise<Outcome<ExecutionDocument | undefined>>;
   definition(executionId: string): Promise<Outcome<WorkflowSpec | undefined>>;
   recover(): Promise<Outcome<readonly { executionId: string; error?: ErrorDocument }[]>>;
