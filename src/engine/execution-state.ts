@@ -150,7 +150,7 @@ export class ExecutionState {
   private takeSignal(node: number, event: NodeEvent): void {
     if (event.type !== 'waitEnded' || event.by !== 'signal') return;
     const wait = this.columns.waits.get(node);
-    if (wait?.signal != null) this.signals.take(wait.signal);
+    if (typeof wait?.signal === 'string') this.signals.take(wait.signal);
   }
 
   private enterWorkflow(leaf: number, context: WorkflowContext, event: WorkflowEvent, atMs: number): void {

@@ -7,7 +7,7 @@ import { compileJsonSchema } from '../policy/json-schema.js';
 import { answerSchemaOf, type NodeSpec, type WorkflowSpec } from '../spec/index.js';
 import { notFound } from './history.js';
 import { readState } from './reader.js';
-import type { Steering, SteeringHost } from './steering.js';
+import type { Steering } from './steering.js';
 import type { ReviewInput, SignalOptions } from './types.js';
 
 const MAX_COMMENT_CHARS = 10_000;
@@ -19,10 +19,11 @@ const MAX_KNOWN_SHOWN = 10;
  * learns what is wrong with it; then it is applied here, or left in the inbox to whoever runs the execution.
  */
 export class Answers {
-  constructor(
-    private readonly host: SteeringHost,
-    private readonly steering: Steering,
-  ) {}
+  private readonly host: Steering['host'];
+
+  constructor(private readonly steering: Steering) {
+    this.host = steering.host;
+  }
 
   /** @throws EXECUTION_NOT_FOUND, EXECUTION_STATE, SIGNAL_UNKNOWN, PAYLOAD_INVALID */
   signal(executionId: string, name: string, payload: unknown, { signalId }: SignalOptions): Promise<void> {
@@ -164,7 +165,7 @@ function assertFits(node: NodeSpec, value: unknown, what: string): void {
 function jsonText(value: unknown, what: string): string {
   let text: string | undefined;
   try {
-    text = JSON.stringify(value ?? null) as string | undefined;
+    text = JSON.stringify(value ?? null);
   } catch (cause) {
     throw new MaestroError('PAYLOAD_INVALID', `${what} cannot be written as JSON: ${String(cause)}`, {
       cause,

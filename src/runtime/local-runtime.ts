@@ -30,7 +30,7 @@ import { engineRequest, userEvent } from './requests.js';
 import { Residents } from './residents.js';
 import { Results } from './results.js';
 import { openReviews } from './reviews.js';
-import { Steering, type SteeringHost } from './steering.js';
+import { Steering } from './steering.js';
 import type {
   CloseOptions,
   CollectOptions,
@@ -115,7 +115,7 @@ export class LocalRuntime implements Runtime, HandleHost {
       claim: (executionId) => this.poller.claim(executionId),
       failed: (executionId, error) => this.lose(executionId, error),
     });
-    const steeringHost: SteeringHost = {
+    this.steering = new Steering({
       store,
       supervisor: this.supervisor,
       ownership: this.ownership,
@@ -124,9 +124,8 @@ export class LocalRuntime implements Runtime, HandleHost {
       results: this.results,
       settings,
       assertOpen: () => this.assertOpen(),
-    };
-    this.steering = new Steering(steeringHost);
-    this.answers = new Answers(steeringHost, this.steering);
+    });
+    this.answers = new Answers(this.steering);
     this.maintenance = new Maintenance({
       store,
       ownership: this.ownership,

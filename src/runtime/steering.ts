@@ -17,7 +17,7 @@ import type { Results } from './results.js';
 import type { Execution } from './types.js';
 
 /** The parts of a runtime that steering works with. */
-export interface SteeringHost {
+interface SteeringHost {
   readonly store: ExecutionStore;
   readonly supervisor: Supervisor;
   readonly ownership: Ownership;
@@ -33,7 +33,7 @@ export interface SteeringHost {
 export class Steering {
   private readonly oneByOne = new OneByOne();
 
-  constructor(private readonly host: SteeringHost) {}
+  constructor(readonly host: SteeringHost) {}
 
   resume(executionId: string, options: { workflow?: Workflow } = {}): Promise<Execution> {
     return this.oneByOne.run(executionId, () => this.resumeOnce(executionId, options));
