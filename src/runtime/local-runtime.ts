@@ -66,7 +66,6 @@ export class LocalRuntime implements Runtime, HandleHost {
   private readonly results = new Results(this);
   private readonly history: History;
   private readonly steering: Steering;
-  private readonly answers: Answers;
   private readonly maintenance: Maintenance;
   private readonly numbers: Metrics;
   private readonly chores: readonly Periodic[];
@@ -125,7 +124,6 @@ export class LocalRuntime implements Runtime, HandleHost {
       settings,
       assertOpen: () => this.assertOpen(),
     });
-    this.answers = new Answers(this.steering);
     this.maintenance = new Maintenance({
       store,
       ownership: this.ownership,
@@ -223,11 +221,11 @@ export class LocalRuntime implements Runtime, HandleHost {
   }
 
   signal(executionId: string, name: string, payload?: unknown, options: SignalOptions = {}): Promise<void> {
-    return this.answers.signal(executionId, name, payload, options);
+    return new Answers(this.steering).signal(executionId, name, payload, options);
   }
 
   review(executionId: string, nodeId: string, review: ReviewInput): Promise<void> {
-    return this.answers.review(executionId, nodeId, review);
+    return new Answers(this.steering).review(executionId, nodeId, review);
   }
 
   reviews(filter: ReviewFilter = {}): Promise<ReviewPage> {
