@@ -1,6 +1,6 @@
 import type { NodeEvent, WorkflowEvent } from '../../machines/events.js';
 import { atMost } from '../base/clock.js';
-import { MaestroError, toErrorDocument, type ErrorDocument } from '../base/errors.js';
+import { MaestroError, type ErrorDocument } from '../base/errors.js';
 import type { WorkflowStatus } from '../base/model.js';
 import type { ExecutionEvent } from '../observe/events.js';
 import { Meter } from '../observe/meter.js';
@@ -11,6 +11,7 @@ import type { ExecutionRecord, ExecutionStore, ListFilter, ListPage } from '../s
 import type { ActiveExecution } from '../supervisor/active-execution.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { Answers } from './answers.js';
+import { beginChores } from './chores.js';
 import { contextText } from './context.js';
 import { Definitions } from './definitions.js';
 import type { HandleHost } from './handle.js';
@@ -21,7 +22,7 @@ import { Maintenance } from './maintenance.js';
 import { Metrics } from './metrics.js';
 import type { Settings } from './options.js';
 import { Ownership } from './ownership.js';
-import { Periodic } from './periodic.js';
+import type { Periodic } from './periodic.js';
 import { readDocument } from './reader.js';
 import { newRecord } from './records.js';
 import { takeOverInterrupted, type Recovered } from './recovery.js';
@@ -53,7 +54,6 @@ import type {
 } from './types.js';
 
 const DEFAULT_DRAIN_MS = 30_000;
-const DEFAULT_RETENTION_EVERY_MS = 60_000;
 
 /** The runtime in this thread: composes store, pool and supervisor; owns the executions it runs. */
 export class LocalRuntime implements Runtime, HandleHost {
@@ -136,7 +136,10 @@ export class LocalRuntime implements Runtime, HandleHost {
       abandon: (id, error) => this.steering.abandon(id, error),
     });
     this.numbers = this.measure();
-    this.chores = this.beginChores();
+    this.chores = beginChores(settings, {
+      tidy: (policy) => this.maintenance.pass(policy),
+      recover: () => this.recover(),
+    });
     this.poller = new InboxPoller(store, this.supervisor.timers, clock, {
       isMine: (id) => this.residents.isHere(id),
       isBusy: () => this.residents.size > 0,
@@ -316,31 +319,6 @@ export class LocalRuntime implements Runtime, HandleHost {
   private measure(): Metrics {
     const { meter, store, pool, supervisor, residents } = this;
     return new Metrics({ meter, store, pool, clock: this.settings.clock, supervisor, residents });
-  }
-
-  private beginChores(): Periodic[] {
-    const { retention, recoverEveryMs, clock, logger } = this.settings;
-    const chores: Periodic[] = [];
-    if (retention !== undefined) {
-      const tidy = async (): Promise<void> => {
-        try {
-          const deleted = await this.maintenance.pass(retention);
-          if (deleted > 0) logger.info({ deleted }, 'retention deleted ended executions');
-        } catch (error) {
-          logger.warn({ error: toErrorDocument(error) }, 'retention could not delete; it is tried again');
-        }
-      };
-      chores.push(new Periodic(clock, retention.everyMs ?? DEFAULT_RETENTION_EVERY_MS, tidy).start(0));
-    }
-    if (recoverEveryMs !== undefined) {
-      const look = async (): Promise<void> => {
-        await this.recover().catch((error: unknown) =>
-          logger.warn({ error: toErrorDocument(error) }, 'could not look for interrupted executions'),
-        );
-      };
-      chores.push(new Periodic(clock, recoverEveryMs, look).start(recoverEveryMs));
-    }
-    return chores;
   }
 
   private assertOpen(): void {

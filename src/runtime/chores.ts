@@ -1,0 +1,35 @@
+import { toErrorDocument } from '../base/errors.js';
+import type { Settings } from './options.js';
+import { Periodic } from './periodic.js';
+import type { RetentionPolicy } from './retention.js';
+
+const DEFAULT_RETENTION_EVERY_MS = 60_000;
+
+/** What a runtime does now and then, as its settings say: it deletes what may go, and looks for what others left. */
+export function beginChores(
+  settings: Settings,
+  { tidy, recover }: { tidy: (policy: RetentionPolicy) => Promise<number>; recover: () => Promise<unknown> },
+): Periodic[] {
+  const { retention, recoverEveryMs, clock, logger } = settings;
+  const chores: Periodic[] = [];
+  if (retention !== undefined) {
+    const pass = async (): Promise<void> => {
+      try {
+        const deleted = await tidy(retention);
+        if (deleted > 0) logger.info({ deleted }, 'retention deleted ended executions');
+      } catch (error) {
+        logger.warn({ error: toErrorDocument(error) }, 'retention could not delete; it is tried again');
+      }
+    };
+    chores.push(new Periodic(clock, retention.everyMs ?? DEFAULT_RETENTION_EVERY_MS, pass).start(0));
+  }
+  if (recoverEveryMs !== undefined) {
+    const look = async (): Promise<void> => {
+      await recover().catch((error: unknown) =>
+        logger.warn({ error: toErrorDocument(error) }, 'could not look for interrupted executions'),
+      );
+    };
+    chores.push(new Periodic(clock, recoverEveryMs, look).start(recoverEveryMs));
+  }
+  return chores;
+}
