@@ -3,7 +3,6 @@ import type { ExecutionEvent } from '../observe/events.js';
 import { openStore } from '../store/open.js';
 import { LocalRuntime } from './local-runtime.js';
 import { settingsOf, type Settings } from './options.js';
-import { MANY_EXECUTIONS } from './retention.js';
 import type { Runtime, RuntimeOptions } from './types.js';
 
 /**
@@ -24,13 +23,7 @@ export async function createRuntime(options: RuntimeOptions = {}): Promise<Runti
   const runtime = new LocalRuntime(store, pool, settings, options.workflows ?? [], onEvent);
   try {
     if (settings.recover) await runtime.recoverInterrupted();
-    // Asks for one position in the index: a count would read all of it.
-    if ((await store.cursorAfter({}, MANY_EXECUTIONS)) !== undefined) {
-      settings.logger.warn(
-        { more_than: MANY_EXECUTIONS },
-        'many executions are stored: delete old ones, or give the runtime a retention policy',
-      );
-    }
+    await runtime.crowding.look();
     return runtime;
   } catch (error) {
     await runtime.close({ drainMs: 0 });

@@ -13,6 +13,7 @@ import { Supervisor } from '../supervisor/supervisor.js';
 import { Answers } from './answers.js';
 import { beginChores } from './chores.js';
 import { contextText } from './context.js';
+import { Crowding } from './crowding.js';
 import { Definitions } from './definitions.js';
 import type { HandleHost } from './handle.js';
 import { History } from './history.js';
@@ -62,6 +63,7 @@ export class LocalRuntime implements Runtime, HandleHost {
   private readonly ownership: Ownership;
   private readonly definitions: Definitions;
   private readonly residents: Residents;
+  readonly crowding: Crowding;
   private readonly meter = new Meter();
   private readonly results = new Results(this);
   private readonly history: History;
@@ -84,6 +86,7 @@ export class LocalRuntime implements Runtime, HandleHost {
     onEvent: ((event: ExecutionEvent) => void) | null,
   ) {
     const { clock, random } = settings;
+    this.crowding = new Crowding(store, settings.logger);
     this.ownership = new Ownership(store, clock, random, settings.processes);
     this.definitions = new Definitions(workflows);
     this.history = new History({
@@ -200,6 +203,7 @@ export class LocalRuntime implements Runtime, HandleHost {
     }
     const handle = this.results.handle(record.executionId, record.workflowId);
     await this.residents.begin(record, workflow, globalContext, ops);
+    this.crowding.note();
     return handle;
   }
 
