@@ -69,7 +69,7 @@ export class LocalRuntime implements Runtime, HandleHost {
   private readonly history: History;
   private readonly steering: Steering;
   private readonly maintenance: Maintenance;
-  private readonly numbers: Metrics;
+  private numbers: Metrics | undefined;
   private readonly chores: readonly Periodic[];
   /** Executions that were found not to be resumable here: said once. */
   private readonly unresumable = new Set<string>();
@@ -138,7 +138,6 @@ export class LocalRuntime implements Runtime, HandleHost {
       },
       abandon: (id, error) => this.steering.abandon(id, error),
     });
-    this.numbers = this.measure();
     this.chores = beginChores(settings, {
       tidy: (policy) => this.maintenance.pass(policy),
       recover: () => this.recover(),
@@ -224,7 +223,7 @@ export class LocalRuntime implements Runtime, HandleHost {
   }
 
   metrics(): Promise<RuntimeMetrics> {
-    return this.numbers.read();
+    return (this.numbers ??= this.measure()).read();
   }
 
   signal(executionId: string, name: string, payload?: unknown, options: SignalOptions = {}): Promise<void> {
