@@ -32,6 +32,16 @@ export function parseNonNegative(text: string): number {
   return value;
 }
 
+/** `10/60`: so many within so many seconds. @throws InvalidArgumentError */
+export function parseRestarts(text: string): { maxRestarts: number; withinMs: number } {
+  const match = /^(\d{1,9})\/(\d{1,9}(?:\.\d+)?)$/.exec(text);
+  const withinMs = match === null ? 0 : Number(match[2]) * 1000;
+  if (match === null || withinMs <= 0) {
+    throw new InvalidArgumentError('Write a number and seconds, such as 100/60.');
+  }
+  return { maxRestarts: Number(match[1]), withinMs };
+}
+
 /** A TCP port; 0 leaves the choice to the system. @throws InvalidArgumentError */
 export function parsePort(text: string): number {
   if (/^\d{1,5}$/.test(text) && Number(text) < 65_536) return Number(text);

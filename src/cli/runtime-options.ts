@@ -1,16 +1,19 @@
 import { availableParallelism } from 'node:os';
 import { Option, type Command } from 'commander';
 import { DURABILITIES, type Durability, type PoolOptions, type RuntimeOptions } from '../runtime/index.js';
-import { parseCount, parseNonNegative, parseWhole } from './options.js';
+import { parseCount, parseNonNegative, parseRestarts, parseWhole } from './options.js';
 
 /** Options of the commands that execute nodes. */
 export interface RuntimeFlags {
   durability: Durability;
   concurrency?: number;
   threads?: number;
+  processes?: number;
+  commands?: number;
   grace?: number;
   maxOutputBytes?: number;
   maxLogChars?: number;
+  maxRestarts?: { maxRestarts: number; withinMs: number };
 }
 
 export function addRuntimeFlags(command: Command): Command {
@@ -29,6 +32,13 @@ export function addRuntimeFlags(command: Command): Command {
       `worker threads (default: ${availableParallelism()}, the processors)`,
       parseCount,
     )
+    .option('--processes <n>', 'child processes for steps with isolation: process', parseCount)
+    .option('--commands <n>', 'commands that may run at once', parseCount)
+    .option(
+      '--max-restarts <n/seconds>',
+      'dead workers that are tolerated, per class; one more stops the runtime (default: 100/60)',
+      parseRestarts,
+    )
     .option('--grace <seconds>', 'time a cancelled node has to stop before it is ended', parseNonNegative, 5)
     .option('--max-output-bytes <n>', 'largest output of a node, as JSON', parseCount)
     .option(
@@ -39,7 +49,8 @@ export function addRuntimeFlags(command: Command): Command {
 }
 
 export function runtimeOptionsOf(flags: RuntimeFlags): RuntimeOptions {
-  const pool: PoolOptions = { threads: flags.threads, maxOutputBytes: flags.maxOutputBytes };
+  const { threads, processes, commands, maxOutputBytes, maxRestarts: restart } = flags;
+  const pool: PoolOptions = { threads, processes, commands, maxOutputBytes, restart };
   if (flags.grace !== undefined) pool.graceMs = flags.grace * 1000;
   const { durability, concurrency, maxLogChars } = flags;
   return { durability, concurrency, maxLogChars, pool };

@@ -22,7 +22,12 @@ export interface CommandEvents {
   output(stream: OutputStream, text: string): void;
   /** Once, never synchronously with the constructor. */
   ended(result: StepResult): void;
+  /** Before `ended`: the machine had no room for it, or a signal ended it that was not ours. */
+  died(error: unknown): void;
 }
+
+/** A process that cannot be started for one of these says nothing about its command. */
+const NO_ROOM: readonly unknown[] = ['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE'];
 
 /** One shell command in its own process group, from spawn to the last of its pipes. */
 export class RunningCommand {
@@ -131,15 +136,16 @@ export class RunningCommand {
     const meaning = code === 127 ? ' (command not found)' : code === 126 ? ' (not executable)' : '';
     const stderr = this.#text.stderr.end(STDERR_TAIL).trim();
     const said = stderr === '' ? '' : `: ${lastLine(stderr)}`;
-    return encodeError(
-      new MaestroError('COMMAND_FAILED', `the command ${how}${meaning}${said}`, {
-        details: { command: this.#command, exit_code: code, signal, stderr },
-      }),
-    );
+    const error = new MaestroError('COMMAND_FAILED', `the command ${how}${meaning}${said}`, {
+      details: { command: this.#command, exit_code: code, signal, stderr },
+    });
+    if (signal !== null) this.#events.died(error);
+    return encodeError(error);
   }
 
   #notStarted(cause: unknown): StepResult {
     const why = cause instanceof Error ? cause.message : String(cause);
+    if (NO_ROOM.includes((cause as NodeJS.ErrnoException).code)) this.#events.died(cause);
     return encodeError(
       new MaestroError('COMMAND_FAILED', `the command could not be started: ${why}`, {
         cause,

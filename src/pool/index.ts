@@ -1,29 +1,32 @@
 import type { ErrorDocument } from '../base/errors.js';
 import type { WorkersStatus } from '../base/workers.js';
+import { CommandPool } from './commands.js';
 import { InlinePool } from './inline.js';
 import { resolveSettings, type PoolSettings } from './options.js';
-import type { Job, Pool, PoolListener, StepRef } from './port.js';
+import type { Job, Pool, PoolListener, StepKind, StepRef } from './port.js';
 import { ProcessPool } from './processes.js';
 import { ThreadPool } from './threads.js';
 
-export { resolveStep } from './resolve-step.js';
+export { resolveStep, kindOfStep } from './resolve-step.js';
+export { STEP_KINDS } from './port.js';
 export type { PoolSettings } from './options.js';
 export type * from './port.js';
 
 /**
- * The pool: functions run in this thread, modules on worker threads, commands in child processes. Nothing is
- * started before the first job that needs it.
+ * The pool: functions run in this thread, modules on worker threads or in child processes, commands in processes
+ * of their own. Nothing is started before the first job that needs it.
  */
 export function createPool(settings: PoolSettings = {}): Pool {
   const resolved = resolveSettings(settings);
   return new PoolRouter({
     inline: new InlinePool(resolved),
     module: new ThreadPool(resolved),
-    command: new ProcessPool(resolved),
+    process: new ProcessPool(resolved),
+    command: new CommandPool(resolved),
   });
 }
 
-type Adapters = Readonly<Record<StepRef['kind'], Pool>>;
+type Adapters = Readonly<Record<StepKind, Pool>>;
 
 /** Sends each job to the adapter for its kind of step. */
 class PoolRouter implements Pool {
@@ -48,7 +51,7 @@ class PoolRouter implements Pool {
   }
 
   dispatch(jobs: readonly Job[]): void {
-    const byKind = new Map<StepRef['kind'], Job[]>();
+    const byKind = new Map<StepKind, Job[]>();
     for (const job of jobs) {
       const same = byKind.get(job.step.kind);
       if (same === undefined) byKind.set(job.step.kind, [job]);

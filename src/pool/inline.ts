@@ -20,7 +20,7 @@ export class InlinePool extends SlotPool<InlineRun> {
   readonly #settings: ResolvedPoolSettings;
 
   constructor(settings: ResolvedPoolSettings) {
-    super('inline', settings.inline);
+    super(settings, { slots: settings.inline, worker: 'inline', workers: 'inline steps' });
     this.#settings = settings;
   }
 

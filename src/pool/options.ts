@@ -6,19 +6,21 @@ import type { RestartIntensity } from '../policy/restart-intensity.js';
 export interface PoolSettings {
   /** Worker threads at once. Default: the machine's available parallelism. */
   threads?: number;
-  /** Child processes for `run:` at once. Default: the machine's available parallelism. */
+  /** Child processes for steps with `isolation: process` at once. Default: the machine's available parallelism. */
   processes?: number;
+  /** Child processes for `run:` at once. Default: the machine's available parallelism. */
+  commands?: number;
   /** Inline functions at once. Default 100. */
   inline?: number;
   /** Most that a worker holds back of what a step prints, in characters; 0: it passes on nothing. Default 65,536. */
   maxLogChars?: number;
-  /** Whether what steps on worker threads print also goes to this process's stderr. Default true. */
+  /** Whether what steps of modules print also goes to this process's stderr. Default true. */
   echo?: boolean;
   /** Not used here: `cancel` and `close` are told theirs. Accepted so that a runtime's options can be passed on whole. */
   graceMs?: number;
   /** Largest output of one node, in bytes of JSON. Default 32 MiB. */
   maxOutputBytes?: number;
-  /** Worker deaths that are tolerated; one more stops the pool. Default 100 within 60 s. */
+  /** Deaths that are tolerated in each class of workers; one more stops the pool. Default 100 within 60 s. */
   restart?: RestartIntensity;
   /** Timers and wall time. Default: the system's. */
   clock?: Clock;
@@ -30,6 +32,7 @@ export function resolveSettings(settings: PoolSettings): ResolvedPoolSettings {
   return {
     threads: atLeastOne(settings.threads ?? availableParallelism()),
     processes: atLeastOne(settings.processes ?? availableParallelism()),
+    commands: atLeastOne(settings.commands ?? availableParallelism()),
     inline: atLeastOne(settings.inline ?? 100),
     maxOutputBytes: settings.maxOutputBytes ?? 32 * 1024 * 1024,
     maxLogChars: settings.maxLogChars ?? 64 * 1024,

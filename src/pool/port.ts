@@ -5,7 +5,17 @@ import type { WorkersStatus } from '../base/workers.js';
 /** What a job executes. `key` is the same for all jobs of one step: durations are learned per key. */
 export type StepRef =
   | { readonly kind: 'inline'; readonly key: string; readonly fn: StepFunction }
+  /** On a worker thread. */
   | { readonly kind: 'module'; readonly key: string; readonly url: string; readonly exportName: string }
+  /** In a child process of ours. */
+  | {
+      readonly kind: 'process';
+      readonly key: string;
+      readonly url: string;
+      readonly exportName: string;
+      /** Most that V8's old generation may hold, in MiB. Default: V8's. */
+      readonly maxHeapMb?: number;
+    }
   | {
       readonly kind: 'command';
       readonly key: string;
@@ -13,6 +23,10 @@ export type StepRef =
       readonly cwd: string;
       readonly env: Readonly<Record<string, string>>;
     };
+
+/** Steps of one kind share workers, so they share room in the pool and wait in one line. */
+export const STEP_KINDS = ['inline', 'module', 'process', 'command'] as const satisfies StepRef['kind'][];
+export type StepKind = StepRef['kind'];
 
 /** The plain-data part of a step's context. JSON texts are opaque to the host: only the step parses them. */
 export interface StepCall {
@@ -83,7 +97,7 @@ export interface PoolListener {
   failed(error: ErrorDocument): void;
 }
 
-/** Runs jobs somewhere: in this thread, on worker threads, in child processes. */
+/** Runs jobs somewhere: in this thread, on worker threads, in child processes, as commands. */
 export interface Pool {
   /** Sets who is told. Called once, before the first dispatch. */
   listen(listener: PoolListener): void;

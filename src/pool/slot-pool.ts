@@ -1,7 +1,9 @@
 import { MaestroError, toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import type { WorkersStatus } from '../base/workers.js';
+import { Deaths } from './deaths.js';
+import type { ResolvedPoolSettings } from './options.js';
 import { cancelReason, toOutcome } from './outcome.js';
-import type { FetchKind, Job, Pool, PoolListener, StepRef } from './port.js';
+import type { FetchKind, Job, JobOutcome, Pool, PoolListener, StepRef } from './port.js';
 import { encodeError, type StepResult } from './step-result.js';
 
 /** A job in a slot pool. `run` exists from the moment it executes. */
@@ -14,28 +16,41 @@ export class SlotJob<Run> {
   constructor(readonly job: Job) {}
 }
 
+interface SlotOptions {
+  /** Jobs at once. */
+  readonly slots: number;
+  readonly worker: WorkersStatus['worker'];
+  /** The same for people, in the plural. */
+  readonly workers: string;
+  /** true: large global contexts are asked for, and the start of a job is told, by the worker it runs in. */
+  readonly remote?: boolean;
+}
+
 /**
  * What pools have in common that run each job by itself, so many at once: a queue, slots, and the promise that each
  * job settles exactly once. Subclasses execute and abort; whatever settles a job first wins, the rest is dropped.
  */
 export abstract class SlotPool<Run> implements Pool {
-  readonly #slots: number;
+  readonly #options: SlotOptions;
+  readonly #deaths: Deaths;
   readonly #jobs = new Map<number, SlotJob<Run>>();
   #waiting: SlotJob<Run>[] = [];
   #begun = 0;
   #scheduled = false;
   #listener: PoolListener | undefined;
+  #stopped: ErrorDocument | undefined;
   #closing: Promise<void> | undefined;
   #onDrained: () => void = () => {};
 
-  protected constructor(
-    private readonly worker: WorkersStatus['worker'],
-    slots: number,
-  ) {
-    this.#slots = slots;
+  protected constructor(settings: ResolvedPoolSettings, options: SlotOptions) {
+    this.#options = options;
+    this.#deaths = new Deaths(options.workers, settings);
   }
 
-  /** Starts the job and returns its handle; its end is told by `settle`, never before `execute` has returned. */
+  /**
+   * Starts the job and returns its handle; its end is told by `settle`, never before `execute` has returned.
+   * `globalContext` is JSON text; of a remote worker's job, only when it is in the call.
+   */
   protected abstract execute(entry: SlotJob<Run>, globalContext: string, listener: PoolListener): Run;
   /** Ends an executing job, softly first; it must `settle` soon after `graceMs` in any case. */
   protected abstract abort(entry: SlotJob<Run>, run: Run, reason: ErrorDocument, graceMs: number): void;
@@ -44,22 +59,15 @@ export abstract class SlotPool<Run> implements Pool {
     return this.#jobs.size;
   }
 
-  /** A worker is made for one job, and its end is the job's: none dies unasked. */
   status(): readonly WorkersStatus[] {
-    const running = this.#begun;
-    return [
-      {
-        worker: this.worker,
-        attempts: this.#jobs.size,
-        alive: running,
-        busy: running,
-        limit: this.#slots,
-        deaths: 0,
-        recentDeaths: 0,
-        toleratedDeaths: 0,
-        stopped: false,
-      },
-    ];
+    const { worker, slots: limit } = this.#options;
+    const now = { attempts: this.#jobs.size, alive: this.alive, busy: this.#begun, limit };
+    return [{ worker, ...now, ...this.#deaths.status, stopped: this.#stopped !== undefined }];
+  }
+
+  /** Workers there are. One is made for each job, unless a subclass keeps them. */
+  protected get alive(): number {
+    return this.#begun;
   }
 
   listen(listener: PoolListener): void {
@@ -67,7 +75,8 @@ export abstract class SlotPool<Run> implements Pool {
   }
 
   room(_step: StepRef): number {
-    return this.#closing ? 0 : Math.max(0, this.#slots - this.#jobs.size);
+    if (this.#closing || this.#stopped) return 0;
+    return Math.max(0, this.#options.slots - this.#jobs.size);
   }
 
   dispatch(jobs: readonly Job[]): void {
@@ -75,7 +84,8 @@ export abstract class SlotPool<Run> implements Pool {
     for (const job of jobs) {
       const entry = new SlotJob<Run>(job);
       this.#jobs.set(job.id, entry);
-      this.#waiting.push(entry);
+      if (this.#stopped === undefined) this.#waiting.push(entry);
+      else this.#loseSoon(entry, this.#stopped);
     }
     this.#schedule();
   }
@@ -103,11 +113,44 @@ export abstract class SlotPool<Run> implements Pool {
   }
 
   protected settle(entry: SlotJob<Run>, result: StepResult): void {
+    this.conclude(entry, toOutcome(result, this.elapsedMs(entry)));
+  }
+
+  /** How long the job has executed, in milliseconds. */
+  protected elapsedMs(entry: SlotJob<Run>): number {
+    return entry.startedMs === 0 ? 0 : performance.now() - entry.startedMs;
+  }
+
+  /** The job executes from now on. */
+  protected started(entry: SlotJob<Run>): void {
+    if (!this.isLive(entry)) return;
+    entry.startedMs = performance.now();
+    if (entry.job.exclusive && !this.#closing) this.#listener?.started(entry.job.id);
+  }
+
+  /** A worker has died and was not ended by us. Too many of them stop the pool: what it has in hand is lost. */
+  protected countDeath(error: unknown): void {
+    if (this.#closing || this.#stopped) return;
+    const tooMany = this.#deaths.count(error);
+    if (tooMany === undefined) return;
+    this.#stopped = tooMany;
+    this.#waiting = [];
+    this.#listener?.failed(tooMany);
+    for (const entry of this.#jobs.values()) {
+      if (entry.run !== undefined) this.abort(entry, entry.run, tooMany, 0);
+      this.#loseSoon(entry, tooMany);
+    }
+  }
+
+  #loseSoon(entry: SlotJob<Run>, error: ErrorDocument): void {
+    setImmediate(() => this.conclude(entry, { ok: false, kind: 'lost', error }));
+  }
+
+  protected conclude(entry: SlotJob<Run>, outcome: JobOutcome): void {
     if (!this.isLive(entry)) return;
     this.#jobs.delete(entry.job.id);
     if (entry.begun) this.#begun -= 1;
-    const durationMs = entry.run === undefined ? 0 : performance.now() - entry.startedMs;
-    if (!this.#closing) this.#listener?.settled(entry.job.id, toOutcome(result, durationMs));
+    if (!this.#closing) this.#listener?.settled(entry.job.id, outcome);
     else if (this.#jobs.size === 0) this.#onDrained();
     this.#schedule();
   }
@@ -138,7 +181,7 @@ export abstract class SlotPool<Run> implements Pool {
     this.#waiting = [];
     for (const entry of waiting) {
       if (!this.isLive(entry) || entry.cancelled !== undefined) continue;
-      if (this.#begun < this.#slots) this.#begin(entry);
+      if (this.#begun < this.#options.slots) this.#begin(entry);
       else this.#waiting.push(entry);
     }
   }
@@ -147,7 +190,8 @@ export abstract class SlotPool<Run> implements Pool {
     entry.begun = true;
     this.#begun += 1;
     const { globalContext } = entry.job.call;
-    if (globalContext !== null) return this.#execute(entry, globalContext);
+    if (globalContext !== null || this.#options.remote === true)
+      return this.#execute(entry, globalContext ?? '');
     this.fetch(entry, 'globalContext').then(
       (text) => this.#execute(entry, text),
       (error: unknown) => this.settle(entry, encodeError(error)),
@@ -156,8 +200,7 @@ export abstract class SlotPool<Run> implements Pool {
 
   #execute(entry: SlotJob<Run>, globalContext: string): void {
     if (!this.isLive(entry) || entry.cancelled !== undefined || this.#listener === undefined) return;
-    if (entry.job.exclusive) this.#listener.started(entry.job.id);
-    entry.startedMs = performance.now();
+    if (this.#options.remote !== true) this.started(entry);
     entry.run = this.execute(entry, globalContext, this.#listener);
   }
 }

@@ -42,6 +42,7 @@ export function settingsOf(options: RuntimeOptions): Settings {
   const store = options.store ?? DEFAULT_STORE;
   const graceMs = options.pool?.graceMs ?? DEFAULT_GRACE_MS;
   if (!(graceMs >= 0)) throw conflict('pool.graceMs', graceMs, 'a number of milliseconds, 0 or more');
+  checkRestart(options.pool?.restart);
   return {
     store,
     mode: oneOf('mode', options.mode ?? 'dag_parallel', EXECUTION_MODES),
@@ -61,6 +62,14 @@ export function settingsOf(options: RuntimeOptions): Settings {
     random: options.random ?? systemRandom,
     processes: systemProcesses,
   };
+}
+
+function checkRestart(restart: NonNullable<RuntimeOptions['pool']>['restart']): void {
+  if (restart === undefined) return;
+  const { maxRestarts, withinMs } = restart;
+  if (!(maxRestarts === Infinity || (Number.isInteger(maxRestarts) && maxRestarts >= 0)))
+    throw conflict('pool.restart.maxRestarts', maxRestarts, 'a whole number, 0 or more');
+  if (!(withinMs > 0)) throw conflict('pool.restart.withinMs', withinMs, 'a number of milliseconds above 0');
 }
 
 function checkedRetention(retention: RetentionOptions): RetentionOptions {

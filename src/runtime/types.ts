@@ -57,16 +57,23 @@ export interface RuntimeOptions {
 export interface PoolOptions {
   /** Worker threads. Default: the machine's available parallelism. */
   threads?: number;
-  /** Child processes for `run:` at once. Default: the machine's available parallelism. */
+  /** Child processes for steps with `isolation: process` at once. Default: the machine's available parallelism. */
   processes?: number;
+  /** Child processes for `run:` at once. Default: the machine's available parallelism. */
+  commands?: number;
   /** Inline functions at once. Default 100. */
   inline?: number;
   /** Time between AbortSignal and termination. Default 5,000. */
   graceMs?: number;
   /** Largest output of one node, in bytes of JSON. Default 32 MiB. */
   maxOutputBytes?: number;
-  /** Whether what steps on worker threads print also goes to this process's stderr. Default true. */
+  /** Whether what steps of modules print also goes to this process's stderr. Default true. */
   echo?: boolean;
+  /**
+   * Deaths that are tolerated in each class of workers (threads, processes, commands); one more within this time stops
+   * the runtime with POOL_STOPPED, and its executions can be resumed. Default 100 within 60,000 ms.
+   */
+  restart?: { maxRestarts: number; withinMs: number };
 }
 
 /** The part of pino's interface that is used. */

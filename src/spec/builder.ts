@@ -3,7 +3,7 @@ import type { FailureMode, RetryPolicy } from '../base/model.js';
 import type { StepContext, StepFunction } from '../base/step.js';
 import { compilePlan, cycleError, generations, readyNodes, type Plan } from '../graph/index.js';
 import { waitFields, type NoWait, type WaitOptions } from './builder-waits.js';
-import type { NodeSpec, NodeType, Workflow, WorkflowHeader, WorkflowSpec } from './types.js';
+import type { Isolation, NodeSpec, NodeType, Workflow, WorkflowHeader, WorkflowSpec } from './types.js';
 import { compact } from './compact.js';
 import { copyJson, workflowFromSpec } from './workflow.js';
 
@@ -20,6 +20,8 @@ export interface WorkflowDefinition {
   onFailure?: FailureMode;
   /** Nodes of one execution that may run at once. */
   maxConcurrency?: number;
+  /** Where nodes with `uses` run that do not say so themselves. Default thread. */
+  isolation?: Isolation;
 }
 
 /** How often and when a failed attempt is tried again; see RetryPolicy. */
@@ -35,6 +37,11 @@ export interface RetryOptions {
   jitter?: 'none' | 'full';
   /** Error names or codes that are never retried. */
   nonRetryable?: readonly string[];
+}
+
+export interface ResourceOptions {
+  /** Most that the step's process may hold in V8's old generation, in MiB. */
+  maxHeapMb?: number;
 }
 
 interface CommonOptions<Dependency extends string, Condition extends string | undefined> {
@@ -53,6 +60,10 @@ interface CommonOptions<Dependency extends string, Condition extends string | un
   timeoutSeconds?: number;
   /** An attempt that sends no heartbeat for this long is taken for dead. */
   heartbeatTimeoutSeconds?: number;
+  /** Where `uses` runs: in this event loop, on a worker thread, in a child process. Default: the workflow's. */
+  isolation?: Isolation;
+  /** Limits of one step; only with the isolation process. */
+  resources?: ResourceOptions;
 }
 
 /** Carries a type and nothing else; see `type()`. */
@@ -120,6 +131,7 @@ export class WorkflowBuilder<Outputs extends object> {
       global_context: definition.globalContext,
       on_failure: definition.onFailure,
       max_concurrency: definition.maxConcurrency,
+      isolation: definition.isolation,
     });
   }
 
@@ -263,6 +275,8 @@ function nodeSpec<Inputs, Output>(
     retry_policy: options.retry === undefined ? undefined : retryPolicy(options.retry),
     timeout_seconds: options.timeoutSeconds,
     heartbeat_timeout_seconds: options.heartbeatTimeoutSeconds,
+    isolation: options.isolation,
+    resources: options.resources && compact({ max_heap_mb: options.resources.maxHeapMb }),
     uses: options.uses,
     run: options.run,
     env: options.env,

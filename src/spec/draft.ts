@@ -7,6 +7,8 @@ export interface Draft {
   /** First index of each id in `nodes`. */
   readonly byId: ReadonlyMap<string, DraftNode>;
   readonly edges: readonly DraftEdge[];
+  /** The workflow's default. */
+  readonly isolation: unknown;
 }
 
 export interface DraftNode {
@@ -40,7 +42,8 @@ export function readDraft(value: unknown): Draft {
     if (!isRecord(edge) || typeof edge.from !== 'string' || typeof edge.to !== 'string') return;
     edges.push({ index, from: edge.from, to: edge.to, condition: edge.condition });
   });
-  return { nodes, byId, edges };
+  const isolation = isRecord(root.workflow) ? root.workflow.isolation : undefined;
+  return { nodes, byId, edges, isolation };
 }
 
 function unique(value: unknown): readonly string[] {

@@ -26,6 +26,7 @@ export { compareStructure, structureMismatch, type StructureDifference } from '.
 export {
   NODE_TYPES,
   type EdgeSpec,
+  type Isolation,
   type NodeSpec,
   type NodeType,
   type ReviewSpec,

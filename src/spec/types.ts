@@ -4,6 +4,10 @@ import type { StepFunction } from '../base/step.js';
 export const NODE_TYPES = ['phase', 'custom', 'parallel_group', 'conditional', 'human_review'] as const;
 export type NodeType = (typeof NODE_TYPES)[number];
 
+/** inline: the host's event loop; thread: a worker thread; process: a child process of the runtime's own. */
+export const ISOLATIONS = ['inline', 'thread', 'process'] as const;
+export type Isolation = (typeof ISOLATIONS)[number];
+
 /** A workflow definition as files and the store hold it (snake case, plain JSON). */
 export interface WorkflowSpec {
   workflow: WorkflowHeader;
@@ -21,6 +25,8 @@ export interface WorkflowHeader {
   on_failure?: FailureMode;
   /** Nodes of one execution that may run at once. */
   max_concurrency?: number;
+  /** Where nodes with `uses` run that do not say so themselves. Default thread. */
+  isolation?: Isolation;
 }
 
 export interface EdgeSpec {
@@ -46,8 +52,12 @@ export interface NodeSpec {
   heartbeat_timeout_seconds?: number;
   input_contracts?: string[];
   output_contracts?: string[];
-  /** `./module.js#exportName`, relative to the spec's folder: runs on a worker thread. */
+  /** `./module.js#exportName`, relative to the spec's folder: runs where `isolation` says. */
   uses?: string;
+  /** Where `uses` runs. Default: the workflow's, else thread. */
+  isolation?: Isolation;
+  /** Only with the isolation process. */
+  resources?: Resources;
   /** A shell command: runs as a child process. */
   run?: string;
   /** Environment variables added for `run`. */
@@ -83,6 +93,11 @@ export interface SignalWaitSpec {
   deadline_seconds?: number;
   /** The payload taken at the deadline; without it the node fails then. */
   default?: unknown;
+}
+
+export interface Resources {
+  /** Most that the step's process may hold in V8's old generation, in MiB. */
+  max_heap_mb?: number;
 }
 
 /**

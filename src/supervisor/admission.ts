@@ -1,11 +1,9 @@
-import type { Pool, StepRef } from '../pool/index.js';
+import { STEP_KINDS, type Pool, type StepKind, type StepRef } from '../pool/index.js';
 import type { ActiveExecution } from './active-execution.js';
 import type { Jobs } from './jobs.js';
 
-type Kind = StepRef['kind'];
 type Touch = (execution: ActiveExecution) => void;
 
-const KINDS: readonly Kind[] = ['inline', 'module', 'command'];
 /** When the pool has no room for so many executions in a row, the rest of their line is not asked: it may be long. */
 const MISSES = 16;
 
@@ -17,9 +15,10 @@ export class Admission {
   /** true: nothing new starts. */
   closed = false;
   private readonly offered = new Set<ActiveExecution>();
-  private readonly lines: Readonly<Record<Kind, Set<ActiveExecution>>> = {
+  private readonly lines: Readonly<Record<StepKind, Set<ActiveExecution>>> = {
     inline: new Set(),
     module: new Set(),
+    process: new Set(),
     command: new Set(),
   };
   /** The kind whose line is asked first: each in turn, so that none takes all of a small limit. */
@@ -37,7 +36,7 @@ export class Admission {
 
   withdraw(execution: ActiveExecution): void {
     this.offered.delete(execution);
-    for (const kind of KINDS) this.lines[kind].delete(execution);
+    for (const kind of STEP_KINDS) this.lines[kind].delete(execution);
   }
 
   /** Starts as much as the limits allow. `touch` is called before an execution is changed. */
@@ -46,9 +45,9 @@ export class Admission {
     for (const execution of this.offered) this.lineUp(execution);
     this.offered.clear();
     const budget = new Budget(this.pool, jobs, this.concurrency - jobs.size);
-    this.first = (this.first + 1) % KINDS.length;
-    for (let k = 0; k < KINDS.length && !budget.spent; k++)
-      this.admitLine(KINDS[(this.first + k) % KINDS.length], budget, nowMs, touch);
+    this.first = (this.first + 1) % STEP_KINDS.length;
+    for (let k = 0; k < STEP_KINDS.length && !budget.spent; k++)
+      this.admitLine(STEP_KINDS[(this.first + k) % STEP_KINDS.length], budget, nowMs, touch);
   }
 
   private lineUp(execution: ActiveExecution): void {
@@ -59,7 +58,7 @@ export class Admission {
     }
   }
 
-  private admitLine(kind: Kind, budget: Budget, nowMs: number, touch: Touch): void {
+  private admitLine(kind: StepKind, budget: Budget, nowMs: number, touch: Touch): void {
     const line = this.lines[kind];
     let misses = 0;
     for (const execution of line) {
@@ -83,7 +82,7 @@ export class Admission {
 class Budget {
   /** Attempts started in this admission. */
   taken = 0;
-  private readonly used: Record<Kind, number>;
+  private readonly used: Record<StepKind, number>;
 
   constructor(
     private readonly pool: Pool,
@@ -94,6 +93,7 @@ class Budget {
     this.used = {
       inline: jobs.waiting('inline'),
       module: jobs.waiting('module'),
+      process: jobs.waiting('process'),
       command: jobs.waiting('command'),
     };
   }
@@ -113,7 +113,7 @@ class Budget {
 /** @returns whether it has more nodes of this kind that only room is missing for */
 function startFrom(
   execution: ActiveExecution,
-  kind: Kind,
+  kind: StepKind,
   budget: Budget,
   nowMs: number,
   touch: Touch,

@@ -4,11 +4,8 @@ import type { Plan } from '../graph/index.js';
 import { compileCondition, type CompiledCondition } from '../policy/condition.js';
 import { normalizeRetryPolicy } from '../policy/retry.js';
 import type { WaitPlan } from '../policy/wait.js';
-import { resolveStep, type StepRef } from '../pool/index.js';
+import { kindOfStep, resolveStep, STEP_KINDS, type StepKind, type StepRef } from '../pool/index.js';
 import { isWaitNode, planOf, waitPlanOf, type NodeSpec, type Workflow } from '../spec/index.js';
-
-/** Steps of one kind share room in the pool, so they wait in one line. */
-const LANES: readonly StepRef['kind'][] = ['inline', 'module', 'command'];
 
 /**
  * A workflow compiled for running: its plan, and per node, on first use, its step, condition and retry policy.
@@ -39,7 +36,8 @@ export class Definition {
   }
 
   stepOf(node: number): StepRef {
-    return (this.steps[node] ??= resolveStep(this.nodeSpec(node), this.workflow));
+    const { isolation } = this.workflow.spec.workflow;
+    return (this.steps[node] ??= resolveStep(this.nodeSpec(node), this.workflow, isolation));
   }
 
   /** The node's config as JSON text. */
@@ -76,18 +74,16 @@ export class Definition {
       waitOf: (node) => this.waits.get(node) ?? null,
       hasWaits: this.waits.size > 0,
       hasCondition: (node) => spec.nodes[node].condition !== undefined,
-      laneOf: (node) => (linear ? 0 : LANES.indexOf(this.kindOf(node))),
-      laneCount: linear ? 1 : LANES.length,
+      laneOf: (node) => (linear ? 0 : STEP_KINDS.indexOf(this.kindOf(node))),
+      laneCount: linear ? 1 : STEP_KINDS.length,
       startOrder: linear ? 'topological' : 'ready',
     };
   }
 
   /** The kind of step without resolving it: executions whose functions are not known here can still be ended. */
-  private kindOf(node: number): StepRef['kind'] {
-    const { id, uses, run } = this.nodeSpec(node);
-    if (this.workflow.functions.has(id)) return 'inline';
-    if (uses !== undefined) return 'module';
-    return run === undefined ? 'inline' : 'command';
+  private kindOf(node: number): StepKind {
+    const { functions, spec } = this.workflow;
+    return kindOfStep(this.nodeSpec(node), functions, spec.workflow.isolation);
   }
 }
 

@@ -3,7 +3,7 @@ import type { CancelTimer, Clock } from '../base/clock.js';
 import { toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import { LEAF } from '../engine/columns.js';
 import type { Effect } from '../engine/effects.js';
-import type { FetchKind, Job, Pool, StepRef } from '../pool/index.js';
+import type { FetchKind, Job, Pool, StepKind } from '../pool/index.js';
 import type { ExecutionStore } from '../store/types.js';
 import type { ActiveExecution } from './active-execution.js';
 import { outputText } from './outputs.js';
@@ -39,7 +39,7 @@ interface JobsOptions {
 export class Jobs {
   private readonly jobs = new Map<number, RunningJob>();
   /** Attempts the pool does not have yet, by kind of step: they take room all the same. */
-  private readonly waitingByKind = { inline: 0, module: 0, command: 0 };
+  private readonly waitingByKind: Record<StepKind, number> = { inline: 0, module: 0, process: 0, command: 0 };
   private outbox: Job[] = [];
   private nextId = 1;
 
@@ -55,7 +55,7 @@ export class Jobs {
   }
 
   /** Attempts of this kind of step that the pool does not have yet. */
-  waiting(kind: StepRef['kind']): number {
+  waiting(kind: StepKind): number {
     return this.waitingByKind[kind];
   }
 

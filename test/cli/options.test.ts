@@ -2,7 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseContext, parseCount, parseNonNegative, parseSince } from '../../src/cli/options.js';
+import {
+  parseContext,
+  parseCount,
+  parseNonNegative,
+  parseRestarts,
+  parseSince,
+} from '../../src/cli/options.js';
 import { noticesFor } from '../../src/cli/run-settings.js';
 import { locateStore } from '../../src/cli/store-location.js';
 import { compilePlan } from '../../src/graph/index.js';
@@ -17,6 +23,16 @@ describe('numbers', () => {
     expect(() => parseNonNegative(text)).toThrow(/at least 0/);
   });
   it('takes factors', () => expect([parseNonNegative('0'), parseNonNegative('0.25')]).toEqual([0, 0.25]));
+});
+
+describe('parseRestarts', () => {
+  it('takes a number and seconds', () => {
+    expect(parseRestarts('100/60')).toEqual({ maxRestarts: 100, withinMs: 60_000 });
+    expect(parseRestarts('0/0.5')).toEqual({ maxRestarts: 0, withinMs: 500 });
+  });
+  it.each(['', '5', '/60', '5/', '5/0', '-1/60', '1.5/60', '5/x', '5/60/2'])('refuses %j', (text) => {
+    expect(() => parseRestarts(text)).toThrow(/such as 100\/60/);
+  });
 });
 
 describe('parseSince', () => {

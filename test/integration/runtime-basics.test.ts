@@ -140,6 +140,14 @@ describe('a runtime', () => {
     await expect(open({ concurrency: 0 })).rejects.toMatchObject(conflict('concurrency'));
     await expect(open({ maxActiveExecutions: 1.5 })).rejects.toMatchObject(conflict('maxActiveExecutions'));
     await expect(open({ pool: { graceMs: -1 } })).rejects.toMatchObject(conflict('pool.graceMs'));
+    for (const [maxRestarts, withinMs, option] of [
+      [-1, 1, 'maxRestarts'],
+      [0.5, 1, 'maxRestarts'],
+      [1, 0, 'withinMs'],
+    ] as const)
+      await expect(open({ pool: { restart: { maxRestarts, withinMs } } })).rejects.toMatchObject(
+        conflict(`pool.restart.${option}`),
+      );
   });
 
   it('does nothing more once it is closed', async () => {

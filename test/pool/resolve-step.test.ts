@@ -26,6 +26,38 @@ describe('resolveStep', () => {
     expect(resolve({ uses: 'file:///abs/a.js#x' })).toMatchObject({ url: 'file:///abs/a.js' });
   });
 
+  it('finds out where a module runs: its node says, else its workflow, else on a thread', () => {
+    const node: NodeSpec = { id: 'n', name: 'n', type: 'phase', uses: './a.js#x' };
+    const kinds = [undefined, 'inline', 'thread', 'process'] as const;
+    const kindsOf = (byWorkflow: (typeof kinds)[number]) =>
+      kinds.map((isolation) => resolveStep({ ...node, isolation }, workflow, byWorkflow).kind);
+    expect(kinds.map((isolation) => kindsOf(isolation))).toEqual([
+      ['module', 'inline', 'module', 'process'],
+      ['inline', 'inline', 'module', 'process'],
+      ['module', 'inline', 'module', 'process'],
+      ['process', 'inline', 'module', 'process'],
+    ]);
+    expect(resolve({ uses: './a.js#x', isolation: 'process', resources: { max_heap_mb: 64 } })).toEqual({
+      kind: 'process',
+      key: 'file:///work%20flow/dir/a.js#x',
+      url: 'file:///work%20flow/dir/a.js',
+      exportName: 'x',
+      maxHeapMb: 64,
+    });
+    expect(resolveStep({ ...node, uses: undefined, run: 'true' }, workflow, 'process').kind).toBe('command');
+    expect(resolveStep({ ...node, id: 'inline' }, workflow, 'process').kind).toBe('inline');
+  });
+
+  it('imports a module that runs inline by its first attempt', async () => {
+    const uses = `${import.meta.dirname}/../fixtures/steps/runtime-steps.js`;
+    const run = async (name: string): Promise<unknown> => {
+      const step = resolve({ uses: `${uses}#${name}`, isolation: 'inline' });
+      return step.kind === 'inline' ? step.fn({} as never) : step;
+    };
+    for (let i = 0; i < 2; i++) expect(await run('quick')).toEqual({ done: true });
+    await expect(run('nowhere')).rejects.toMatchObject({ code: 'STEP_NOT_FOUND' });
+  });
+
   it('knows the built-in steps, and a sleep of no time from a real one', () => {
     for (const uses of BUILTIN_STEPS)
       expect(resolve({ uses })).toMatchObject({

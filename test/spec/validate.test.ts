@@ -94,6 +94,53 @@ describe('validation', () => {
     ]);
   });
 
+  it('refuses isolations that make no sense, and limits that nothing can enforce', () => {
+    const uses = { run: undefined, uses: 'maestro:noop#task' };
+    const heap = { resources: { max_heap_mb: 64 } };
+    const workflow = { id: 'w', name: 'W', isolation: 'process' };
+    const command = 'has "run" and an isolation: a command is always a process of its own';
+    const limit =
+      'has "max_heap_mb", which only a child process can be held to: set "isolation: process", with "uses"';
+    const refused: [object, object?][] = [
+      [{ isolation: 'process' }],
+      [{ isolation: 'inline' }],
+      [{ run: undefined, sleep: { seconds: 1 }, isolation: 'thread' }],
+      [{ ...uses, ...heap }],
+      [{ ...uses, ...heap, isolation: 'thread' }],
+      [{ ...uses, ...heap, isolation: 'inline' }, workflow],
+      [{ ...heap }, workflow],
+    ];
+    const messages = refused.map(([more, header = { id: 'w', name: 'W' }]) =>
+      errorsOf({ workflow: header, nodes: [node('n', more)] }).map((text) => text.slice('node "n" '.length)),
+    );
+    const idle = 'has an isolation but no "uses": it would have no effect';
+    expect(messages).toEqual([[command], [command], [idle], [limit], [limit], [limit], [limit]]);
+    const fine = [uses, { ...uses, isolation: 'inline' }, { ...uses, ...heap, isolation: 'process' }];
+    expect(errorsOf(spec(...fine.map((more, i) => node(`n${i}`, more))))).toEqual([]);
+    expect(errorsOf({ workflow, nodes: [node('n', { ...uses, ...heap }), node('m')] })).toEqual([]);
+    expect(errorsOf(spec(node('n', { ...uses, isolation: 'fibre', resources: { max_heap_mb: 1 } })))).toEqual(
+      [
+        'nodes[0].isolation must be one of inline, thread, process, not "fibre"',
+        'nodes[0].resources.max_heap_mb must be >= 16, not 1',
+        expect.stringContaining(limit),
+      ],
+    );
+  });
+
+  it('refuses to run a function anywhere but inline', () => {
+    const functions = new Map([['n', () => 1]]);
+    const of = (isolation: string) =>
+      validateSpec(spec(node('n', { run: undefined, isolation })), { functions });
+    expect(of('inline').problems).toEqual([]);
+    for (const isolation of ['thread', 'process'])
+      expect(of(isolation).problems).toMatchObject([
+        {
+          code: 'BAD_ISOLATION',
+          message: `node "n" executes a function, which can only run inline: for "${isolation}" export it from a module and name it with "uses"`,
+        },
+      ]);
+  });
+
   it('refuses a workflow without nodes, and values that are no workflow', () => {
     expect(errorsOf(spec())).toEqual(['nodes is empty: a workflow needs at least one node']);
     for (const value of [null, undefined, 1, 'text', [], {}, { workflow: 1, nodes: {} }, { nodes: [null] }]) {

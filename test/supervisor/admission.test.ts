@@ -1,18 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import type { Pool, StepRef } from '../../src/pool/index.js';
+import { STEP_KINDS, type Pool, type StepKind as Kind, type StepRef } from '../../src/pool/index.js';
 import type { ActiveExecution } from '../../src/supervisor/active-execution.js';
 import { Admission } from '../../src/supervisor/admission.js';
 import type { Jobs } from '../../src/supervisor/jobs.js';
 
-type Kind = StepRef['kind'];
-const LANES: readonly Kind[] = ['inline', 'module', 'command'];
+const LANES = STEP_KINDS;
 
 /** An execution as admission sees it: nodes by kind of step that may start. `peeks` counts how often it is asked. */
 class FakeExecution {
   running = 0;
   peeks = 0;
   readonly nodes: Kind[] = [];
-  readonly queues: number[][] = [[], [], []];
+  readonly queues: number[][] = LANES.map(() => []);
   readonly definition = { stepOf: (node: number) => ({ kind: this.nodes[node] }) };
   readonly engine = {
     definition: { laneCount: LANES.length },
@@ -42,13 +41,13 @@ class FakeExecution {
 
 /** An admission over a pool with so much room, with these executions offered. `admit` takes that room. */
 function admission(executions: readonly FakeExecution[], concurrency = Infinity) {
-  const room = { inline: 0, module: 0, command: 0 };
+  const room = { inline: 0, module: 0, process: 0, command: 0 };
   const pool = { room: ({ kind }: StepRef) => room[kind] } as unknown as Pool;
   const subject = new Admission(pool, concurrency);
   const offer = (execution: FakeExecution): void => subject.offer(execution as unknown as ActiveExecution);
   executions.forEach(offer);
   const admit = (free: Partial<typeof room>, size = 0): FakeExecution[] => {
-    Object.assign(room, { inline: 0, module: 0, command: 0 }, free);
+    Object.assign(room, { inline: 0, module: 0, process: 0, command: 0 }, free);
     const touched = new Set<unknown>();
     const jobs = { size, waiting: () => 0 } as unknown as Jobs;
     subject.admit(0, jobs, (execution) => touched.add(execution));
@@ -72,7 +71,7 @@ describe('admission', () => {
     const last = new FakeExecution({ command: 1, inline: 2, module: 1 });
     const { admit } = admission([...blocked, last]);
     expect(admit({ inline: 1, module: 1 })).toEqual([last]);
-    expect(last.queues.map((queue) => queue.length)).toEqual([1, 0, 1]);
+    expect(last.queues.map((queue) => queue.length)).toEqual([1, 0, 0, 1]);
     expect(admit({ command: 101 })).toHaveLength(101);
   });
 
@@ -102,11 +101,11 @@ describe('admission', () => {
   });
 
   it('gives no kind of step all of a small limit', () => {
-    const execution = new FakeExecution({ inline: 10, module: 10, command: 10 });
+    const execution = new FakeExecution({ inline: 10, module: 10, process: 10, command: 10 });
     const { admit } = admission([execution], 1);
-    const everywhere = { inline: 5, module: 5, command: 5 };
-    for (let turn = 0; turn < 9; turn++) admit(everywhere);
-    expect(execution.queues.map((queue) => queue.length)).toEqual([7, 7, 7]);
+    const everywhere = { inline: 5, module: 5, process: 5, command: 5 };
+    for (let turn = 0; turn < 12; turn++) admit(everywhere);
+    expect(execution.queues.map((queue) => queue.length)).toEqual([7, 7, 7, 7]);
   });
 
   it('starts nothing of what was withdrawn, and nothing once closed', () => {

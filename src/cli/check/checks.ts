@@ -140,7 +140,7 @@ async function parallel(folder: string): Promise<string> {
     .build();
   const { status, error } = await finished(folder, workflow, {
     mode: 'dag_parallel',
-    pool: { processes: 2 },
+    pool: { commands: 2 },
   });
   expect(status === 'completed', `two nodes did not run at once: ${error?.message ?? status}`);
   return 'two nodes met while both were running';

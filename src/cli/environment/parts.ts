@@ -51,7 +51,7 @@ export async function storePart(
 /** Runs one node on a worker thread and one in a child process, in memory. */
 export async function workerParts(): Promise<PartState[]> {
   const artifactRoot = mkdtempSync(join(tmpdir(), 'maestro-probe-'));
-  const runtime = await createRuntime({ store: 'memory:', artifactRoot, pool: { threads: 1, processes: 1 } });
+  const runtime = await createRuntime({ store: 'memory:', artifactRoot, pool: { threads: 1, commands: 1 } });
   try {
     return [
       await part(runtime, 'threads', { uses: 'maestro:noop#task' }, 'a step ran on a worker thread'),

@@ -1,9 +1,8 @@
-import type { MessagePort } from 'node:worker_threads';
 import type { ErrorDocument } from '../../base/errors.js';
 import type { FetchKind, OutputStream } from '../port.js';
 import type { StepHost } from '../step-runner.js';
 import { Prints } from './prints.js';
-import { FromWorker, type WorkerMessage } from './protocol.js';
+import { FromWorker, type ToHost, type WorkerMessage } from './protocol.js';
 
 /** A step may report in a tight loop: no more than one message of a kind in this time, in milliseconds. */
 const QUIET_MS = 10;
@@ -19,7 +18,7 @@ export class JobLine implements StepHost {
   constructor(
     readonly batchId: number,
     readonly index: number,
-    readonly port: MessagePort,
+    readonly toHost: ToHost,
     readonly questions: Questions,
     /** Most that is held back of what the step prints, in characters; 0: nothing of it is sent. */
     readonly maxLogChars: number,
@@ -67,7 +66,7 @@ export class JobLine implements StepHost {
   }
 
   #post(message: WorkerMessage): void {
-    this.port.postMessage(message);
+    this.toHost.postMessage(message);
   }
 }
 

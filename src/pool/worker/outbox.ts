@@ -1,6 +1,5 @@
-import type { MessagePort } from 'node:worker_threads';
 import type { StepResult } from '../step-result.js';
-import { FromWorker } from './protocol.js';
+import { FromWorker, type ToHost } from './protocol.js';
 
 /** Longest that a result waits for others, in milliseconds, while its worker goes on with the batch. */
 const LINGER_MS = 0.5;
@@ -10,14 +9,14 @@ const LINGER_MS = 0.5;
  * when the worker's event loop turns (a step awaits something), and at the end of the batch.
  */
 export class Outbox {
-  readonly #port: MessagePort;
+  readonly #toHost: ToHost;
   #batchId = 0;
   #fields: unknown[] = [];
   #sentMs = 0;
   #immediate: NodeJS.Immediate | undefined;
 
-  constructor(port: MessagePort) {
-    this.#port = port;
+  constructor(toHost: ToHost) {
+    this.#toHost = toHost;
   }
 
   open(batchId: number, nowMs: number): void {
@@ -45,7 +44,7 @@ export class Outbox {
   }
 
   flush(): void {
-    if (this.#fields.length > 0) this.#port.postMessage([FromWorker.results, this.#batchId, this.close()]);
+    if (this.#fields.length > 0) this.#toHost.postMessage([FromWorker.results, this.#batchId, this.close()]);
   }
 
   /** Takes what was not sent. */

@@ -2,11 +2,12 @@ import type { MessagePort } from 'node:worker_threads';
 import type { FetchKind, Job, OutputStream, StepCall, StepRef } from '../port.js';
 
 /**
- * What host and workers say to each other. A batch of jobs goes to a worker as one Piscina task; everything else
- * goes over a private port per worker. Either side ignores what it does not know, and nothing is ever called by a
+ * What host and workers say to each other: one protocol for threads and for child processes. A thread gets a batch
+ * of jobs as one Piscina task and everything else over a private port; a child process gets all of it over its
+ * channel, and its batches have one job. Either side ignores what it does not know, and nothing is ever called by a
  * name the other side has sent.
  *
- * Host and worker also share two numbers per batch slot, so that they agree on what has begun without messages.
+ * Host and thread also share two numbers per batch slot, so that they agree on what has begun without messages.
  * The worker writes BEGUN, then reads CLOSED; the host writes CLOSED, then reads BEGUN. Both are sequentially
  * consistent: a job that the host finds not begun in a closed batch will never begin there.
  */
@@ -16,9 +17,10 @@ export const BEGUN = 0;
 /** 1: no further job of the batch may begin. */
 export const CLOSED = 1;
 
-/** Given to each worker as its workerData. */
+/** What a worker is told before anything else. */
 export interface WorkerSettings {
-  readonly cells: Int32Array<SharedArrayBuffer>;
+  /** CELLS_PER_SLOT for each slot. A child process has one slot, and shares it with nobody. */
+  readonly cells: Int32Array;
   readonly maxOutputBytes: number;
   readonly maxLogChars: number;
   readonly echo: boolean;
@@ -32,6 +34,11 @@ export interface Hello {
   readonly port: MessagePort;
 }
 
+/** Where a worker's messages go. */
+export interface ToHost {
+  postMessage(message: WorkerMessage): void;
+}
+
 /** Worker to host. The second field is always the batch. */
 export const FromWorker = {
   taken: 0,
@@ -41,6 +48,7 @@ export const FromWorker = {
   fetch: 4,
   dying: 5,
   output: 6,
+  over: 7,
 } as const;
 export type WorkerMessage =
   | readonly [typeof FromWorker.taken, number]
@@ -49,18 +57,22 @@ export type WorkerMessage =
   | readonly [typeof FromWorker.progress, number, number, number, string | undefined]
   | readonly [typeof FromWorker.fetch, number, number, number, FetchKind]
   | readonly [typeof FromWorker.output, number, number, OutputStream, string, number]
-  /** The job whose code ended the worker, as far as that is known: batch 0 when it is not. */
-  | readonly [typeof FromWorker.dying, number, number];
+  /** The job whose code ended the worker, as far as that is known: batch 0 when it is not; and why, as JSON text. */
+  | readonly [typeof FromWorker.dying, number, number, string | undefined]
+  /** From a child process: the batch is through, with the results that were not sent before. */
+  | readonly [typeof FromWorker.over, number, readonly unknown[]];
 
 /** Host to worker. */
-export const ToWorker = { abort: 0, answer: 1 } as const;
+export const ToWorker = { abort: 0, answer: 1, run: 2 } as const;
 export type HostMessage =
   /** Batch, index, and the reason as the JSON text of an error document. */
   | readonly [typeof ToWorker.abort, number, number, string]
   /** Request, whether it succeeded, and JSON text: of the answer, or of an error document. */
-  | readonly [typeof ToWorker.answer, number, boolean, string];
+  | readonly [typeof ToWorker.answer, number, boolean, string]
+  /** To a child process, which runs one batch at a time. */
+  | readonly [typeof ToWorker.run, WireBatch];
 
-/** A Piscina task. `jobs` is flat: JOB_STRIDE fields per job, `undefined` where a job is like the one before. */
+/** Jobs that travel together. `jobs` is flat: JOB_STRIDE fields per job, `undefined` where a job is like the one before. */
 export interface WireBatch {
   readonly id: number;
   readonly slot: number;
@@ -85,14 +97,14 @@ const CALL_FIELDS = [
 
 export const JOB_STRIDE = CALL_FIELDS.length + 1;
 
-/** Writes a batch of module jobs. */
+/** Writes a batch of jobs whose steps are in modules. */
 export function encodeBatch(id: number, slot: number, jobs: readonly Job[]): WireBatch {
   const steps: string[] = [];
   const stepIndex = new Map<StepRef, number>();
   const fields: unknown[] = [];
   let before: StepCall | undefined;
   for (const { step, call } of jobs) {
-    if (step.kind !== 'module') continue;
+    if (step.kind !== 'module' && step.kind !== 'process') continue;
     let index = stepIndex.get(step);
     if (index === undefined) {
       index = steps.push(step.url, step.exportName) / 2 - 1;

@@ -7,6 +7,7 @@ import { createPool } from '../../src/pool/index.js';
 import type { JobOutcome, Pool, StepRef } from '../../src/pool/port.js';
 import { poolContract } from '../contracts/pool.contract.js';
 import { brief, CANCELLED, PoolRecorder } from '../support/pool-recorder.js';
+import { isRunning } from '../support/running.js';
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'maestro-')));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -19,8 +20,8 @@ const command = (text: string, env: Record<string, string> = {}): StepRef => ({
   env,
 });
 
-poolContract('processes', {
-  create: () => createPool({ processes: 2 }),
+poolContract('commands', {
+  create: () => createPool({ commands: 2 }),
   steps: {
     quick: command(`echo '{"done":true}'`),
     failing: command('exit 1'),
@@ -35,7 +36,7 @@ describe('commands', () => {
   let recorder: PoolRecorder;
   let pool: Pool;
   beforeAll(() => {
-    pool = createPool({ processes: 2, maxOutputBytes: 2_000_000 });
+    pool = createPool({ commands: 2, maxOutputBytes: 2_000_000 });
     recorder = new PoolRecorder(pool);
   });
   afterEach(() => {
@@ -169,6 +170,25 @@ describe('commands', () => {
     expect(existsSync(survivor)).toBe(false);
   });
 
+  it('stop the pool when too many are ended by signals that are not ours', async () => {
+    const own = new PoolRecorder(createPool({ commands: 1, restart: { maxRestarts: 1, withinMs: 600_000 } }));
+    const killed = async (): Promise<string> => brief(await own.run(command('kill -9 $$')));
+    const job = await own.start(command('sleep 60'));
+    own.pool.cancel(job.id, CANCELLED, 0);
+    expect(brief(await own.settledOf(job.id))).toBe('error STEP_CANCELLED');
+    expect(brief(await own.run(command('exit 1')))).toBe('error COMMAND_FAILED');
+    expect([await killed(), own.failures]).toEqual(['error COMMAND_FAILED', []]);
+    await killed();
+    expect(own.failures).toMatchObject([
+      {
+        code: 'POOL_STOPPED',
+        message: expect.stringContaining('commands keep dying (more than 1 within 600 s)'),
+      },
+    ]);
+    expect(brief(await own.run(command('true')))).toBe('lost POOL_STOPPED');
+    await own.pool.close(0);
+  });
+
   it('leave no orphan at close', async () => {
     const own = createPool();
     const ownRecorder = new PoolRecorder(own);
@@ -182,12 +202,3 @@ describe('commands', () => {
     await expect.poll(() => isRunning(pid)).toBe(false);
   });
 });
-
-/** A killed process may stay as a zombie until somebody reaps it: that is not running. */
-function isRunning(pid: string): boolean {
-  try {
-    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
-}
