@@ -15,6 +15,7 @@ import { dirname, join, resolve } from 'node:path';
 import { MaestroError } from '../base/errors.js';
 import type { Kv } from './kv.js';
 import { dataFile, writeLabel } from './lmdb-label.js';
+import { PROBE_PROGRAM } from './lmdb-probe.js';
 
 /** The folder of a store in files. @throws USAGE for another kind */
 export function storeFolder(url: string): string {
@@ -92,6 +93,13 @@ export function usersOf(folder: string): number[] {
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .filter((pid) => textOf(join('/proc', pid, 'maps')).includes(ending))
     .map(Number);
+}
+
+/** Whether another process works with the store; those that only look whether it is damaged do not count. */
+export function isInUse(folder: string): boolean {
+  return usersOf(folder).some(
+    (pid) => !textOf(join('/proc', String(pid), 'cmdline')).includes(PROBE_PROGRAM),
+  );
 }
 
 function isFolder(path: string): boolean {

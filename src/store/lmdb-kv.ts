@@ -1,4 +1,4 @@
-import { MaestroError, isMaestroError } from '../base/errors.js';
+import { MaestroError } from '../base/errors.js';
 import { checkKey, closedError, conflict, guardHolds, takeGuards, takeOps } from './key-rules.js';
 import type { Kv, KvEntry, KvGuard, KvOp, KvRange } from './kv.js';
 import { PAGE_BYTES, scanPages } from './paging.js';
@@ -14,8 +14,8 @@ export interface LmdbDatabase {
   batch(action: () => void): Promise<unknown>;
   /** The same, but only when there is no such key; settles with whether it wrote. */
   ifNoExists(key: string, action: () => void): Promise<boolean>;
-  /** Rolls back when `action` throws; has synced to disk when it returns. */
-  transactionSync<T>(action: () => T): T;
+  /** Reads and writes of `action`, which must not throw, in one transaction; settles after it has been synced to disk. */
+  transaction<T>(action: () => T): Promise<T>;
   resetReadTxn(): void;
   backup(folder: string, compact: boolean): Promise<void>;
   getStats(): object;
@@ -45,6 +45,8 @@ interface LmdbRange {
 export interface LmdbKvOptions {
   /** A write that takes longer than this has failed: LMDB can hang for ever after an I/O error. */
   readonly commitTimeoutMs?: number;
+  /** Asked before each write; throws when the disk is full. Default: nobody is asked. */
+  readonly room?: { claim(rows: number, bytes: number): void };
   /** Called when everything is on disk and the file is closed. */
   readonly onClosed?: () => void;
 }
@@ -204,6 +206,7 @@ export class LmdbKv implements Kv {
   }
 
   private async write(group: readonly Pending[]): Promise<void> {
+    this.claimRoom(group);
     const [{ guards }] = group;
     if (guards.length === 1 && guards[0].value === null) return this.writeUnless(guards[0], group[0]);
     if (guards.length > 0) return this.writeGuarded(group[0]);
@@ -223,19 +226,28 @@ export class LmdbKv implements Kv {
     else reject(conflict(guard));
   }
 
-  /** Checks and writes under LMDB's writer lock, which all processes share. Blocks the thread; such guards are rare. */
-  private writeGuarded({ ops, guards, resolve, reject }: Pending): void {
-    try {
-      this.db.transactionSync(() => {
-        for (const guard of guards)
-          if (!guardHolds(guard, this.db.getBinary(guard.key))) throw conflict(guard);
-        this.apply(ops);
-      });
-      resolve();
-    } catch (error) {
-      if (!isMaestroError(error, 'STORE_CONFLICT')) throw error;
-      reject(error);
+  /**
+   * Checks and writes under LMDB's writer lock, which all processes share. Not in `transactionSync`: that would block
+   * this thread for as long as another process holds the lock, for ever when that one is stopped.
+   */
+  private async writeGuarded({ ops, guards, resolve, reject }: Pending): Promise<void> {
+    let broken: KvGuard | undefined;
+    const written = this.db.transaction(() => {
+      broken = guards.find((guard) => !guardHolds(guard, this.db.getBinary(guard.key)));
+      if (broken === undefined) this.apply(ops);
+    });
+    await withTimeout(written, this.commitTimeoutMs);
+    if (broken === undefined) resolve();
+    else reject(conflict(broken));
+  }
+
+  private claimRoom(group: readonly Pending[]): void {
+    let [rows, bytes] = [0, 0];
+    for (const { ops } of group) {
+      rows += ops.length;
+      for (const op of ops) if (op.op === 'put') bytes += op.value.length;
     }
+    this.options.room?.claim(rows, bytes);
   }
 
   private apply(ops: readonly KvOp[]): void {

@@ -1,9 +1,11 @@
 import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { MaestroError } from '../base/errors.js';
+import { DiskRoom, ensureLockFile } from './disk-room.js';
 import { FORMAT_VERSION } from './envelope.js';
 import { MARKER_KEY } from './keys.js';
 import { openEnvironment } from './lmdb-environment.js';
+import { isInUse } from './lmdb-folder.js';
 import { LmdbKv, type LmdbDatabase, type LmdbKvOptions } from './lmdb-kv.js';
 import { dataFile, readLabel, sameStamp, stampOf, writeLabel, type Label } from './lmdb-label.js';
 import { probe } from './lmdb-probe.js';
@@ -23,7 +25,9 @@ export async function openLmdb(
   prepareFolder(folder);
   const label = readLabel(folder);
   await inspect(folder, label);
-  const kv = new LmdbKv(openDatabase(folder), { ...options, onClosed: () => stamp(folder) });
+  const room = new DiskRoom(folder);
+  if (label === null) claimFirst(folder, room);
+  const kv = new LmdbKv(openDatabase(folder), { room, ...options, onClosed: () => stamp(folder) });
   try {
     if (label !== null && !(await kv.get(MARKER_KEY)))
       throw new MaestroError('STORE_CORRUPT', 'it was in use before, and is empty now');
@@ -47,7 +51,17 @@ async function inspect(folder: string, label: Label | null): Promise<void> {
   // Without a label a file of no size was left by a process that died while it created the store.
   if (now === null && label !== null)
     throw new MaestroError('STORE_CORRUPT', `${dataFile(folder)} is missing or empty, and was not before`);
-  if (now !== null && !sameStamp(label?.closed, now)) await probe(folder);
+  // Whoever works with it has probed it; while it is written to, it never looks as it was closed.
+  if (now !== null && !sameStamp(label?.closed, now) && !isInUse(folder)) await probe(folder);
+}
+
+/** LMDB writes as soon as it makes a file. */
+function claimFirst(folder: string, room: DiskRoom): void {
+  try {
+    room.claim(2, 0);
+  } catch (cause) {
+    throw unavailable(folder, cause);
+  }
 }
 
 function openDatabase(folder: string): LmdbDatabase {
@@ -75,6 +89,7 @@ function prepareFolder(folder: string): void {
     makeFolder(folder);
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
     if (stampOf(folder)) accessSync(dataFile(folder), constants.R_OK | constants.W_OK);
+    ensureLockFile(folder);
   } catch (cause) {
     throw unavailable(folder, cause);
   }

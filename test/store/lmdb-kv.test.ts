@@ -38,9 +38,11 @@ class FakeDatabase implements LmdbDatabase {
     await this.next();
     return true;
   }
-  transactionSync<T>(action: () => T): T {
+  async transaction<T>(action: () => T): Promise<T> {
     this.groups.push([]);
-    return action();
+    const result = action();
+    await this.next();
+    return result;
   }
   resetReadTxn(): void {}
   backup(): Promise<void> {
@@ -103,9 +105,7 @@ describe('a commit that fails', () => {
   test('in a guarded commit is no conflict', async () => {
     const db = new FakeDatabase();
     const kv = new LmdbKv(db);
-    db.transactionSync = () => {
-      throw new Error('EIO');
-    };
+    db.next = lmdbFailure;
     const attempt = kv.commit(
       [put('a')],
       [
@@ -141,5 +141,17 @@ describe('a commit that never ends', () => {
     db.close = () => new Promise(() => undefined);
     await kv.close();
     expect(closed).toBe(false);
+  });
+
+  test('is given up when it is guarded, too', async () => {
+    const db = new FakeDatabase();
+    for (const value of [null, bytes('')]) {
+      const kv = new LmdbKv(db, { commitTimeoutMs: 20 });
+      db.stored.set('b', bytes(''));
+      db.next = () => new Promise(() => undefined);
+      const hanging = kv.commit([put('a')], [{ key: value === null ? 'a' : 'b', value }]);
+      await expect(hanging).rejects.toMatchObject({ code: 'STORE_COMMIT' });
+      db.stored.clear();
+    }
   });
 });
