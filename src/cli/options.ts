@@ -83,6 +83,17 @@ export function parseSince(text: string, nowMs: number, option = '--since'): num
   });
 }
 
+/** The value of an option that is JSON. @throws USAGE */
+export function parseJsonOption(text: string, option: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new MaestroError('USAGE', `${option} is not JSON: ${toErrorDocument(error).message}`, {
+      next: `Quote it for the shell: ${option} '{"amount":5}'; a text is ${option} '"text"'.`,
+    });
+  }
+}
+
 /**
  * The initial context: a JSON object, or `@file` that holds one.
  * @throws CONTEXT_INVALID

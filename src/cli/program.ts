@@ -12,9 +12,11 @@ import { addLogsCommand } from './commands/logs.js';
 import { addRecoverCommand } from './commands/recover.js';
 import { addReplayCommand } from './commands/replay.js';
 import { addResumeCommand, addRetryCommand } from './commands/resume.js';
+import { addReviewCommand, addReviewsCommand } from './commands/review.js';
 import { addRunCommand } from './commands/run.js';
 import { addServeCommand } from './commands/serve.js';
 import { addShowCommand } from './commands/show.js';
+import { addSignalCommand } from './commands/signal.js';
 import { addSnapshotCommand } from './commands/snapshot.js';
 import { addValidateCommand } from './commands/validate.js';
 import { EXIT, exitCodeOf } from './error-report.js';
@@ -47,6 +49,9 @@ const COMMANDS = [
   addResumeCommand,
   addCancelCommand,
   addRetryCommand,
+  addReviewsCommand,
+  addReviewCommand,
+  addSignalCommand,
   addRecoverCommand,
   addReplayCommand,
   addDeleteCommand,

@@ -137,6 +137,42 @@ export const LOG_PAGE = {
   },
 } as const;
 
+const REVIEW = {
+  type: 'object',
+  required: ['execution_id', 'workflow_id', 'node_id', 'asked_at'],
+  properties: {
+    execution_id: ID,
+    workflow_id: ID,
+    workflow_name: { type: 'string' },
+    node_id: { type: 'string' },
+    node_name: { type: 'string' },
+    instructions: { type: ['string', 'null'] },
+    assignees: { type: 'array', items: { type: 'string' } },
+    response_schema: { type: ['object', 'null'], additionalProperties: true },
+    asked_at: TIME,
+    deadline: TIME,
+    default: { type: ['object', 'null'], additionalProperties: true },
+    comments: { type: 'array', items: OBJECT },
+  },
+} as const;
+
+export const REVIEWS = {
+  type: 'object',
+  description: 'A page of open reviews',
+  required: ['reviews'],
+  properties: {
+    reviews: { type: 'array', items: REVIEW },
+    next: { type: 'string', description: 'Give it as `after` for the next page' },
+  },
+} as const;
+
+export const SIGNALLED = {
+  type: 'object',
+  description: 'The signal, kept until a node takes it',
+  required: ['execution_id', 'name', 'signal_id'],
+  properties: { execution_id: ID, name: { type: 'string' }, signal_id: { type: ['string', 'null'] } },
+} as const;
+
 export const DOCUMENT = { ...OBJECT, description: 'The stored document' } as const;
 
 /** The answers every route may give besides its own. */

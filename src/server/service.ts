@@ -8,6 +8,7 @@ import type { ServiceContext } from './context.js';
 import { notFound, sendError } from './errors.js';
 import { HealthMonitor, type HealthLimits } from './health.js';
 import { ServiceMetrics } from './metrics.js';
+import { answerRoutes } from './routes/answers.js';
 import { executionRoutes } from './routes/executions.js';
 import { healthRoutes } from './routes/health.js';
 import { logRoutes } from './routes/logs.js';
@@ -87,6 +88,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     healthRoutes(scope, context);
     metricsRoutes(scope, context);
     executionRoutes(scope, context);
+    answerRoutes(scope, context);
     logRoutes(scope, context);
     workflowRoutes(scope, context);
     scope.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());

@@ -10,6 +10,7 @@ import {
   type Plan,
   type WorkflowSpec,
   planOf,
+  waitPlanOf,
 } from '../../runtime/index.js';
 import type { CommandContext } from '../session.js';
 
@@ -48,12 +49,30 @@ function render(format: Format, plan: Plan, spec: WorkflowSpec): string {
     case 'groups':
       return formatGroups(plan, spec.workflow.id);
     case 'mermaid':
-      return toMermaid(plan);
+      return toMermaid(plan, labels(plan, spec));
     case 'dot':
-      return toDot(plan);
+      return toDot(plan, labels(plan, spec));
     case 'json':
-      return JSON.stringify(graphDocument(plan, spec.workflow.id), null, 2);
+      return JSON.stringify({ ...graphDocument(plan, spec.workflow.id), ...waitsOf(plan, spec) }, null, 2);
   }
+}
+
+/** Nodes that wait say for what. */
+function labels({ ids }: Plan, spec: WorkflowSpec): (node: number) => string {
+  return (node) => {
+    const wait = waitPlanOf(spec.nodes[node]);
+    if (wait === null) return ids[node];
+    const what = wait.kind === 'signal' ? `signal ${wait.signal}` : wait.kind;
+    return `${ids[node]} (waits: ${what})`;
+  };
+}
+
+function waitsOf({ ids }: Plan, spec: WorkflowSpec): { waits?: Record<string, string> } {
+  const waits = spec.nodes.flatMap((node, index) => {
+    const wait = waitPlanOf(node);
+    return wait === null ? [] : [[ids[index], wait.kind] as const];
+  });
+  return waits.length === 0 ? {} : { waits: Object.fromEntries(waits) };
 }
 
 /** Nodes by generation: those of one line have no path between them. */

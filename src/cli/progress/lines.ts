@@ -2,6 +2,7 @@ import type { Colors } from 'picocolors/types.js';
 import type { ExecutionEvent } from '../../runtime/index.js';
 import { colorStatus } from '../format/status.js';
 import { formatSeconds, oneLine } from '../format/text.js';
+import { waitText } from '../report/wait-text.js';
 import { formatCounts, percent } from './frame.js';
 import type { RunProgress } from './run-progress.js';
 
@@ -14,6 +15,8 @@ export function describeEvent(event: ExecutionEvent, color: Colors): string | un
   const { data } = event;
   switch (event.event_type) {
     case 'node_started':
+      if (data.waiting_for !== undefined)
+        return `${colorStatus(color, 'paused', 'waiting')} ${node}: ${oneLine(waitText(data.waiting_for))}`;
       return `${colorStatus(color, 'running', 'started')} ${node}${attemptText(data)}`;
     case 'node_completed':
       return `${colorStatus(color, 'completed')} ${node}${secondsText(data)}`;
@@ -29,6 +32,10 @@ export function describeEvent(event: ExecutionEvent, color: Colors): string | un
       return `${colorStatus(color, 'cancelled')} ${node}`;
     case 'node_recovered':
       return `${colorStatus(color, 'interrupted', 'recovered')} ${node}: ${recoveryText(data.reason)}`;
+    case 'node_commented':
+      return `commented ${node}: ${typeof data.comment === 'string' ? oneLine(data.comment) : ''}`;
+    case 'workflow_signal_received':
+      return `signal ${oneLine(String(data.signal))}`;
     default:
       return undefined;
   }
@@ -37,6 +44,7 @@ export function describeEvent(event: ExecutionEvent, color: Colors): string | un
 function recoveryText(reason: unknown): string {
   if (reason === 'rerun') return 'runs again';
   if (reason === 'dependency_rerun') return 'no longer blocked';
+  if (reason === 'halted') return 'waits no longer: the workflow failed';
   return reason === 'worker' ? 'its worker died, runs again' : 'interrupted before, runs again';
 }
 

@@ -13,6 +13,7 @@ import {
 import { formatCounts } from '../progress/frame.js';
 import { continuation, countStatuses, durationOf, secondsOf } from './run-summary.js';
 import { formatErrorDocument } from './summary-text.js';
+import { waitText } from './wait-text.js';
 
 export interface NodeTextOptions {
   readonly color: Colors;
@@ -112,7 +113,8 @@ function mostUrgent(states: readonly NodeStateDocument[]): NodeStateDocument[] {
 
 function noteOf(state: NodeStateDocument): string {
   if (state.error_message !== null) return truncate(oneLine(state.error_message), NOTE_WIDTH);
-  const { condition } = state.metadata;
+  const { condition, waiting_for: wait } = state.metadata;
+  if (wait !== undefined) return truncate(oneLine(waitText(wait)), NOTE_WIDTH);
   if (state.status === 'skipped' && typeof condition === 'string')
     return truncate(oneLine(condition), NOTE_WIDTH);
   return state.artifacts.length > 0 ? truncate(state.artifacts.map(oneLine).join(', '), NOTE_WIDTH) : '';
