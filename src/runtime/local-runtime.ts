@@ -103,7 +103,7 @@ export class LocalRuntime implements Runtime, HandleHost {
       meter: this.meter,
       onEvent,
       atRest: (execution) => this.settle(execution),
-      published: ({ record }) => this.history.notify(record.executionId, record.workflowId),
+      published: (execution) => this.tell(execution),
       printed: (output) => settings.logger.debug(output, 'a step wrote'),
       died: (error, cause) => this.die(error, cause),
     });
@@ -327,6 +327,12 @@ export class LocalRuntime implements Runtime, HandleHost {
   private assertOpen(): void {
     if (this.death !== null) throw this.death;
     if (this.closing !== null) throw new MaestroError('RUNTIME_CLOSED', 'this runtime is closed');
+  }
+
+  private tell(execution: ActiveExecution): void {
+    const { executionId, workflowId } = execution.record;
+    this.history.notify(executionId, workflowId);
+    this.residents.note(execution);
   }
 
   private settle(execution: ActiveExecution): void {

@@ -33,14 +33,24 @@ export class Residents {
   private readonly backlog = new Backlog();
   /** Executions being read from the store. */
   private readonly arriving = new Map<string, Deferred<void>>();
+  /** Executions in memory that only wait: they take nobody's place. */
+  private readonly patient = new Set<ActiveExecution>();
   private closed = false;
 
   constructor(private readonly options: ResidentsOptions) {}
 
   get hasRoom(): boolean {
-    return (
-      this.options.supervisor.active.size + this.arriving.size < this.options.settings.maxActiveExecutions
-    );
+    const { supervisor, settings } = this.options;
+    return supervisor.active.size - this.patient.size + this.arriving.size < settings.maxActiveExecutions;
+  }
+
+  /** Something about an execution in memory has become durable. */
+  note(execution: ActiveExecution): void {
+    if (!execution.onlyWaits || execution.released) this.patient.delete(execution);
+    else if (!this.patient.has(execution)) {
+      this.patient.add(execution);
+      this.fill();
+    }
   }
 
   /** Executions of ours that have not ended, in memory or waiting. */

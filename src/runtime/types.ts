@@ -21,7 +21,10 @@ export interface RuntimeOptions {
   durability?: Durability;
   /** Node attempts that may run at once, over all executions. Default: as many as the pool takes. */
   concurrency?: number;
-  /** Executions held in memory at once; further ones wait in the store. Default 1,000. */
+  /**
+   * Executions held in memory at once; further ones wait in the store. Those that only wait (for reviews, signals or
+   * moments) stay in memory and are not counted. Default 1,000.
+   */
   maxActiveExecutions?: number;
   pool?: PoolOptions;
   /** A pino-compatible logger; silent by default. */

@@ -86,6 +86,14 @@ export class ActiveExecution {
     return (this.isEnded || isPaused) && this.jobs.size === 0;
   }
 
+  /** It runs, and nothing in it can happen before an answer comes or a time is reached. */
+  get onlyWaits(): boolean {
+    const { columns, workflowLeaf } = this.engine.state;
+    const { counts, waits } = columns;
+    const isBusy = counts[LEAF.ready] + counts[LEAF['failed.retrying']] + this.jobs.size > 0;
+    return workflowLeaf === 'running' && waits.size > 0 && this.engine.isIdle && !isBusy;
+  }
+
   /** The record as it should be now; the same object when nothing in it changed. */
   currentRecord(nowMs: number): ExecutionRecord {
     const status = this.engine.state.workflowLeaf;

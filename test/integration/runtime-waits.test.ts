@@ -320,3 +320,18 @@ describe.each(storeKinds())('sleep and wait_until, on %s', (_, create) => {
     expect(ran.of('other')).toBe(0);
   });
 });
+
+it('executions that only wait take no place from others', async () => {
+  const runtime = await open({ maxActiveExecutions: 2 });
+  const waiting = defineWorkflow({ id: 'waiting' })
+    .node('go', { waitFor: { signal: 'go' } })
+    .node('end', { dependsOn: ['go'], execute: () => null })
+    .build();
+  const executions = await Promise.all(Array.from({ length: 6 }, () => runtime.start(waiting)));
+  const other = defineWorkflow({ id: 'other' })
+    .node('one', { execute: () => 1 })
+    .build();
+  expect((await (await runtime.start(other)).result).status).toBe('completed');
+  for (const { id } of executions) await runtime.signal(id, 'go');
+  for (const { result } of executions) expect((await result).status).toBe('completed');
+});
