@@ -60,7 +60,7 @@ export const ERROR_CODES = {
   WORKER_LOST: {
     exit: 1,
     retriable: true,
-    next: 'Find what ends the worker in the step: process.exit, a native crash or memory; or make it a `run` command.',
+    next: 'Find what ends the worker in the step: process.exit, a native crash or memory; `isolation: process` keeps others out of it.',
   },
   OUTPUT_NOT_SERIALIZABLE: { exit: 1, retriable: false, next: 'Return plain JSON values from the step.' },
   OUTPUT_TOO_LARGE: {
