@@ -1,8 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import { MaestroError } from '../base/errors.js';
 import { isValidId } from '../base/ids.js';
 import { WORKFLOW_STATUSES } from '../base/model.js';
-import type { Entry } from '../engine/entries.js';
+import { WORKFLOW, type Entry } from '../engine/entries.js';
 import type { WorkflowSpec } from '../spec/index.js';
+import { decodeJournalRecord, encodeJournalRecord } from '../store/journal-codec.js';
 import type { ExecutionRecord } from '../store/types.js';
 
 /** Version of the export format. A release reads every version up to its own. */
@@ -132,12 +134,28 @@ function recordOf(value: object, number: number): ExecutionRecord {
 
 function entriesOf(value: unknown, number: number): Entry[] {
   if (!Array.isArray(value)) throw damaged(number, 'entries is no list');
-  return value.map((entry: unknown) => {
+  const entries = value.map((entry: unknown) => {
     if (typeof entry !== 'object' || entry === null) throw damaged(number, 'an entry is no object');
     const { event, ...rest } = renamed(entry, camel);
     if (typeof event !== 'object' || event === null) throw damaged(number, 'an entry has no event');
+    if (!Number.isSafeInteger(rest.node) || Number(rest.node) < WORKFLOW)
+      throw damaged(number, 'an entry has an impossible node');
     return { ...rest, event: renamed(event, camel) } as unknown as Entry;
   });
+  assertStorable(entries, number);
+  return entries;
+}
+
+/** What a journal does not give back as it was given never came from one. */
+function assertStorable(entries: readonly Entry[], number: number): void {
+  let stored: readonly Entry[];
+  try {
+    stored = decodeJournalRecord('', encodeJournalRecord('', { sequence: 0, entries })).entries;
+  } catch (cause) {
+    throw damaged(number, 'it has an entry that no journal can have', cause);
+  }
+  if (!isDeepStrictEqual(stored, entries))
+    throw damaged(number, 'it has an entry with more or less than belongs to it');
 }
 
 /** The same values under renamed keys; what they hold is left as it is. */

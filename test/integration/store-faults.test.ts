@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { open } from 'lmdb';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createRuntime, parallelWorkflow } from '../../src/runtime/index.js';
-import { sealJson } from '../../src/store/envelope.js';
+import { FORMAT_VERSION, sealJson } from '../../src/store/envelope.js';
 import { openLmdb } from '../../src/store/lmdb-open.js';
 import { LmdbKv, type LmdbDatabase } from '../../src/store/lmdb-kv.js';
 import { probe } from '../../src/store/lmdb-probe.js';
@@ -208,7 +208,7 @@ describe('permissions', () => {
 test('a store whose marker says it is newer: refused before anything is written', async () => {
   const folder = await madeStore();
   const kv = await openKv(folder);
-  const marker = sealJson('m/format', { product: 'maestro-dag', format: 2 });
+  const marker = sealJson('m/format', { product: 'maestro-dag', format: FORMAT_VERSION + 1 });
   await kv.commit([{ op: 'put', key: 'm/format', value: marker }]);
   await kv.close();
   const before = readFileSync(join(folder, 'data.mdb'));
