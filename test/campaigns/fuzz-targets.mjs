@@ -21,6 +21,7 @@ import {
   verifySnapshot,
   verifyStore,
 } from './internals.mjs';
+import { CEL, WORDS } from './fuzz-words.mjs';
 import { bomb, mutateBytes, mutateDocument, mutateText, pick, wordSalad } from './fuzz-mutations.mjs';
 
 /*
@@ -65,70 +66,6 @@ function spec(random) {
   }
 }
 
-const CEL = [
-  ...[
-    'outputs',
-    'global_context',
-    'node',
-    'outputs.a',
-    "outputs['b']",
-    '.size()',
-    'size(outputs.list)',
-    '1',
-    '2.5',
-    '-',
-  ],
-  ...[
-    '"x"',
-    "'é'",
-    'true',
-    'false',
-    'null',
-    '==',
-    '!=',
-    '<',
-    '>=',
-    '&&',
-    '||',
-    '!',
-    '+',
-    '*',
-    '/',
-    '%',
-    'in',
-    '?',
-    ':',
-  ],
-  ...[
-    '(',
-    ')',
-    '[',
-    ']',
-    '{',
-    '}',
-    ',',
-    '.',
-    'has(outputs.a)',
-    '.matches("(a+)+$")',
-    '.exists(x, x > 1)',
-    'b"x"',
-  ],
-  ...[
-    'outputs.list.all(x, outputs.list.all(y, x + y > 0))',
-    '.map(x, x)',
-    '.filter(x, true)',
-    'duration("1s")',
-  ],
-  ...[
-    'timestamp("2020-01-01T00:00:00Z")',
-    '9223372036854775807',
-    '__proto__',
-    '.constructor',
-    'r"\\d"',
-    'dyn(1)',
-    'type(1)',
-  ],
-];
 const INPUT = {
   outputs: new Map([
     ['a', { count: 1, text: 'a'.repeat(200) }],
@@ -280,66 +217,6 @@ function refooted(lines, createHash) {
   return [...body, JSON.stringify(end)];
 }
 
-const WORDS = [
-  ...[
-    'list',
-    'show',
-    'events',
-    'replay',
-    'gc',
-    'recover',
-    'pause',
-    'cancel',
-    'validate',
-    'graph',
-    'flags',
-    'snapshot',
-  ],
-  ...[
-    'export',
-    'import',
-    'verify',
-    'stat',
-    'diff',
-    'init',
-    'nonsense',
-    'last',
-    'e1',
-    'spec.yaml',
-    'broken.yaml',
-    'dir',
-  ],
-  ...[
-    '--json',
-    '--store',
-    'memory:',
-    'lmdb:',
-    '--limit',
-    '-1',
-    '1e9',
-    'NaN',
-    '--older-than',
-    '24h',
-    '0x10',
-    '--help',
-    '--at',
-  ],
-  ...[
-    '--status',
-    'running',
-    '--no-color',
-    '-o',
-    '--',
-    '--template',
-    '--format',
-    'dot',
-    '--keep',
-    '--dry-run',
-    '--context',
-    '{}',
-  ],
-];
-
 let folder;
 /** The command line in this process: it ends with an exit code, and never throws or tells of its inside. */
 async function commandLine(random) {
@@ -382,7 +259,7 @@ function paths(random) {
     random,
     6,
   );
-  const root = '/root/of/execution';
+  const root = '/artifacts/workflow/execution';
   const inside = resolve(root, safeFolder(id));
   if (id !== '' && resolve(inside, '..') !== root)
     throw new Error(`node ${JSON.stringify(id)} has its folder at ${inside}`);
