@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { InvalidArgumentError } from 'commander';
+import type { LogLevels } from './log-settings.js';
 import { MaestroError, toErrorDocument } from '../runtime/index.js';
 
 /** Options every command takes. */
@@ -9,10 +10,9 @@ export interface GlobalOptions {
   json?: boolean;
   quiet?: boolean;
   verbose?: boolean;
-  logLevel?: string;
+  logLevel?: LogLevels;
+  logRedact?: string[];
 }
-
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
 /** A whole number of at least 1. @throws InvalidArgumentError */
 export function parseCount(text: string): number {

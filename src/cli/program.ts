@@ -20,7 +20,8 @@ import { addSignalCommand } from './commands/signal.js';
 import { addSnapshotCommand } from './commands/snapshot.js';
 import { addValidateCommand } from './commands/validate.js';
 import { EXIT, exitCodeOf } from './error-report.js';
-import { LOG_LEVELS, type GlobalOptions } from './options.js';
+import { parseLogLevels, parseRedactedKeys } from './log-settings.js';
+import type { GlobalOptions } from './options.js';
 import { DEFAULT_STORE, locateStore } from './store-location.js';
 import type { Terminal } from './terminal.js';
 import { Ui } from './ui.js';
@@ -98,7 +99,19 @@ function createProgram(terminal: Terminal, done: (exitCode: number) => void): Co
     .option('--json', 'one JSON document on stdout; notices and errors as JSON lines on stderr')
     .option('-q, --quiet', 'no progress, no notices')
     .option('-v, --verbose', 'stack traces in errors')
-    .addOption(new Option('--log-level <level>', 'log to stderr').choices(LOG_LEVELS))
+    .addOption(
+      new Option(
+        '--log-level <levels>',
+        'log to stderr: debug, info, warn, error; also per part: info,store=debug',
+      )
+        .env('MAESTRO_LOG_LEVEL')
+        .argParser(parseLogLevels),
+    )
+    .addOption(
+      new Option('--log-redact <keys>', 'fields that are not logged, besides password, token and the like')
+        .env('MAESTRO_LOG_REDACT')
+        .argParser(parseRedactedKeys),
+    )
     .addHelpText('after', EXIT_CODES);
   const registry: Registry = {
     program,

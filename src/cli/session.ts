@@ -1,5 +1,5 @@
 import { createRuntime, MaestroError, type Runtime, type RuntimeOptions } from '../runtime/index.js';
-import { createLogger } from './logger.js';
+import { createLogger, logOptions } from './logger.js';
 import type { GlobalOptions } from './options.js';
 import { storeExists, type StoreLocation } from './store-location.js';
 import type { Terminal } from './terminal.js';
@@ -22,7 +22,7 @@ export async function withRuntime<T>(
   options: RuntimeOptions,
   use: (runtime: Runtime) => Promise<T>,
 ): Promise<T> {
-  const logger = await createLogger(context.globals.logLevel, context.terminal.stderr);
+  const logger = await createLogger(logOptions(context.globals), context.terminal.stderr);
   const runtime = await createRuntime({ recover: false, ...options, store: context.store.url, logger });
   try {
     return await use(runtime);

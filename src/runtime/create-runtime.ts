@@ -1,5 +1,8 @@
 import { createPool } from '../pool/index.js';
+import { toErrorDocument } from '../base/errors.js';
+import { eventLog } from '../observe/event-log.js';
 import type { ExecutionEvent } from '../observe/events.js';
+import { componentLogger } from '../observe/logger.js';
 import { openStore } from '../store/open.js';
 import { LocalRuntime } from './local-runtime.js';
 import { settingsOf, type Settings } from './options.js';
@@ -13,13 +16,15 @@ import type { Runtime, RuntimeOptions } from './types.js';
 export async function createRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
   const settings = settingsOf(options);
   const store = await openStore(settings.store);
+  const storeLog = componentLogger(settings.rootLogger, 'store');
+  storeLog.debug({ store: typeof settings.store === 'string' ? settings.store : 'own' }, 'store opened');
   const pool = createPool({
     ...options.pool,
     graceMs: settings.graceMs,
     maxLogChars: settings.maxLogChars,
     clock: settings.clock,
   });
-  const onEvent = guarded(options, settings);
+  const onEvent = listeners(options, settings);
   const runtime = new LocalRuntime(store, pool, settings, options.workflows ?? [], onEvent);
   try {
     if (settings.recover) await runtime.recoverInterrupted();
@@ -31,15 +36,21 @@ export async function createRuntime(options: RuntimeOptions = {}): Promise<Runti
   }
 }
 
-/** A handler that throws never disturbs the run. */
-function guarded({ onEvent }: RuntimeOptions, settings: Settings): ((event: ExecutionEvent) => void) | null {
-  if (onEvent === undefined || !settings.events) return null;
+/** Who is told events: the log, and the application's handler, which never disturbs the run when it throws. */
+function listeners(
+  { onEvent }: RuntimeOptions,
+  settings: Settings,
+): ((event: ExecutionEvent) => void) | null {
+  const log = eventLog(componentLogger(settings.rootLogger, 'events'));
+  if (onEvent === undefined || !settings.events) return log;
   return (event) => {
+    log?.(event);
     try {
       onEvent(event);
     } catch (error) {
+      const { workflow_id, execution_id, node_id, event_type } = event;
       settings.logger.warn(
-        { execution_id: event.execution_id, event_type: event.event_type, error },
+        { workflow_id, execution_id, node_id, event_type, error: toErrorDocument(error) },
         'an event handler threw',
       );
     }

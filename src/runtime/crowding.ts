@@ -1,7 +1,7 @@
 import { toErrorDocument } from '../base/errors.js';
 import type { ExecutionStore } from '../store/types.js';
 import { MANY_EXECUTIONS } from './retention.js';
-import type { Logger } from './types.js';
+import type { Logger } from '../observe/logger.js';
 
 /** Starts between two looks. */
 const LOOK_EVERY = 100;

@@ -97,3 +97,4 @@ export {
   type StoreStatistics,
   type VerifyReport,
 } from '../snapshot/index.js';
+export { COMPONENTS as LOG_COMPONENTS, componentLogger, type Logger } from '../observe/logger.js';

@@ -1,10 +1,10 @@
 import type { NodeEvent, WorkflowEvent } from '../../machines/events.js';
-import { atMost } from '../base/clock.js';
-import { MaestroError, type ErrorDocument } from '../base/errors.js';
+import { MaestroError, toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import type { WorkflowStatus } from '../base/model.js';
 import type { ExecutionEvent } from '../observe/events.js';
 import { Meter } from '../observe/meter.js';
 import type { RuntimeMetrics } from '../observe/metrics.js';
+import { attemptLogs } from './attempt-log.js';
 import type { Pool } from '../pool/index.js';
 import type { Workflow, WorkflowSpec } from '../spec/index.js';
 import type { ExecutionRecord, ExecutionStore, ListFilter, ListPage } from '../store/types.js';
@@ -32,6 +32,7 @@ import { engineRequest, userEvent } from './requests.js';
 import { Residents } from './residents.js';
 import { Results } from './results.js';
 import { openReviews } from './reviews.js';
+import { DEFAULT_DRAIN_MS, Shutdown } from './shutdown.js';
 import { Steering } from './steering.js';
 import type {
   CloseOptions,
@@ -54,8 +55,6 @@ import type {
   WatchOptions,
 } from './types.js';
 
-const DEFAULT_DRAIN_MS = 30_000;
-
 /** The runtime in this thread: composes store, pool and supervisor; owns the executions it runs. */
 export class LocalRuntime implements Runtime, HandleHost {
   recovered: readonly Recovered[] = [];
@@ -70,6 +69,7 @@ export class LocalRuntime implements Runtime, HandleHost {
   private readonly steering: Steering;
   private readonly maintenance: Maintenance;
   private numbers: Metrics | undefined;
+  private shutdown: Shutdown | null = null;
   private readonly chores: readonly Periodic[];
   /** Executions that were found not to be resumable here: said once. */
   private readonly unresumable = new Set<string>();
@@ -104,7 +104,7 @@ export class LocalRuntime implements Runtime, HandleHost {
       onEvent,
       atRest: (execution) => this.settle(execution),
       published: (execution) => this.tell(execution),
-      printed: (output) => settings.logger.debug(output, 'a step wrote'),
+      ...attemptLogs(settings.rootLogger),
       died: (error, cause) => this.die(error, cause),
     });
     this.residents = new Residents({
@@ -294,6 +294,7 @@ export class LocalRuntime implements Runtime, HandleHost {
   }
 
   close({ drainMs = DEFAULT_DRAIN_MS, graceMs }: CloseOptions = {}): Promise<void> {
+    if (this.closing !== null && drainMs === 0) this.shutdown?.hurry(graceMs ?? this.settings.graceMs);
     return (this.closing ??= this.shutDown(drainMs, graceMs ?? this.settings.graceMs));
   }
 
@@ -342,7 +343,8 @@ export class LocalRuntime implements Runtime, HandleHost {
   }
 
   private lose(executionId: string, error: unknown): void {
-    this.settings.logger.error({ execution_id: executionId, error }, 'execution cannot be continued');
+    const fields = { execution_id: executionId, error: toErrorDocument(error) };
+    this.settings.logger.error(fields, 'execution cannot be continued');
     this.results.fail(executionId, error);
     this.history.notify(executionId);
   }
@@ -368,13 +370,13 @@ export class LocalRuntime implements Runtime, HandleHost {
   }
 
   private async shutDown(drainMs: number, graceMs: number): Promise<void> {
+    this.shutdown = new Shutdown({ ...this.settings, supervisor: this.supervisor, pool: this.pool });
     this.poller.stop();
     this.residents.close();
     await Promise.all(this.chores.map((chore) => chore.stop()));
     await this.recovering?.catch(() => {});
     if (this.death === null) {
-      await atMost(this.settings.clock, drainMs, this.supervisor.drain());
-      await this.pool.close(graceMs);
+      await this.shutdown.run(drainMs, graceMs);
       await this.leaveToOthers().catch(() => {});
     }
     const closed = new MaestroError(

@@ -3,10 +3,11 @@ import { systemClock, type Clock } from '../base/clock.js';
 import { MaestroError } from '../base/errors.js';
 import { DURABILITIES, EXECUTION_MODES, type Durability, type ExecutionMode } from '../base/model.js';
 import { systemRandom, type Random } from '../base/random.js';
+import { componentLogger, silentLogger, type Logger } from '../observe/logger.js';
 import type { Kv } from '../store/kv.js';
 import { systemProcesses, type Processes } from '../store/process-identity.js';
 import { retentionRules, type RetentionOptions } from './retention.js';
-import type { Logger, RuntimeOptions } from './types.js';
+import type { RuntimeOptions } from './types.js';
 
 export const DEFAULT_STORE = 'lmdb:.maestro';
 const DEFAULT_MAX_ACTIVE = 1000;
@@ -28,18 +29,19 @@ export interface Settings {
   readonly recover: boolean;
   readonly recoverEveryMs: number | undefined;
   readonly retention: RetentionOptions | undefined;
+  /** As it was given: the components' loggers are children of it. */
+  readonly rootLogger: Logger;
+  /** The runtime's own. */
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: Random;
   readonly processes: Processes;
 }
 
-const nothing = (): void => {};
-const silent: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
-
 /** Checks the options and fills in the defaults. @throws CONFIG_CONFLICT naming the option */
 export function settingsOf(options: RuntimeOptions): Settings {
   const store = options.store ?? DEFAULT_STORE;
+  const rootLogger = options.logger ?? silentLogger;
   const graceMs = options.pool?.graceMs ?? DEFAULT_GRACE_MS;
   if (!(graceMs >= 0)) throw conflict('pool.graceMs', graceMs, 'a number of milliseconds, 0 or more');
   checkRestart(options.pool?.restart);
@@ -57,7 +59,8 @@ export function settingsOf(options: RuntimeOptions): Settings {
     recover: options.recover ?? true,
     recoverEveryMs: options.recoverEveryMs && count('recoverEveryMs', options.recoverEveryMs),
     retention: options.retention && checkedRetention(options.retention),
-    logger: options.logger ?? silent,
+    rootLogger,
+    logger: componentLogger(rootLogger, 'runtime'),
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
     processes: systemProcesses,

@@ -5,6 +5,7 @@ import type { Random } from '../base/random.js';
 import type { ErrorDocument, MaestroError } from '../base/errors.js';
 import type { ExecutionEvent, NodeStateDocument } from '../observe/events.js';
 import type { RuntimeMetrics } from '../observe/metrics.js';
+import type { Logger } from '../observe/logger.js';
 import type { ListFilter, ListPage } from '../store/types.js';
 import type { Workflow, WorkflowSpec } from '../spec/types.js';
 import type { Kv } from '../store/kv.js';
@@ -77,14 +78,6 @@ export interface PoolOptions {
    * the runtime with POOL_STOPPED, and its executions can be resumed. Default 100 within 60,000 ms.
    */
   restart?: { maxRestarts: number; withinMs: number };
-}
-
-/** The part of pino's interface that is used. */
-export interface Logger {
-  debug(fields: object, message: string): void;
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
 }
 
 export interface StartOptions {
@@ -375,7 +368,10 @@ export interface Runtime {
   recover(): Promise<readonly { executionId: string; error?: ErrorDocument }[]>;
   /** Executions resumed when the store was opened, and those that could not be, with the reason. */
   readonly recovered: readonly { executionId: string; error?: ErrorDocument }[];
-  /** Pauses dispatch, lets running nodes finish, releases everything. Idempotent. */
+  /**
+   * Pauses dispatch, lets running nodes finish, releases everything. Idempotent; called again with a `drainMs` of 0, it
+   * waits for no node any longer: what still runs has `graceMs` from now.
+   */
   close(options?: CloseOptions): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -1,7 +1,14 @@
 import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance } from 'fastify';
-import { MaestroError, toErrorDocument, type Logger, type Runtime, type Workflow } from '../runtime/index.js';
+import {
+  componentLogger,
+  MaestroError,
+  toErrorDocument,
+  type Logger,
+  type Runtime,
+  type Workflow,
+} from '../runtime/index.js';
 import { Gatekeeper, type Token } from './auth.js';
 import { WorkflowCatalogue } from './catalogue.js';
 import type { ServiceContext } from './context.js';
@@ -9,6 +16,7 @@ import { notFound, sendError } from './errors.js';
 import { HealthMonitor, type HealthLimits } from './health.js';
 import { ServiceMetrics } from './metrics.js';
 import { answerRoutes } from './routes/answers.js';
+import { logRequests } from './request-log.js';
 import { executionRoutes } from './routes/executions.js';
 import { healthRoutes } from './routes/health.js';
 import { logRoutes } from './routes/logs.js';
@@ -61,7 +69,8 @@ const MAX_HEADER_BYTES = 16 * 1024;
  * @throws SERVICE_INSECURE, CONFIG_CONFLICT
  */
 export async function createService(options: ServiceOptions): Promise<Service> {
-  const { runtime, logger, host = '127.0.0.1', port = 8000 } = options;
+  const { runtime, host = '127.0.0.1', port = 8000 } = options;
+  const logger = componentLogger(options.logger, 'server');
   const gatekeeper = new Gatekeeper(options.tokens ?? [], host);
   let draining = false;
   const health = new HealthMonitor(runtime, options.storePath, options.healthLimits);
@@ -71,6 +80,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const app = createApp(options);
   app.addHook('onRequest', async (request) => gatekeeper.admit(request));
   app.addHook('onResponse', async (request, reply) => metrics.answered(request, reply));
+  logRequests(app, logger);
   app.setNotFoundHandler((request, reply) =>
     sendError(reply, notFound(`there is no ${request.method} ${request.url.split('?')[0]}`)),
   );

@@ -50,6 +50,11 @@ export class Jobs {
     return this.jobs.size;
   }
 
+  /** Attempts that the pool has. */
+  sent(): RunningJob[] {
+    return [...this.jobs.values()].filter(({ state }) => state === 'sent');
+  }
+
   get(id: number): RunningJob | undefined {
     return this.jobs.get(id);
   }

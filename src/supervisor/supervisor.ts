@@ -40,6 +40,8 @@ export interface SupervisorOptions {
   readonly printed: ((output: Printed) => void) | null;
   /** Most that is stored of what one attempt writes, in characters; 0: nothing. */
   readonly maxLogChars: number;
+  /** An attempt was lost with its worker: it runs again. */
+  readonly lost: (job: RunningJob, error: ErrorDocument) => void;
   /** Nothing can be acknowledged any more: the store or the pool failed. */
   readonly died: (error: ErrorDocument, cause: unknown) => void;
 }
@@ -78,7 +80,7 @@ type LoopEvent = Accompanied &
 export class Supervisor {
   readonly active = new Map<string, ActiveExecution>();
   readonly timers: TimerHeap;
-  private readonly jobs: Jobs;
+  readonly jobs: Jobs;
   private readonly logs: StepLogs;
   private readonly committer: Committer;
   private readonly admission: Admission;
@@ -280,6 +282,7 @@ export class Supervisor {
         nowMs,
       );
     } else if (outcome.kind === 'lost') {
+      this.options.lost(job, outcome.error);
       this.apply(execution, { type: 'attemptLost', node, run, attempt }, nowMs);
     } else {
       const { error, durationMs } = outcome;

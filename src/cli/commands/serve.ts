@@ -4,9 +4,11 @@ import process from 'node:process';
 import { Option, type Command } from 'commander';
 import { examples, type Registry } from '../command-registry.js';
 import { EXIT } from '../error-report.js';
-import { createLogger } from '../logger.js';
+import { createLogger, logOptions } from '../logger.js';
+import { parseLogLevels } from '../log-settings.js';
 import { parseCount, parseDuration, parsePort, parseWhole } from '../options.js';
 import {
+  componentLogger,
   createRuntime,
   EXECUTION_MODES,
   loadWorkflowFile,
@@ -18,6 +20,8 @@ import {
   type Runtime,
   type Workflow,
 } from '../../runtime/index.js';
+import { ServiceManager } from '../service-manager.js';
+import { StopSignal } from '../stop-signal.js';
 import { addRuntimeFlags, runtimeOptionsOf, type RuntimeFlags } from '../runtime-options.js';
 import { createService, type Scope, type Service, type Token } from '../../server/index.js';
 import type { CommandContext } from '../session.js';
@@ -40,6 +44,8 @@ interface ServeFlags extends RuntimeFlags {
   requestsPerMinute?: number;
 }
 
+/** How long the process may outlive the service: what it wrote to pipes must arrive. */
+const LAST_WORDS_MS = 1000;
 /** How soon one service takes over what another one on the same store has left. */
 const RECOVER_EVERY_MS = 2000;
 const SPEC = /\.(?:ya?ml|json)(?:\.gz)?$/;
@@ -93,7 +99,10 @@ async function serve(context: CommandContext, flags: ServeFlags): Promise<number
     throw new MaestroError('USAGE', '--keep goes with --retention');
   const tokens = tokensOf(flags.tokens, terminal);
   const workflows = await loadWorkflows(flags.workflows ?? [], terminal.cwd);
-  const logger = (await createLogger(globals.logLevel ?? 'info', terminal.stderr))!;
+  const logLevel = globals.logLevel ?? parseLogLevels('info');
+  const logger = (await createLogger(logOptions({ ...globals, logLevel }), terminal.stderr))!;
+  const log = componentLogger(logger, 'cli');
+  const manager = new ServiceManager(log);
   const store = settings.persistent ? context.store : { url: MEMORY_STORE, path: null };
   const options = runtimeOptionsOf(flags);
   const runtime = await createRuntime({
@@ -125,34 +134,33 @@ async function serve(context: CommandContext, flags: ServeFlags): Promise<number
     const url = await service.listen();
     if (ui.json) ui.document({ url, pid: process.pid, mode: settings.mode, store: store.url });
     else ui.print(`listening on ${url}  (${settings.mode}, ${store.url})`);
-    await untilToldToStop(terminal);
-    ui.notice(`shutting down: running nodes have ${flags.drain / 1000} s`);
+    log.info({ url, mode: settings.mode, store: store.url }, 'the service listens');
+    const signal = new StopSignal(terminal, runtime);
+    manager.ready(`listening on ${url}`, () => runtime.failure === undefined);
+    await signal.told;
+    manager.stopping('running nodes finish');
+    log.info({ drain_seconds: flags.drain / 1000 }, 'shutting down: running nodes finish');
     await shutDown(service, runtime, flags.drain);
-    return EXIT.success;
+    log.info({}, 'the service has ended');
+    return signal.hurried ? EXIT.interrupted : EXIT.success;
   } finally {
     await runtime.close({ drainMs: 0 });
+    await manager.end();
+    // Nothing is left to do; a thread that is stuck in native code must not keep the process.
+    setTimeout(() => terminal.exitNow(Number(process.exitCode ?? 0)), LAST_WORDS_MS).unref();
   }
 }
 
 /**
- * Resolves at the first signal; the next one ends the process at once. One handler for both: between two of them a
- * signal would find none.
+ * Intake ends first, then what runs; what does not end in time runs again after the next start. Clients that still hold
+ * a connection when nothing runs any more are hung up on.
  */
-function untilToldToStop(terminal: Terminal): Promise<void> {
-  return new Promise((resolve) => {
-    let told = false;
-    terminal.onInterrupt(() => {
-      if (told) terminal.exitNow(EXIT.interrupted);
-      told = true;
-      resolve();
-    });
-  });
-}
-
-/** Intake ends first, then what runs; what does not end in time runs again after the next start. */
 async function shutDown(service: Service, runtime: Runtime, drainMs: number): Promise<void> {
   service.drain();
-  await Promise.all([service.close(), runtime.close({ drainMs })]);
+  const closed = service.close();
+  await runtime.close({ drainMs });
+  service.app.server.closeAllConnections();
+  await closed;
 }
 
 /** The SDLC templates, unless the operator has workflows of these ids. @throws USAGE, SPEC_INVALID and others */
