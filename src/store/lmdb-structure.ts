@@ -174,11 +174,11 @@ export class LmdbStructure {
     if (flags === 0) return 0;
     if (flags !== BIG_DATA) throw new Error(`page ${number} has an entry of kind ${flags}`);
     const from = at + NODE_HEADER + keyBytes;
-    const [start, txn, pages] = [u64(page, from), u64(page, from + 8), u64(page, from + 16)];
+    const [start, pages] = [u64(page, from), u64(page, from + 16)];
     if (pages !== Math.ceil((PAGE_HEADER + dataSize(page, at)) / page.length))
       throw new Error(`page ${number} has an entry with the wrong number of pages`);
     const head = readPageHead(this.take(start, pages));
-    if (head.number !== start || head.flags !== OVERFLOW || head.pages !== pages || head.txn !== txn)
+    if (head.number !== start || head.flags !== OVERFLOW || head.pages !== pages)
       throw new Error(`page ${start} does not hold the data that page ${number} says`);
     return pages;
   }

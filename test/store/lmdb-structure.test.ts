@@ -61,6 +61,20 @@ test('nothing is wrong with any state of a store that is worked with', async () 
   }
 });
 
+test('nor with a compacted copy of one, which LMDB writes in another way', async () => {
+  const kv = await openKv(tempDir());
+  const random = seededRandom(4);
+  for (let commit = 0; commit < 5; commit++) await commitSomething(kv, random, 300);
+  const copy = tempDir();
+  await kv.copyTo!(copy);
+  await kv.close();
+  expect(wrong(join(copy, 'data.mdb'))).toBeNull();
+  const again = await openKv(copy);
+  await commitSomething(again, random, 300);
+  expect(wrong(join(copy, 'data.mdb'))).toBeNull();
+  await again.close();
+});
+
 describe('a file of which one bit is not what it was', () => {
   let intact: Buffer;
   let path: string;
