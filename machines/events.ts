@@ -38,6 +38,11 @@ export type WorkflowEvent =
   | { type: 'nodeFailedForGood'; node: number; error: ErrorDocument }
   | { type: 'cancelRequested'; reason?: string }
   | { type: 'retryRequested' }
+  /**
+   * One node is to run again, with `cascade` and what depends on it. `standing`: failures that stay as they are and
+   * would stop everything (fail_fast); while there are such, only `nodes` may start. Dense indices.
+   */
+  | { type: 'rerunRequested'; node: number; cascade: boolean; standing: number; nodes: readonly number[] }
   /** Nobody ran it for so long that it was given up: `error` says by what rule. */
   | { type: 'abandoned'; error: ErrorDocument }
   /** `payload` is JSON text; `id`, when the sender gave one, tells a signal sent again. */
@@ -72,6 +77,7 @@ export const WORKFLOW_EVENT_TYPES = [
   'retryRequested',
   'abandoned',
   'signalReceived',
+  'rerunRequested',
 ] as const satisfies readonly WorkflowEvent['type'][];
 
 /** Leaf states in the order of their codes in snapshots. Append only. `failed` has two leaves. */
@@ -109,4 +115,12 @@ export interface WorkflowContext {
   error: ErrorDocument | null;
   /** Dense index of the node that failed for good; -1 otherwise. */
   failedNode: number;
+  /** What a rerun may start in spite of failures that it left; null when there is no such limit. */
+  rerun: RerunLimit | null;
+}
+
+/** Failures that a rerun has left, and the nodes that may start in spite of them. */
+export interface RerunLimit {
+  readonly standing: number;
+  readonly nodes: readonly number[];
 }

@@ -43,6 +43,8 @@ export const nodeMachine = setup({
         waitStarted: { target: 'running', actions: ['chargeAttempt', 'setWake'] },
         conditionNotMet: 'skipped',
         cancelRequested: 'cancelled',
+        // It waits for its start, and what it depends on runs again: it waits for that, too.
+        rerunRequested: { target: 'pending', actions: 'beginRun' },
       },
     },
     running: {
@@ -66,6 +68,7 @@ export const nodeMachine = setup({
           on: {
             attemptStarted: { target: '#node.running', actions: 'chargeAttempt' },
             cancelRequested: { target: '#node.cancelled', actions: 'dropWake' },
+            rerunRequested: { target: '#node.pending', actions: 'beginRun' },
           },
         },
         exhausted: {

@@ -1,5 +1,5 @@
 import { assign, setup } from 'xstate';
-import type { WorkflowContext, WorkflowEvent } from './events.js';
+import type { RerunLimit, WorkflowContext, WorkflowEvent } from './events.js';
 
 /** A late event: harmless here, named so that nothing else passes silently. */
 const late = { actions: 'ignoreLate' } as const;
@@ -17,11 +17,13 @@ export const workflowMachine = setup({
         event.type === 'nodeFailedForGood' ? event.node : context.failedNode,
     }),
     forgetFailure: assign({ error: null, failedNode: -1 }),
+    noteRerun: assign({ rerun: ({ context, event }) => limitOf(context.rerun, event) }),
+    liftLimit: assign({ rerun: null }),
     ignoreLate: () => {},
   },
 }).createMachine({
   id: 'workflow',
-  context: { error: null, failedNode: -1 },
+  context: { error: null, failedNode: -1, rerun: null },
   initial: 'pending',
   states: {
     pending: {
@@ -40,6 +42,7 @@ export const workflowMachine = setup({
         abandoned: { target: 'failed', actions: 'noteFailure' },
         // Kept until a node takes it.
         signalReceived: 'running',
+        rerunRequested: { actions: 'noteRerun' },
         // Asked twice, by two people or through the inbox.
         resumeRequested: late,
         retryRequested: late,
@@ -48,6 +51,8 @@ export const workflowMachine = setup({
     paused: {
       on: {
         resumeRequested: 'running',
+        // Who asks for a node to run again wants it to run.
+        rerunRequested: { target: 'running', actions: 'noteRerun' },
         cancelRequested: 'cancelled',
         abandoned: { target: 'failed', actions: 'noteFailure' },
         signalReceived: 'paused',
@@ -57,8 +62,8 @@ export const workflowMachine = setup({
     },
     completed: {
       on: {
-        // Rerunning one node of a completed execution makes it run again.
-        retryRequested: { target: 'running', actions: 'forgetFailure' },
+        retryRequested: { target: 'running', actions: ['forgetFailure', 'liftLimit'] },
+        rerunRequested: { target: 'running', actions: ['forgetFailure', 'liftLimit', 'noteRerun'] },
         // Requests that crossed with the end.
         signalReceived: late,
         pauseRequested: late,
@@ -68,7 +73,8 @@ export const workflowMachine = setup({
     },
     failed: {
       on: {
-        retryRequested: { target: 'running', actions: 'forgetFailure' },
+        retryRequested: { target: 'running', actions: ['forgetFailure', 'liftLimit'] },
+        rerunRequested: { target: 'running', actions: ['forgetFailure', 'liftLimit', 'noteRerun'] },
         // Requests that crossed with the end.
         signalReceived: late,
         pauseRequested: late,
@@ -81,7 +87,8 @@ export const workflowMachine = setup({
     },
     cancelled: {
       on: {
-        retryRequested: { target: 'running', actions: 'forgetFailure' },
+        retryRequested: { target: 'running', actions: ['forgetFailure', 'liftLimit'] },
+        rerunRequested: { target: 'running', actions: ['forgetFailure', 'liftLimit', 'noteRerun'] },
         // Requests that crossed with the end.
         signalReceived: late,
         pauseRequested: late,
@@ -94,3 +101,9 @@ export const workflowMachine = setup({
     },
   },
 });
+
+/** A rerun asked for while another one is under way adds to it. */
+function limitOf(before: RerunLimit | null, event: WorkflowEvent): RerunLimit | null {
+  if (event.type !== 'rerunRequested' || event.standing === 0) return null;
+  return { standing: event.standing, nodes: [...(before?.nodes ?? []), ...event.nodes] };
+}

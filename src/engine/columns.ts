@@ -72,6 +72,20 @@ export class NodeColumns {
     };
   }
 
+  /** The nodes that are in any of these leaves, in the order of the plan. O(nodes). */
+  nodesIn(...leaves: readonly number[]): number[] {
+    const found: number[] = [];
+    this.leaf.forEach((leaf, node) => {
+      if (leaves.includes(leaf)) found.push(node);
+    });
+    return found;
+  }
+
+  /** Nodes that failed for good or were cancelled. */
+  get failures(): number[] {
+    return this.nodesIn(LEAF['failed.exhausted'], LEAF.cancelled);
+  }
+
   /** Stores where the machine went, and what the event itself carries. */
   apply(node: number, leaf: number, context: NodeContext, event: NodeEvent, atMs: number): void {
     this.counts[this.leaf[node]]--;

@@ -51,7 +51,10 @@ export type EngineEvent =
   | { readonly type: 'pauseRequested' }
   | { readonly type: 'resumeRequested' }
   | { readonly type: 'cancelRequested'; readonly reason?: string }
+  /** Runs again what failed or was cancelled. */
   | { readonly type: 'retryRequested' }
+  /** Runs one node again, with `cascade` also what depends on it. */
+  | RerunRequest
   | { readonly type: 'abandonRequested'; readonly error: ErrorDocument }
   | { readonly type: 'nodeCancelRequested'; readonly node: number }
   | WaitAnswer;
@@ -79,6 +82,12 @@ export type WorkflowRequest = Exclude<
   Extract<EngineEvent, { type: `${string}Requested` }>,
   { type: 'nodeCancelRequested' }
 >;
+
+export interface RerunRequest {
+  readonly type: 'rerunRequested';
+  readonly node: number;
+  readonly cascade: boolean;
+}
 
 export type ConditionVerdict =
   | { readonly met: true }

@@ -1,6 +1,12 @@
 import type { ErrorDocument } from '../base/errors.js';
 import type { NodeOutput, ReviewComment, Wait } from '../base/model.js';
-import type { NodeContext, NodeEvent, WorkflowContext, WorkflowEvent } from '../../machines/events.js';
+import type {
+  NodeContext,
+  NodeEvent,
+  RerunLimit,
+  WorkflowContext,
+  WorkflowEvent,
+} from '../../machines/events.js';
 
 /** The index that stands for the workflow itself where a node index is expected. */
 export const WORKFLOW = -1;
@@ -54,6 +60,10 @@ export interface WorkflowRow {
   endedAtMs: number;
   failedNode: number;
   error: ErrorDocument | null;
+  /** Absent when no rerun has left failures. */
+  rerun?: RerunLimit;
+  /** Nodes that keep results whose inputs were made again since; absent when there are none. */
+  outdated?: readonly number[];
   /** Absent when there have been none. */
   signals?: SignalsRow;
 }

@@ -4,10 +4,11 @@ import type { Random } from '../base/random.js';
 import { nextRetryDelayMs } from '../policy/retry.js';
 import { LEAF } from './columns.js';
 import type { EngineDefinition } from './definition.js';
-import type { ConditionVerdict, Effect, EngineEvent, WorkflowRequest } from './effects.js';
+import type { ConditionVerdict, Effect, EngineEvent, RerunRequest, WorkflowRequest } from './effects.js';
 import { ExecutionState } from './execution-state.js';
+import { Lanes } from './lanes.js';
 import { Readiness, type Finish } from './readiness.js';
-import { FifoQueue, RankQueue, type ReadyQueue } from './ready-queue.js';
+import { failedDependency, rerunEvent, StartLimit } from './rerun.js';
 import { Waits } from './waits.js';
 
 /**
@@ -17,8 +18,9 @@ import { Waits } from './waits.js';
 export class ExecutionEngine {
   readonly state: ExecutionState;
   readonly readiness: Readiness;
-  private readonly lanes: ReadyQueue[];
+  private readonly lanes: Lanes;
   private readonly waits: Waits;
+  private readonly limit = new StartLimit();
   private effects: Effect[] = [];
   /** Condition evaluations asked for and not answered. */
   private evaluating = 0;
@@ -36,11 +38,7 @@ export class ExecutionEngine {
     this.state = state ?? new ExecutionState(plan);
     this.readiness = new Readiness(plan);
     this.readyTurn = new Uint32Array(plan.nodeCount);
-    // The last lane is of nodes that wait. In topological order all share one.
-    this.lanes =
-      definition.startOrder === 'topological'
-        ? [new RankQueue(plan.rank)]
-        : Array.from({ length: definition.laneCount + 1 }, () => new FifoQueue());
+    this.lanes = new Lanes(definition);
     this.waits = new Waits(definition, this.state, {
       wake: (node, atMs) => this.effects.push({ kind: 'wake', node, atMs }),
       ended: (node, finish, atMs) => this.propagate(node, finish, atMs),
@@ -113,7 +111,11 @@ export class ExecutionEngine {
         if (this.state.sendWorkflow({ type: 'abandoned', error: event.error }, atMs)) this.cancelNodes(atMs);
         break;
       case 'retryRequested':
-        if (this.state.sendWorkflow({ type: 'retryRequested' }, atMs)) this.rerunFailed(atMs);
+        if (this.state.sendWorkflow({ type: 'retryRequested' }, atMs))
+          this.startOver(this.columns.failures, atMs);
+        break;
+      case 'rerunRequested':
+        this.rerun(event, atMs);
         break;
     }
   }
@@ -121,17 +123,16 @@ export class ExecutionEngine {
   /** The next node to start in a lane; -1 when nothing may start now. */
   peek(lane: number): number {
     const node = this.next(lane);
-    return node >= 0 && this.isWait(node) ? -1 : node;
+    return node >= 0 && this.lanes.isWait(node) ? -1 : node;
   }
 
   private next(lane: number): number {
     if (this.state.workflowLeaf !== 'running' || this.halted || this.heldInOrder) return -1;
-    const queue = this.lanes[lane];
     for (;;) {
-      const node = queue.peek();
+      const node = this.lanes.peek(lane);
       // A node cancelled while queued is dropped here, not searched for when it is cancelled.
       if (node < 0 || this.isStartable(node)) return node;
-      queue.pop();
+      this.lanes.pop(lane);
     }
   }
 
@@ -139,7 +140,7 @@ export class ExecutionEngine {
   start(lane: number, atMs: number): number {
     const node = this.peek(lane);
     invariant(node >= 0, 'start() without a node that may start');
-    this.lanes[lane].pop();
+    this.lanes.pop(lane);
     this.state.sendNode(node, { type: 'attemptStarted' }, atMs);
     const { attempt, run } = this.columns;
     this.effects.push({
@@ -156,10 +157,10 @@ export class ExecutionEngine {
   private beginWaits(atMs: number): void {
     if (!this.definition.hasWaits) return;
     const inOrder = this.definition.startOrder === 'topological';
-    const lane = this.lanes.length - 1;
-    for (let node = this.next(lane); node >= 0 && this.isWait(node); node = this.next(lane)) {
+    const lane = this.lanes.ofWaits;
+    for (let node = this.next(lane); node >= 0 && this.lanes.isWait(node); node = this.next(lane)) {
       if (inOrder && this.columns.executing > 0) return;
-      this.lanes[lane].pop();
+      this.lanes.pop(lane);
       this.waits.begin(node, atMs);
     }
   }
@@ -183,6 +184,7 @@ export class ExecutionEngine {
     const { leaf, wakeAtMs, waits } = this.columns;
     this.readiness.recount(leaf);
     this.waits.restore();
+    this.limit.set(this.state.workflowContext.rerun, leaf);
     for (let node = 0; node < leaf.length; node++) {
       if (leaf[node] === LEAF.running && !waits.has(node))
         this.state.sendNode(node, { type: 'recovered', reason: 'process' }, atMs);
@@ -199,28 +201,30 @@ export class ExecutionEngine {
     return this.state.columns;
   }
 
-  /** Under fail_fast nothing new starts once a node has failed for good or was cancelled. */
+  /** Under fail_fast nothing new starts once a node has failed for good or was cancelled, but for a rerun. */
   private get halted(): boolean {
     if (this.definition.failureMode !== 'fail_fast') return false;
-    return this.columns.counts[LEAF['failed.exhausted']] + this.columns.counts[LEAF.cancelled] > 0;
+    const failures = this.columns.counts[LEAF['failed.exhausted']] + this.columns.counts[LEAF.cancelled];
+    return failures > 0 && failures > (this.state.workflowContext.rerun?.standing ?? 0);
+  }
+
+  /** Nodes in a leaf that may start as far as a rerun's limit goes. */
+  private countIn(leaf: number): number {
+    return this.columns.counts[leaf] - this.limit.heldIn(leaf);
   }
 
   /** In topological order a node that waits (also for its retry or its condition) holds back those after it. */
   private get heldInOrder(): boolean {
     if (this.definition.startOrder !== 'topological') return false;
     if (this.evaluating > 0 || this.columns.waits.size > 0) return true;
-    const next = this.lanes[0].peek();
-    const retrying = this.columns.counts[LEAF['failed.retrying']];
+    const next = this.lanes.peek(0);
+    const retrying = this.countIn(LEAF['failed.retrying']);
     return retrying > 0 && !(next >= 0 && this.columns.leaf[next] === LEAF['failed.retrying']);
   }
 
   private isStartable(node: number): boolean {
     const leaf = this.columns.leaf[node];
-    return leaf === LEAF.ready || leaf === LEAF['failed.retrying'];
-  }
-
-  private isWait(node: number): boolean {
-    return this.definition.hasWaits && this.definition.waitOf(node) !== null;
+    return (leaf === LEAF.ready || leaf === LEAF['failed.retrying']) && this.limit.allows(node);
   }
 
   private isCurrent(event: { node: number; run: number; attempt: number }): boolean {
@@ -232,15 +236,16 @@ export class ExecutionEngine {
     );
   }
 
-  /** An answer that comes after the workflow ended changes nothing: a retry asks again. */
+  /** An answer that comes after the workflow ended changes nothing, nor one about outputs that are made again. */
   private awaitsCondition(node: number, run: number): boolean {
     const open = this.state.workflowLeaf === 'running' || this.state.workflowLeaf === 'paused';
-    return open && this.columns.leaf[node] === LEAF.pending && this.columns.run[node] === run;
+    const waits = this.columns.leaf[node] === LEAF.pending && this.columns.run[node] === run;
+    return open && waits && this.limit.allows(node) && this.readiness.decide(node) === 'run';
   }
 
   private enqueue(node: number): void {
     this.readyTurn[node] = this.turn;
-    this.lanes[this.isWait(node) ? this.lanes.length - 1 : this.definition.laneOf(node)].push(node);
+    this.lanes.push(node);
   }
 
   private failAttempt(node: number, error: ErrorDocument, durationMs: number, atMs: number): void {
@@ -280,6 +285,7 @@ export class ExecutionEngine {
   }
 
   private makeReady(node: number, atMs: number): void {
+    if (!this.limit.allows(node)) return;
     if (this.definition.hasCondition(node)) {
       this.evaluating++;
       this.effects.push({ kind: 'evaluate', node, run: this.columns.run[node] });
@@ -309,29 +315,20 @@ export class ExecutionEngine {
   /** Looks at every pending node once, dependencies first: at the start, after a restore, after a retry. */
   private admitPending(atMs: number): void {
     const { plan } = this.definition;
+    const { leaf } = this.columns;
     for (const node of plan.order) {
-      if (this.columns.leaf[node] !== LEAF.pending) continue;
+      if (leaf[node] !== LEAF.pending) continue;
       const decision = this.readiness.decide(node);
       if (decision === 'run') this.makeReady(node, atMs);
       else if (decision === 'block') {
-        this.state.sendNode(node, { type: 'dependencyFailed', by: this.failedDependency(node) }, atMs);
+        const by = failedDependency(plan, leaf, node);
+        this.state.sendNode(node, { type: 'dependencyFailed', by }, atMs);
         this.propagate(node, 'failed', atMs);
       } else if (decision === 'skip') {
         this.state.sendNode(node, { type: 'conditionNotMet', condition: 'a dependency was skipped' }, atMs);
         this.propagate(node, 'skipped', atMs);
       }
     }
-  }
-
-  private failedDependency(node: number): number {
-    const { dependencyOffsets, dependencies } = this.definition.plan;
-    const { leaf } = this.columns;
-    for (let k = dependencyOffsets[node]; k < dependencyOffsets[node + 1]; k++) {
-      const at = leaf[dependencies[k]];
-      if (at === LEAF['failed.exhausted'] || at === LEAF.blocked || at === LEAF.cancelled)
-        return dependencies[k];
-    }
-    return node;
   }
 
   private cancelNode(node: number, atMs: number): void {
@@ -349,22 +346,28 @@ export class ExecutionEngine {
       this.state.sendNode(node, { type: 'cancelRequested' }, atMs);
     }
     this.readiness.recount(leaf);
-    for (const lane of this.lanes) lane.clear();
+    this.lanes.clear();
   }
 
-  /** What failed or was cancelled starts over, what was blocked by it waits again, results stay. */
-  private rerunFailed(atMs: number): void {
+  /** A request that no longer fits is late: who asks looks before and after. */
+  private rerun(request: RerunRequest, atMs: number): void {
+    const rerun = rerunEvent(this.definition, this.columns, request);
+    if (rerun !== null && this.state.sendWorkflow(rerun.event, atMs)) this.startOver(rerun.again, atMs);
+  }
+
+  /** The nodes given start over, what only they blocked waits again, all other results stay. */
+  private startOver(nodes: Iterable<number>, atMs: number): void {
     const { leaf, wakeAtMs } = this.columns;
-    for (let node = 0; node < leaf.length; node++) {
-      if (leaf[node] === LEAF['failed.exhausted'] || leaf[node] === LEAF.cancelled) {
-        this.state.sendNode(node, { type: 'rerunRequested' }, atMs);
-      } else if (leaf[node] === LEAF.blocked) {
+    for (const node of nodes) this.state.sendNode(node, { type: 'rerunRequested' }, atMs);
+    // Dependencies first: what still blocks a node is known when it is looked at.
+    for (const node of this.definition.plan.order) {
+      this.readiness.recountOf(node, leaf);
+      if (leaf[node] === LEAF.blocked && this.readiness.decide(node) !== 'block')
         this.state.sendNode(node, { type: 'dependencyRestored' }, atMs);
-      }
     }
-    this.readiness.recount(leaf);
-    for (const lane of this.lanes) lane.clear();
-    for (let node = 0; node < leaf.length; node++) if (leaf[node] === LEAF.ready) this.enqueue(node);
+    this.limit.set(this.state.workflowContext.rerun, leaf);
+    this.lanes.clear();
+    for (const node of this.columns.nodesIn(LEAF.ready)) this.enqueue(node);
     for (const [node, at] of wakeAtMs) this.effects.push({ kind: 'wake', node, atMs: at });
     this.admitPending(atMs);
   }
@@ -375,9 +378,10 @@ export class ExecutionEngine {
     const { counts, waits } = this.columns;
     if (this.halted) for (const node of this.waits.withdraw(atMs)) this.enqueue(node);
     else {
-      if (waits.size > 0) return;
-      if (this.evaluating > 0 || counts[LEAF.ready] > 0 || counts[LEAF['failed.retrying']] > 0) return;
-      invariant(counts[LEAF.pending] === 0, `${counts[LEAF.pending]} nodes wait for nothing`);
+      if (this.evaluating + waits.size + this.countIn(LEAF.ready) + this.countIn(LEAF['failed.retrying']) > 0)
+        return;
+      const stuck = this.limit.isSet ? 0 : counts[LEAF.pending];
+      invariant(stuck === 0, `${stuck} nodes wait for nothing`);
     }
     const failed = this.columns.firstFailed();
     if (failed < 0) {

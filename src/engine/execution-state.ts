@@ -9,12 +9,14 @@ import {
 import { compiledNode, compiledWorkflow } from '../../machines/index.js';
 import { MaestroError } from '../base/errors.js';
 import type { Plan } from '../graph/plan.js';
+import { dependentsOf } from '../graph/queries.js';
 import { startNodeActor, startWorkflowActor, type NodeActor, type WorkflowActor } from './actors.js';
-import { isSettledLeaf, NodeColumns } from './columns.js';
+import { isSettledLeaf, LEAF, NodeColumns } from './columns.js';
 import { Signals } from './signals.js';
 import { WORKFLOW, type Entry, type OpenEntry, type WorkflowRow } from './entries.js';
 
 const STORY_LENGTH = 128;
+const KEEPS_RESULT = new Set([LEAF.completed, LEAF.skipped, LEAF['failed.exhausted']]);
 
 /**
  * Where an execution is: the workflow actor, the actors of the frontier, and the columns they write. Every change
@@ -26,9 +28,11 @@ export class ExecutionState {
   /** Entries accepted since the last `takeEntries`. */
   private entries: OpenEntry[] = [];
   private workflowLeafCode = compiledWorkflow.initialLeaf;
-  private workflowContext: WorkflowContext = compiledWorkflow.initialContext;
+  workflowContext: WorkflowContext = compiledWorkflow.initialContext;
   private startedAtMs = 0;
   private endedAtMs = 0;
+  /** Nodes that keep results whose inputs were made again since. */
+  private outdated = new Set<number>();
   /** When anything in it changed last, as far as entries say; 0 when none has been seen since a checkpoint. */
   changedAtMs = 0;
   private workflowActor: WorkflowActor | null = null;
@@ -48,7 +52,7 @@ export class ExecutionState {
 
   /** The workflow's own row, as checkpoints keep it. */
   get workflowRow(): WorkflowRow {
-    const { failedNode, error } = this.workflowContext;
+    const { failedNode, error, rerun } = this.workflowContext;
     const signals = this.signals.row;
     return {
       leaf: this.workflowLeafCode,
@@ -57,15 +61,23 @@ export class ExecutionState {
       failedNode,
       error,
       ...(signals !== undefined && { signals }),
+      ...(rerun !== null && { rerun }),
+      ...(this.outdated.size > 0 && { outdated: [...this.outdated] }),
     };
   }
 
   set workflowRow(row: WorkflowRow) {
     this.workflowLeafCode = row.leaf;
-    this.workflowContext = { failedNode: row.failedNode, error: row.error };
+    this.workflowContext = { failedNode: row.failedNode, error: row.error, rerun: row.rerun ?? null };
+    this.outdated = new Set(row.outdated);
     this.startedAtMs = row.startedAtMs;
     this.endedAtMs = row.endedAtMs;
     this.signals.restore(row.signals);
+  }
+
+  /** Whether a node keeps a result whose inputs were made again since. */
+  isOutdated(node: number): boolean {
+    return this.outdated.has(node);
   }
 
   get liveActors(): number {
@@ -87,6 +99,7 @@ export class ExecutionState {
     const next = actor.getSnapshot();
     this.takeSignal(node, event);
     columns.apply(node, next.leaf, next.context, event, atMs);
+    if (event.type === 'rerunRequested') this.noteRerun(node);
     this.record({ node, event, atMs, fromLeaf: leaf, from: context });
     if (isSettledLeaf(next.leaf)) this.retire(node, actor);
     return true;
@@ -113,6 +126,7 @@ export class ExecutionState {
     if (entry.node !== WORKFLOW) {
       this.takeSignal(entry.node, entry.event as NodeEvent);
       this.columns.replay(entry.node, entry.event as NodeEvent, entry.atMs);
+      if (entry.event.type === 'rerunRequested') this.noteRerun(entry.node);
       return;
     }
     const event = entry.event as WorkflowEvent;
@@ -157,7 +171,7 @@ export class ExecutionState {
     this.workflowLeafCode = leaf;
     this.workflowContext = context;
     if (event.type === 'started') this.startedAtMs = atMs;
-    if (event.type === 'retryRequested') this.endedAtMs = 0;
+    if (event.type === 'retryRequested' || event.type === 'rerunRequested') this.endedAtMs = 0;
     if (event.type === 'signalReceived') this.signals.add(event.name, event.payload, event.id);
     if (
       event.type === 'allNodesSettled' ||
@@ -167,6 +181,13 @@ export class ExecutionState {
     ) {
       this.endedAtMs = atMs;
     }
+  }
+
+  /** Direct dependents that keep a result have it from what this node gave before. */
+  private noteRerun(node: number): void {
+    this.outdated.delete(node);
+    for (const dependent of dependentsOf(this.plan, node))
+      if (KEEPS_RESULT.has(this.columns.leaf[dependent])) this.outdated.add(dependent);
   }
 
   private spawn(node: number, leaf: number, context: ReturnType<NodeColumns['contextOf']>): NodeActor {

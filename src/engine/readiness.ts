@@ -23,7 +23,7 @@ export function finishOfLeaf(leaf: number): Finish | null {
 
 /**
  * Counts, for every node, its finished dependencies by how they finished. An event touches only the dependents of
- * one node; nothing ever scans the graph (except `recount`, after a restore or a retry).
+ * one node; nothing ever scans the graph (except `recount`, after a restore or a rerun).
  * Invariant: the counters equal a recount from the leaves.
  */
 export class Readiness {
@@ -71,20 +71,23 @@ export class Readiness {
 
   /** Recomputes every counter from the leaves. */
   recount(leaf: Uint8Array): void {
-    const { dependencyOffsets, dependencies, nodeCount } = this.plan;
-    for (let node = 0; node < nodeCount; node++) {
-      let unfinished = 0;
-      let failed = 0;
-      let skipped = 0;
-      for (let k = dependencyOffsets[node]; k < dependencyOffsets[node + 1]; k++) {
-        const finish = finishOfLeaf(leaf[dependencies[k]]);
-        if (finish === null) unfinished++;
-        else if (finish === 'failed') failed++;
-        else if (finish === 'skipped') skipped++;
-      }
-      this.unfinished[node] = unfinished;
-      this.failed[node] = failed;
-      this.skipped[node] = skipped;
+    for (let node = 0; node < this.plan.nodeCount; node++) this.recountOf(node, leaf);
+  }
+
+  /** Recomputes the counters of one node. */
+  recountOf(node: number, leaf: Uint8Array): void {
+    const { dependencyOffsets, dependencies } = this.plan;
+    let unfinished = 0;
+    let failed = 0;
+    let skipped = 0;
+    for (let k = dependencyOffsets[node]; k < dependencyOffsets[node + 1]; k++) {
+      const finish = finishOfLeaf(leaf[dependencies[k]]);
+      if (finish === null) unfinished++;
+      else if (finish === 'failed') failed++;
+      else if (finish === 'skipped') skipped++;
     }
+    this.unfinished[node] = unfinished;
+    this.failed[node] = failed;
+    this.skipped[node] = skipped;
   }
 }

@@ -35,10 +35,9 @@ export class Replicas {
   workflowActor(unpublished: readonly OpenEntry[]): ObservedWorkflow {
     if (this.workflow === null) {
       const next = unpublished.find((entry) => entry.node === WORKFLOW);
-      const { leaf, error, failedNode } = this.state.workflowRow;
       this.workflow =
         next === undefined
-          ? startWorkflowActor(leaf, { error, failedNode })
+          ? startWorkflowActor(this.state.workflowRow.leaf, this.state.workflowContext)
           : startWorkflowActor(next.fromLeaf, next.from as WorkflowContext);
     }
     return observe(this.workflow, (event: WorkflowEvent) => this.sendToRuntime(WORKFLOW, event));

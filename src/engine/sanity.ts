@@ -20,7 +20,9 @@ export function checkInvariants(engine: ExecutionEngine): void {
         `${name} of "${plan.ids[node]}" is miscounted`,
       );
     }
-    const begun = columns.leaf[node] === LEAF.running || columns.leaf[node] === LEAF.completed;
+    // What a rerun without its dependents left keeps its result while its dependencies run again.
+    const isKept = engine.state.isOutdated(node) && columns.leaf[node] === LEAF.completed;
+    const begun = columns.leaf[node] === LEAF.running || (columns.leaf[node] === LEAF.completed && !isKept);
     invariant(!begun || fresh.decide(node) === 'run', `"${plan.ids[node]}" began before its dependencies`);
   }
   invariant(

@@ -106,6 +106,8 @@ export class EventDeriver {
         return push('workflow_resumed', {});
       case 'retryRequested':
         return push('workflow_resumed', { retry: true });
+      case 'rerunRequested':
+        return push('workflow_resumed', { rerun: this.source.ids[event.node], cascade: event.cascade });
       case 'allNodesSettled':
         return push('workflow_completed', { completed_nodes: this.completed });
       case 'nodeFailedForGood':

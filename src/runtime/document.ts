@@ -103,6 +103,8 @@ function nodeDocument(
     metadata: {
       ...(definition.nodeSpec(node).metadata ?? {}),
       ...(error === undefined ? {} : { error }),
+      ...(columns.run[node] > 0 && { run: columns.run[node] }),
+      ...(state.isOutdated(node) && { inputs_outdated: true }),
       ...(condition === undefined ? {} : { skipped_because: condition }),
       ...(columns.leaf[node] === LEAF['failed.retrying']
         ? { retry_at: iso(columns.wakeAtMs.get(node) ?? 0) }

@@ -195,6 +195,12 @@ function writeWorkflowEvent(w: ByteWriter, event: WorkflowEvent): void {
   if (event.type === 'nodeFailedForGood') {
     w.number(event.node);
     writeError(w, event.error);
+  } else if (event.type === 'rerunRequested') {
+    w.number(event.node);
+    w.byte(event.cascade ? 1 : 0);
+    w.varint(event.standing);
+    w.varint(event.nodes.length);
+    for (const node of event.nodes) w.varint(node);
   } else if (event.type === 'abandoned') writeError(w, event.error);
   else if (event.type === 'cancelRequested') writeOptional(w, event.reason, (reason) => w.string(reason));
   else if (event.type === 'signalReceived') {
@@ -213,6 +219,11 @@ function readWorkflowEvent(r: ByteReader, code: number): WorkflowEvent {
       return { type, node: r.number(), error: readError(r) };
     case 'abandoned':
       return { type, error: readError(r) };
+    case 'rerunRequested': {
+      const [node, cascade, standing, count] = [r.number(), r.byte() === 1, r.varint(), r.varint()];
+      if (count > r.remaining) throw new RangeError(`it claims ${count} nodes`);
+      return { type, node, cascade, standing, nodes: Array.from({ length: count }, () => r.varint()) };
+    }
     case 'cancelRequested': {
       const reason = readOptional(r, () => r.string());
       return reason === undefined ? { type } : { type, reason };

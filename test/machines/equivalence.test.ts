@@ -133,7 +133,7 @@ describe('an actor over a table', () => {
     actor.subscribe((snapshot) => told.push(snapshot.value));
     actor.send({ type: 'dependenciesMet' });
     const before = actor.getSnapshot();
-    actor.send({ type: 'rerunRequested' });
+    actor.send({ type: 'dependencyRestored' });
     expect(actor.getSnapshot()).toBe(before);
     expect(told[0]).toBe('ready');
   });

@@ -123,9 +123,31 @@ describe('what a workflow remembers', () => {
     const failure: WorkflowEvent = { type: 'nodeFailedForGood', node: 7, error: { name: 'E', message: 'm' } };
     const running = leaves.indexOf('running');
     const failed = step(running, compiledWorkflow.initialContext, failure)!;
-    expect(failed.context).toEqual({ error: { name: 'E', message: 'm' }, failedNode: 7 });
+    expect(failed.context).toEqual({ error: { name: 'E', message: 'm' }, failedNode: 7, rerun: null });
     expect(step(failed.leaf, failed.context, { ...failure, node: 8 })).toEqual(failed);
     const retried = step(failed.leaf, failed.context, { type: 'retryRequested' })!;
-    expect(retried).toEqual({ leaf: running, context: { error: null, failedNode: -1 } });
+    expect(retried).toEqual({ leaf: running, context: compiledWorkflow.initialContext });
+  });
+
+  it('knows what a rerun may start while failures stand, until one leaves none or all is retried', () => {
+    const { step, leaves, initialContext } = compiledWorkflow;
+    const rerun = (standing: number, nodes: number[]): WorkflowEvent => ({
+      type: 'rerunRequested',
+      node: nodes[0] ?? 0,
+      cascade: true,
+      standing,
+      nodes,
+    });
+    const [failed, running] = [leaves.indexOf('failed'), leaves.indexOf('running')];
+    const first = step(failed, initialContext, rerun(2, [3]))!;
+    expect(first).toEqual({
+      leaf: running,
+      context: { ...initialContext, rerun: { standing: 2, nodes: [3] } },
+    });
+    const second = step(running, first.context, rerun(1, [5]))!;
+    expect(second.context.rerun).toEqual({ standing: 1, nodes: [3, 5] });
+    expect(step(failed, second.context, rerun(1, [5]))!.context.rerun).toEqual({ standing: 1, nodes: [5] });
+    expect(step(running, second.context, rerun(0, []))!.context.rerun).toBeNull();
+    expect(step(failed, second.context, { type: 'retryRequested' })!.context.rerun).toBeNull();
   });
 });

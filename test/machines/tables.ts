@@ -17,6 +17,7 @@ export const NODE_TABLE: Expectation = {
     waitStarted: 'running',
     conditionNotMet: 'skipped',
     cancelRequested: 'cancelled',
+    rerunRequested: 'pending',
   },
   running: {
     attemptSucceeded: 'completed',
@@ -41,6 +42,7 @@ export const NODE_TABLE: Expectation = {
   'failed.retrying': {
     attemptStarted: 'running',
     cancelRequested: 'cancelled',
+    rerunRequested: 'pending',
     attemptSucceeded: LATE,
     attemptFailed: LATE,
     'attemptFailed+retry': LATE,
@@ -86,6 +88,8 @@ export const WORKFLOW_TABLE: Expectation = {
     nodeFailedForGood: 'failed',
     cancelRequested: 'cancelled',
     abandoned: 'failed',
+    rerunRequested: 'running',
+    'rerunRequested+standing': 'running',
     resumeRequested: LATE,
     retryRequested: LATE,
     signalReceived: 'running',
@@ -94,12 +98,16 @@ export const WORKFLOW_TABLE: Expectation = {
     resumeRequested: 'running',
     cancelRequested: 'cancelled',
     abandoned: 'failed',
+    rerunRequested: 'running',
+    'rerunRequested+standing': 'running',
     pauseRequested: LATE,
     signalReceived: 'paused',
   },
   completed: {
     retryRequested: 'running',
     signalReceived: LATE,
+    rerunRequested: 'running',
+    'rerunRequested+standing': 'running',
     pauseRequested: LATE,
     resumeRequested: LATE,
     cancelRequested: LATE,
@@ -107,6 +115,8 @@ export const WORKFLOW_TABLE: Expectation = {
   failed: {
     retryRequested: 'running',
     signalReceived: LATE,
+    rerunRequested: 'running',
+    'rerunRequested+standing': 'running',
     pauseRequested: LATE,
     resumeRequested: LATE,
     cancelRequested: LATE,
@@ -116,6 +126,8 @@ export const WORKFLOW_TABLE: Expectation = {
   cancelled: {
     retryRequested: 'running',
     signalReceived: LATE,
+    rerunRequested: 'running',
+    'rerunRequested+standing': 'running',
     pauseRequested: LATE,
     resumeRequested: LATE,
     cancelRequested: LATE,
@@ -154,6 +166,8 @@ export const WORKFLOW_EVENTS: Record<string, WorkflowEvent> = {
   cancelRequested: { type: 'cancelRequested', reason: 'why not' },
   retryRequested: { type: 'retryRequested' },
   signalReceived: { type: 'signalReceived', name: 'go', payload: '{}', id: null },
+  rerunRequested: { type: 'rerunRequested', node: 2, cascade: true, standing: 0, nodes: [] },
+  'rerunRequested+standing': { type: 'rerunRequested', node: 2, cascade: true, standing: 1, nodes: [2, 5] },
 };
 
 /** Contexts in which every field differs from its beginning, and the beginning itself. */
@@ -163,6 +177,6 @@ export const NODE_CONTEXTS: NodeContext[] = [
 ];
 
 export const WORKFLOW_CONTEXTS: WorkflowContext[] = [
-  { error: null, failedNode: -1 },
-  { error: { name: 'Old', message: 'before' }, failedNode: 4 },
+  { error: null, failedNode: -1, rerun: null },
+  { error: { name: 'Old', message: 'before' }, failedNode: 4, rerun: { standing: 2, nodes: [1] } },
 ];

@@ -2,60 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { NODE_LEAVES } from '../../machines/events.js';
 import { isSettledLeaf, LEAF } from '../../src/engine/columns.js';
-import { EngineDriver, replay, type NodeScript, type Script } from '../support/engine-driver.js';
-import { dagArbitrary, lcg } from '../support/random-dag.js';
-
-const nodeScript: fc.Arbitrary<NodeScript> = fc.record(
-  {
-    outcomes: fc.oneof(
-      { weight: 6, arbitrary: fc.constant(['ok' as const]) },
-      {
-        weight: 2,
-        arbitrary: fc.array(fc.constantFrom('ok' as const, 'fail' as const, 'lost' as const), {
-          minLength: 1,
-          maxLength: 3,
-        }),
-      },
-    ),
-    maxAttempts: fc.integer({ min: 1, max: 3 }),
-    condition: fc.option(fc.constantFrom<boolean | 'error'>(true, true, true, false, 'error'), {
-      nil: undefined,
-      freq: 5,
-    }),
-  },
-  { requiredKeys: ['outcomes', 'maxAttempts'] },
-);
-
-const scriptArbitrary: fc.Arbitrary<Script & { seed: number }> = dagArbitrary(200)
-  .chain(({ plan }) =>
-    fc.record({
-      plan: fc.constant(plan),
-      nodes: fc.array(nodeScript, { minLength: plan.nodeCount, maxLength: plan.nodeCount }),
-      failureMode: fc.constantFrom('fail_fast' as const, 'continue' as const),
-      linear: fc.boolean(),
-      retries: fc.boolean(),
-      concurrency: fc.constantFrom(1, 2, 7, 1000),
-      seed: fc.integer(),
-    }),
-  )
-  .map((script) => (script.linear ? { ...script, concurrency: 1 } : script));
-
-function drive(script: Script & { seed: number }): EngineDriver {
-  const random = lcg(script.seed);
-  return new EngineDriver(script, () => Math.floor(random() * 1e9));
-}
-
-function begun(script: Script & { seed: number }): EngineDriver {
-  const driver = drive(script);
-  driver.apply({ type: 'startRequested' });
-  return driver;
-}
-
-function played(script: Script & { seed: number }): EngineDriver {
-  const driver = begun(script);
-  driver.play();
-  return driver;
-}
+import { EngineDriver, replay, type Script } from '../support/engine-driver.js';
+import { begun, played, scriptArbitrary } from '../support/engine-scripts.js';
+import { lcg } from '../support/random-dag.js';
 
 function leaves(state: { columns: { leaf: Uint8Array } }): string[] {
   return [...state.columns.leaf].map((leaf) => NODE_LEAVES[leaf]);

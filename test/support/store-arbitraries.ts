@@ -100,6 +100,9 @@ const workflowEvent: fc.Arbitrary<WorkflowEvent> = fc.oneof(
     .record({ name: anyText, payload: fc.json(), id: fc.option(anyText) })
     .map((fields): WorkflowEvent => ({ type: 'signalReceived', ...fields })),
   anyError.map((error): WorkflowEvent => ({ type: 'abandoned', error })),
+  fc
+    .record({ node: fc.nat(), cascade: fc.boolean(), standing: fc.nat(), nodes: fc.array(fc.nat()) })
+    .map((fields): WorkflowEvent => ({ type: 'rerunRequested', ...fields })),
 );
 
 export const anyEntry: fc.Arbitrary<Entry> = fc.oneof(

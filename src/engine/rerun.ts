@@ -1,0 +1,112 @@
+import type { RerunLimit, WorkflowEvent } from '../../machines/events.js';
+import { dependenciesOf, dependentsOf, descendants } from '../graph/queries.js';
+import type { Plan } from '../graph/plan.js';
+import { isSettledLeaf, LEAF, type NodeColumns } from './columns.js';
+import type { EngineDefinition } from './definition.js';
+import type { RerunRequest } from './effects.js';
+import { finishOfLeaf, Readiness } from './readiness.js';
+
+/** What it means to run one node again. */
+export interface RerunPlan {
+  /** Nodes that start over: the node, and those whose result or start goes with it. */
+  readonly again: readonly number[];
+  /** These, and what may start because of them. */
+  readonly reach: readonly number[];
+}
+
+/** Why a node cannot run again now. `node` is the one in the way, which may be the node itself. */
+export interface RerunRefusal {
+  readonly why: 'running' | 'not started' | 'blocked';
+  readonly node: number;
+}
+
+/**
+ * With `cascade` everything downstream that ran starts over, too. Without it dependents that have ended keep their
+ * results; those that wait to start wait for the new one. Nothing is taken away from under a running node: neither
+ * its state nor its input.
+ */
+export function planRerun(
+  plan: Plan,
+  leaf: Uint8Array,
+  node: number,
+  cascade: boolean,
+): RerunPlan | RerunRefusal {
+  const refusal = refusalOf(plan, leaf, node);
+  if (refusal !== null) return refusal;
+  const affected = cascade ? descendants(plan, node) : [...dependentsOf(plan, node)];
+  const busy = affected.find((dependent) => leaf[dependent] === LEAF.running);
+  if (busy !== undefined) return { why: 'running', node: busy };
+  const startsOver = cascade ? hasRun : waitsToStart;
+  const again = [node, ...affected.filter((dependent) => startsOver(leaf[dependent]))];
+  const below = cascade ? affected : descendants(plan, node).filter((at) => leaf[at] === LEAF.blocked);
+  return { again, reach: [...again, ...below] };
+}
+
+/** The request as the journal keeps it, and what starts over; null when it no longer fits. */
+export function rerunEvent(
+  { plan, failureMode }: EngineDefinition,
+  columns: NodeColumns,
+  { node, cascade }: RerunRequest,
+): { event: WorkflowEvent; again: readonly number[] } | null {
+  const planned = planRerun(plan, columns.leaf, node, cascade);
+  if ('why' in planned) return null;
+  const { again, reach } = planned;
+  const startsOver = new Set(again);
+  const stopping = failureMode === 'fail_fast' ? columns.failures : [];
+  const standing = stopping.filter((at) => !startsOver.has(at)).length;
+  const nodes = standing === 0 ? [] : [...reach, ...columns.nodesIn(LEAF.running)];
+  return { event: { type: 'rerunRequested', node, cascade, standing, nodes }, again };
+}
+
+/** A failed or blocked dependency of a node; -1 when there is none. */
+export function failedDependency(plan: Plan, leaf: Uint8Array, node: number): number {
+  return dependenciesOf(plan, node).find((dependency) => finishOfLeaf(leaf[dependency]) === 'failed') ?? -1;
+}
+
+function refusalOf(plan: Plan, leaf: Uint8Array, node: number): RerunRefusal | null {
+  if (leaf[node] === LEAF.running) return { why: 'running', node };
+  if (leaf[node] === LEAF.pending) return { why: 'not started', node };
+  const readiness = new Readiness(plan);
+  readiness.recountOf(node, leaf);
+  if (leaf[node] !== LEAF.blocked && readiness.decide(node) !== 'block') return null;
+  return { why: 'blocked', node: failedDependency(plan, leaf, node) };
+}
+
+/** Blocked nodes come back by themselves; pending ones have nothing to repeat. */
+function hasRun(leaf: number): boolean {
+  return (isSettledLeaf(leaf) && leaf !== LEAF.blocked) || waitsToStart(leaf);
+}
+
+function waitsToStart(leaf: number): boolean {
+  return leaf === LEAF.ready || leaf === LEAF['failed.retrying'];
+}
+
+/** The nodes that may start while failures stand that a rerun has left (fail_fast); without a limit all may. */
+export class StartLimit {
+  private allowed: Uint8Array | null = null;
+  /** Nodes that could start but for the limit, by leaf. They stay so for as long as the limit holds. */
+  private held = new Map<number, number>();
+
+  /** Takes the limit of a workflow as it is now. */
+  set(limit: RerunLimit | null, leaf: Uint8Array): void {
+    this.allowed = limit === null ? null : new Uint8Array(leaf.length);
+    this.held = new Map();
+    if (limit === null) return;
+    for (const node of limit.nodes) this.allowed![node] = 1;
+    leaf.forEach((at, node) => {
+      if (waitsToStart(at) && !this.allows(node)) this.held.set(at, this.heldIn(at) + 1);
+    });
+  }
+
+  get isSet(): boolean {
+    return this.allowed !== null;
+  }
+
+  allows(node: number): boolean {
+    return this.allowed === null || this.allowed[node] === 1;
+  }
+
+  heldIn(leaf: number): number {
+    return this.held.get(leaf) ?? 0;
+  }
+}
