@@ -11,7 +11,7 @@ import { addListCommand } from './commands/list.js';
 import { addLogsCommand } from './commands/logs.js';
 import { addRecoverCommand } from './commands/recover.js';
 import { addReplayCommand } from './commands/replay.js';
-import { addResumeCommand, addRetryCommand } from './commands/resume.js';
+import { addRerunCommand, addResumeCommand, addRetryCommand } from './commands/resume.js';
 import { addReviewCommand, addReviewsCommand } from './commands/review.js';
 import { addRunCommand } from './commands/run.js';
 import { addServeCommand } from './commands/serve.js';
@@ -53,6 +53,7 @@ const COMMANDS = [
   addReviewsCommand,
   addReviewCommand,
   addSignalCommand,
+  addRerunCommand,
   addRecoverCommand,
   addReplayCommand,
   addDeleteCommand,

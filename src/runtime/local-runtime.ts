@@ -29,6 +29,7 @@ import { newRecord } from './records.js';
 import { takeOverInterrupted, type Recovered } from './recovery.js';
 import { replayDocument } from './replay.js';
 import { engineRequest, userEvent } from './requests.js';
+import { Reruns } from './reruns.js';
 import { Residents } from './residents.js';
 import { Results } from './results.js';
 import { openReviews } from './reviews.js';
@@ -46,6 +47,7 @@ import type {
   LogFilter,
   LogPage,
   ReplayDocument,
+  RerunOptions,
   ReviewFilter,
   ReviewInput,
   ReviewPage,
@@ -212,6 +214,10 @@ export class LocalRuntime implements Runtime, HandleHost {
 
   retry(executionId: string, options?: { workflow?: Workflow }): Promise<Execution> {
     return this.steering.retry(executionId, options);
+  }
+
+  rerun(executionId: string, nodeId: string, options?: RerunOptions): Promise<Execution | undefined> {
+    return new Reruns(this.steering).rerun(executionId, nodeId, options);
   }
 
   pause(executionId: string): Promise<void> {

@@ -7,6 +7,7 @@ import type { InboxBody } from '../store/types.js';
 /** A request as the engine takes it. */
 export function engineRequest(body: InboxBody): EngineEvent {
   if (body.kind === 'answer') return body.answer;
+  if (body.kind === 'rerun') return { type: 'rerunRequested', node: body.node, cascade: body.cascade };
   const { kind, reason } = body;
   return kind === 'cancel' ? { type: 'cancelRequested', reason } : { type: `${kind}Requested` };
 }

@@ -4,7 +4,7 @@ import { isWorkflowStatusEnded } from '../base/model.js';
 import type { EngineEvent } from '../engine/effects.js';
 import type { Workflow } from '../spec/index.js';
 import type { KvOp } from '../store/kv.js';
-import type { ExecutionRecord, ExecutionStore, InboxBody } from '../store/types.js';
+import type { ExecutionRecord, ExecutionStore, InboxBody, InboxRequest } from '../store/types.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
 import type { Definitions } from './definitions.js';
 import { notFound } from './history.js';
@@ -115,7 +115,7 @@ export class Steering {
   }
 
   /** Takes an execution that nobody runs over, and goes on with it. What cannot run is refused before. */
-  private async continueStored(
+  async continueStored(
     record: ExecutionRecord,
     events: readonly EngineEvent[],
     workflow: Workflow | undefined,
@@ -162,17 +162,20 @@ export class Steering {
     if (isWorkflowStatusEnded(record.status) || (kind === 'pause' && record.status === 'paused')) {
       throw new MaestroError('EXECUTION_STATE', `execution ${executionId} is already ${record.status}`);
     }
-    if ((await this.host.ownership.holder(record.ownerId)) !== undefined)
-      return this.leaveRequest(executionId, { kind, reason });
+    if ((await this.host.ownership.holder(record.ownerId)) !== undefined) {
+      await this.leaveRequest(executionId, { kind, reason });
+      return;
+    }
     await this.takeOver(record);
     await this.host.residents.bring({ executionId, events: [event], workflow: undefined }, true);
   }
 
   /** Leaves a request to whoever runs the execution, or will. Resolves once it is durable. */
-  leaveRequest(executionId: string, body: InboxBody): Promise<void> {
+  async leaveRequest(executionId: string, body: InboxBody): Promise<InboxRequest> {
     const { clock, random } = this.host.settings;
     const request = { requestId: newId(clock, random), executionId, createdAtMs: clock.nowMs(), ...body };
-    return this.host.store.commit([this.host.store.putRequest(request)]);
+    await this.host.store.commit([this.host.store.putRequest(request)]);
+    return request;
   }
 
   /**

@@ -101,6 +101,13 @@ export interface EventsOptions extends WatchOptions {
   follow?: boolean;
 }
 
+export interface RerunOptions {
+  /** Whether what depends on the node, directly or not, runs again after it. Default true. */
+  cascade?: boolean;
+  /** Needed when it has inline functions; its structure must match the stored one. */
+  workflow?: Workflow;
+}
+
 export interface DeleteOptions {
   /** Also what has not ended when nobody runs it, and what is damaged. Default false. */
   force?: boolean;
@@ -296,6 +303,17 @@ export interface Runtime {
   resume(executionId: string, options?: { workflow?: Workflow }): Promise<Execution>;
   /** Runs a failed or cancelled execution again from what failed; completed nodes keep their results. */
   retry(executionId: string, options?: { workflow?: Workflow }): Promise<Execution>;
+  /**
+   * Runs one node again, wherever its execution is: one that has ended, is paused or interrupted goes on with it here;
+   * the process that runs it otherwise is asked. Old results stay in the history; the new run has a number, and an
+   * idempotency key, of its own. With `cascade` all that depends on the node runs again after it, too; without it only
+   * the node does, and what has ended below it keeps results whose inputs are older (`inputs_outdated`). What the node
+   * had blocked comes back by itself. Other failures stay; under fail_fast nothing but this runs while there are any.
+   * @returns undefined when another process runs the execution: it was asked
+   * @throws EXECUTION_STATE when the node has not run, is running, or something that needs its result is running,
+   *   or when a dependency of it has none; NODE_NOT_FOUND, EXECUTION_NOT_FOUND, STRUCTURE_MISMATCH, EXECUTOR_MISSING
+   */
+  rerun(executionId: string, nodeId: string, options?: RerunOptions): Promise<Execution | undefined>;
   /** Pauses: nothing new starts, running nodes finish. Resolves once the request is durable. */
   pause(executionId: string): Promise<void>;
   cancel(executionId: string, reason?: string): Promise<void>;

@@ -21,6 +21,7 @@ import { executionRoutes } from './routes/executions.js';
 import { healthRoutes } from './routes/health.js';
 import { logRoutes } from './routes/logs.js';
 import { metricsRoutes } from './routes/metrics.js';
+import { rerunRoutes } from './routes/reruns.js';
 import { workflowRoutes } from './routes/workflows.js';
 
 /** Options of createService. */
@@ -99,6 +100,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     metricsRoutes(scope, context);
     executionRoutes(scope, context);
     answerRoutes(scope, context);
+    rerunRoutes(scope, context);
     logRoutes(scope, context);
     workflowRoutes(scope, context);
     scope.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());

@@ -72,6 +72,8 @@ export type InboxKind = 'pause' | 'resume' | 'cancel' | 'retry';
 /** What is asked of an execution as a whole, or told to nodes of it that wait. */
 export type InboxBody =
   | { readonly kind: InboxKind; readonly reason?: string }
+  /** `node` is a dense index. */
+  | { readonly kind: 'rerun'; readonly node: number; readonly cascade: boolean }
   | { readonly kind: 'answer'; readonly answer: WaitAnswer };
 
 /** A request from another process to the owner of an execution; stays until the owner has committed its effect. */

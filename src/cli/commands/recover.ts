@@ -20,7 +20,7 @@ import {
 import { addRuntimeFlags, type RuntimeFlags } from '../runtime-options.js';
 import { withStoredRuntime, type CommandContext } from '../session.js';
 import { storeExists } from '../store-location.js';
-import { proceed, resumeAll } from './resume.js';
+import { proceed, RESUME, resumeAll, RETRY } from './resume.js';
 
 interface RecoverOptions extends RuntimeFlags {
   list?: boolean;
@@ -90,7 +90,7 @@ async function recoverOne(context: CommandContext, ref: string, options: Recover
       `execution ${plan.execution_id} is ${plan.status}: there is nothing to recover`,
     );
   }
-  return proceed(context, plan.execution_id, plan.action, options);
+  return proceed(context, plan.execution_id, plan.action === 'retry' ? RETRY : RESUME, options);
 }
 
 /** @throws STRUCTURE_MISMATCH listing what is missing on either side */

@@ -9,6 +9,7 @@ import { findInterrupted } from '../report/listing.js';
 import {
   MaestroError,
   planOf,
+  type Execution,
   type ExecutionEvent,
   type ExecutionResult,
   type Runtime,
@@ -28,7 +29,7 @@ export function addResumeCommand({ program, bind }: Registry): void {
   addRuntimeFlags(command).action(
     bind((context, ref: string | undefined, options: RuntimeFlags & { all?: boolean }) => {
       if (options.all === true && ref === undefined) return resumeAll(context, options);
-      if (ref !== undefined && options.all !== true) return proceed(context, ref, 'resume', options);
+      if (ref !== undefined && options.all !== true) return proceed(context, ref, RESUME, options);
       throw new MaestroError('USAGE', 'give either an execution id or --all', {
         next: 'See what can be resumed with `maestro list --status interrupted`.',
       });
@@ -45,15 +46,36 @@ export function addRetryCommand({ program, bind }: Registry): void {
     .argument('<id>', ID_HELP)
     .addHelpText('after', examples('maestro retry last'));
   addRuntimeFlags(command).action(
-    bind((context, ref: string, options: RuntimeFlags) => proceed(context, ref, 'retry', options)),
+    bind((context, ref: string, options: RuntimeFlags) => proceed(context, ref, RETRY, options)),
   );
 }
+
+export function addRerunCommand({ program, bind }: Registry): void {
+  const command = program
+    .command('rerun')
+    .description('run one node of an execution again, and what depends on it')
+    .argument('<id>', ID_HELP)
+    .argument('<node>', 'node id')
+    .option('--no-cascade', 'only this node: what depends on it keeps its results')
+    .addHelpText('after', examples('maestro rerun last build', 'maestro rerun last report --no-cascade'));
+  addRuntimeFlags(command).action(
+    bind((context, ref: string, node: string, options: RuntimeFlags & { cascade: boolean }) =>
+      proceed(context, ref, (runtime, id) => runtime.rerun(id, node, options), options),
+    ),
+  );
+}
+
+/** Makes an execution go on; undefined: another process does. */
+export type Continuation = (runtime: Runtime, executionId: string) => Promise<Execution | undefined>;
+
+export const RESUME: Continuation = (runtime, id) => runtime.resume(id);
+export const RETRY: Continuation = (runtime, id) => runtime.retry(id);
 
 /** Continues one execution, with progress. */
 export async function proceed(
   context: CommandContext,
   ref: string,
-  action: 'resume' | 'retry',
+  action: Continuation,
   flags: RuntimeFlags,
 ): Promise<number> {
   const { ui, terminal } = context;
@@ -65,7 +87,8 @@ export async function proceed(
       const spec = await runtime.definition(before.execution_id);
       const history = await collect(runtime.events(before.execution_id));
       const sinceMs = terminal.nowMs();
-      const execution = await runtime[action](before.execution_id);
+      const execution = await action(runtime, before.execution_id);
+      if (execution === undefined) return reportAsked(context, before.execution_id);
       announce(context, execution.id);
       if (before.completed_nodes > 0) {
         ui.notice(`${before.completed_nodes} of ${before.total_nodes} nodes are completed already`);
@@ -84,6 +107,12 @@ export async function proceed(
     },
     { ...runtimeOptionsOf(flags), onEvent: feed.push },
   );
+}
+
+function reportAsked({ ui }: CommandContext, execution_id: string): number {
+  if (ui.json) ui.document({ execution_id, requested: 'rerun' });
+  else ui.print(`rerun requested: the process that runs execution ${execution_id} does it`);
+  return EXIT.success;
 }
 
 async function collect(events: AsyncIterable<ExecutionEvent>): Promise<ExecutionEvent[]> {

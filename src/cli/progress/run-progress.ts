@@ -78,7 +78,8 @@ export class RunProgress {
         return;
       case 'workflow_started':
       case 'workflow_resumed':
-        if (this.#ended) this.#revive();
+        // After a rerun each node that comes back says so.
+        if (this.#ended && event.data.rerun === undefined) this.#revive();
         this.#ended = false;
         return;
       default:

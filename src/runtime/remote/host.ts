@@ -42,6 +42,12 @@ export class RuntimeHost implements RemoteHost {
 
   retry: RemoteHost['retry'] = (id) => outcome(async () => this.held(await this.opened.retry(id)));
 
+  rerun: RemoteHost['rerun'] = (id, nodeId, options) =>
+    outcome(async () => {
+      const execution = await this.opened.rerun(id, nodeId, options);
+      return execution && this.held(execution);
+    });
+
   result: RemoteHost['result'] = (id) =>
     outcome(async () => {
       const execution = this.executions.get(id);

@@ -32,6 +32,7 @@ import {
   type Outcome,
   type RemoteEvents,
   type RemoteHost,
+  type RemoteRerunOptions,
   type RemoteRuntimeOptions,
   type RemoteStarted,
 } from './protocol.js';
@@ -42,7 +43,7 @@ export type { RemoteRuntimeOptions } from './protocol.js';
 export type RemoteExecution = Pick<Execution, 'id' | 'workflowId' | 'result' | 'events'>;
 
 /** A runtime in a thread of its own: the same operations, for workflows without inline functions. */
-export interface RemoteRuntime extends Omit<Runtime, 'start' | 'resume' | 'retry'> {
+export interface RemoteRuntime extends Omit<Runtime, 'start' | 'resume' | 'retry' | 'rerun'> {
   start(
     workflow: Workflow,
     context?: Record<string, unknown>,
@@ -50,6 +51,11 @@ export interface RemoteRuntime extends Omit<Runtime, 'start' | 'resume' | 'retry
   ): Promise<RemoteExecution>;
   resume(executionId: string): Promise<RemoteExecution>;
   retry(executionId: string): Promise<RemoteExecution>;
+  rerun(
+    executionId: string,
+    nodeId: string,
+    options?: RemoteRerunOptions,
+  ): Promise<RemoteExecution | undefined>;
 }
 
 /**
@@ -162,6 +168,15 @@ class RemoteRuntimeClient implements RemoteRuntime {
 
   async retry(executionId: string): Promise<RemoteExecution> {
     return this.execution(await this.crossing.call((host) => host.retry(executionId)));
+  }
+
+  async rerun(
+    executionId: string,
+    nodeId: string,
+    { cascade }: RemoteRerunOptions = {},
+  ): Promise<RemoteExecution | undefined> {
+    const started = await this.crossing.call((host) => host.rerun(executionId, nodeId, { cascade }));
+    return started && this.execution(started);
   }
 
   pause(executionId: string): Promise<void> {

@@ -16,6 +16,7 @@ import type {
   LogPage,
   MarkStaleOptions,
   ReplayDocument,
+  RerunOptions,
   ReviewFilter,
   ReviewInput,
   ReviewPage,
@@ -73,6 +74,8 @@ export type RemoteEvents =
     }
   | { readonly of: 'workflow'; readonly workflowId: string };
 
+export type RemoteRerunOptions = Pick<RerunOptions, 'cascade'>;
+
 /** What the runtime's thread offers. Every method answers with an outcome and never throws. */
 export interface RemoteHost {
   open(
@@ -85,6 +88,11 @@ export interface RemoteHost {
   ): Promise<Outcome<RemoteStarted>>;
   resume(executionId: string): Promise<Outcome<RemoteStarted>>;
   retry(executionId: string): Promise<Outcome<RemoteStarted>>;
+  rerun(
+    executionId: string,
+    nodeId: string,
+    options: RemoteRerunOptions,
+  ): Promise<Outcome<RemoteStarted | undefined>>;
   result(executionId: string): Promise<Outcome<ExecutionResult>>;
   pause(executionId: string): Promise<Outcome<void>>;
   cancel(executionId: string, reason?: string): Promise<Outcome<void>>;

@@ -27,6 +27,7 @@ export function fakeRuntime(
     start: unsupported,
     resume: unsupported,
     retry: unsupported,
+    rerun: unsupported,
     failure: undefined,
     recover: unsupported,
     replay: unsupported,
