@@ -183,6 +183,29 @@ describe('steering', () => {
       expect((await ask('POST', `/api/executions/nope/${verb}`)).status, verb).toBe(404);
   });
 
+  it('runs one node again, with or without what depends on it', async () => {
+    const { ask } = await open();
+    await ask('POST', '/api/workflows/sdlc-linear/execute', { execution_id: 'r' });
+    await ended(ask, 'r');
+    const path = '/api/executions/r/nodes/one/rerun';
+    for (const [body, run] of [
+      [undefined, 1],
+      [{ cascade: false }, 2],
+    ] as const) {
+      expect(await ask('POST', path, body)).toMatchObject({ status: 202, body: { execution_id: 'r' } });
+      expect((await ended(ask, 'r')).status).toBe('completed');
+      expect((await ask('GET', '/api/executions/r/nodes/one')).body).toMatchObject({ metadata: { run } });
+    }
+    expect((await ask('POST', '/api/executions/r/nodes/two/rerun')).status).toBe(404);
+    expect((await ask('POST', '/api/executions/s/nodes/one/rerun')).status).toBe(404);
+    expect((await ask('POST', path, { cascade: 'yes', more: 1 })).status).toBe(400);
+    await ask('POST', '/api/workflows/waiting/execute', { execution_id: 'w' });
+    expect(await ask('POST', '/api/executions/w/nodes/waits/rerun')).toMatchObject({
+      status: 409,
+      body: { error: { code: 'EXECUTION_STATE' } },
+    });
+  });
+
   it('takes nothing in while it drains', async () => {
     const { service, ask } = await open();
     expect((await ask('GET', '/health/ready')).status).toBe(200);
