@@ -127,13 +127,11 @@ export class ExecutionEngine {
   }
 
   private next(lane: number): number {
-    if (this.state.workflowLeaf !== 'running' || this.halted || this.heldInOrder) return -1;
-    for (;;) {
-      const node = this.lanes.peek(lane);
-      // A node cancelled while queued is dropped here, not searched for when it is cancelled.
-      if (node < 0 || this.isStartable(node)) return node;
-      this.lanes.pop(lane);
-    }
+    if (this.state.workflowLeaf !== 'running' || this.halted) return -1;
+    let node = this.lanes.peek(lane);
+    // A node cancelled while queued is dropped here, not searched for when it is cancelled.
+    for (; node >= 0 && !this.isStartable(node); node = this.lanes.peek(lane)) this.lanes.pop(lane);
+    return this.isHeldInOrder(node) ? -1 : node;
   }
 
   /** Starts the next node of a lane: its attempt is charged, its dispatch becomes an effect. */
@@ -214,17 +212,18 @@ export class ExecutionEngine {
   }
 
   /** In topological order a node that waits (also for its retry or its condition) holds back those after it. */
-  private get heldInOrder(): boolean {
+  private isHeldInOrder(next: number): boolean {
     if (this.definition.startOrder !== 'topological') return false;
-    if (this.evaluating > 0 || this.columns.waits.size > 0) return true;
-    const next = this.lanes.peek(0);
-    const retrying = this.countIn(LEAF['failed.retrying']);
-    return retrying > 0 && !(next >= 0 && this.columns.leaf[next] === LEAF['failed.retrying']);
+    const { waits, wakeAtMs } = this.columns;
+    if (this.evaluating > 0 || waits.size > 0) return true;
+    const { rank } = this.definition.plan;
+    for (const node of wakeAtMs.keys()) if (rank[node] < rank[next] && this.limit.allows(node)) return true;
+    return false;
   }
 
   private isStartable(node: number): boolean {
     const leaf = this.columns.leaf[node];
-    return (leaf === LEAF.ready || leaf === LEAF['failed.retrying']) && this.limit.allows(node);
+    return leaf === LEAF.ready || leaf === LEAF['failed.retrying'];
   }
 
   private isCurrent(event: { node: number; run: number; attempt: number }): boolean {
@@ -244,6 +243,7 @@ export class ExecutionEngine {
   }
 
   private enqueue(node: number): void {
+    if (!this.limit.allows(node)) return;
     this.readyTurn[node] = this.turn;
     this.lanes.push(node);
   }

@@ -10,7 +10,7 @@ import { finishOfLeaf, Readiness } from './readiness.js';
 export interface RerunPlan {
   /** Nodes that start over: the node, and those whose result or start goes with it. */
   readonly again: readonly number[];
-  /** These, and what may start because of them. */
+  /** The node, and what may start because of it. */
   readonly reach: readonly number[];
 }
 
@@ -39,7 +39,7 @@ export function planRerun(
   const startsOver = cascade ? hasRun : waitsToStart;
   const again = [node, ...affected.filter((dependent) => startsOver(leaf[dependent]))];
   const below = cascade ? affected : descendants(plan, node).filter((at) => leaf[at] === LEAF.blocked);
-  return { again, reach: [...again, ...below] };
+  return { again, reach: [node, ...below] };
 }
 
 /** The request as the journal keeps it, and what starts over; null when it no longer fits. */
