@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { LEAF } from '../engine/columns.js';
 import { EventDeriver, type EventSource } from '../observe/event-deriver.js';
 import type { EventPosition } from '../observe/event-id.js';
@@ -11,6 +12,9 @@ import {
 } from '../store/types.js';
 import { eventSource } from '../supervisor/restore.js';
 import type { Definitions } from './definitions.js';
+
+/** Journal entries read in one turn of the event loop, about. */
+const ENTRIES_AT_ONCE = 500;
 
 /** Which events a tail tells; by default all. */
 export interface TailStart {
@@ -55,9 +59,14 @@ export class EventTail {
 
   /** The events stored since the last read. @throws RECORD_CORRUPT */
   async *read(): AsyncGenerator<ExecutionEvent> {
+    let entries = 0;
     for await (const record of this.store.journal(this.executionId, this.next)) {
       this.next = record.sequence + 1;
       yield* this.told(record);
+      if ((entries += record.entries.length) < ENTRIES_AT_ONCE) continue;
+      // Reading does not wait for anything by itself: others have their turn in between.
+      entries = 0;
+      await setImmediate();
     }
   }
 

@@ -48,7 +48,7 @@ export class Gatekeeper {
     if (this.digests.length === 0) return assertLocal(request);
     const needed = request.routeOptions.config.scope ?? (isReading(request) ? 'read' : 'write');
     if (needed === 'public') return;
-    const given = /^Bearer ([\x21-\x7e]+)$/i.exec(request.headers.authorization ?? '')?.[1];
+    const given = bearerOf(request.headers);
     const scope = given === undefined ? undefined : this.scopeOf(given);
     if (scope === undefined) throw new MaestroError('UNAUTHORIZED', 'a valid bearer token is needed');
     if (needed === 'write' && scope !== 'write')
@@ -88,6 +88,13 @@ function isLocalOrigin(origin: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** A WebSocket of a browser cannot have the header: it may offer the subprotocols `bearer` and the token instead. */
+function bearerOf({ authorization, upgrade, ...headers }: FastifyRequest['headers']): string | undefined {
+  if (authorization !== undefined) return /^Bearer ([\x21-\x7e]+)$/i.exec(authorization)?.[1];
+  if (upgrade?.toLowerCase() !== 'websocket') return undefined;
+  return /^bearer *, *([^\s,]+)$/i.exec(headers['sec-websocket-protocol'] ?? '')?.[1];
 }
 
 function isReading({ method }: FastifyRequest): boolean {

@@ -173,6 +173,40 @@ export const SIGNALLED = {
   properties: { execution_id: ID, name: { type: 'string' }, signal_id: { type: ['string', 'null'] } },
 } as const;
 
+export const EXECUTION_PARAMS = {
+  type: 'object',
+  required: ['execution_id'],
+  properties: { execution_id: ID },
+} as const;
+
+export const EVENT_ID = { type: 'string', pattern: '^\\d{1,15}-\\d{1,15}$' } as const;
+
+const EVENT = {
+  type: 'object',
+  description: 'An event',
+  required: ['event_type', 'workflow_id', 'execution_id', 'timestamp', 'data'],
+  properties: {
+    event_id: EVENT_ID,
+    event_type: { type: 'string' },
+    workflow_id: ID,
+    execution_id: ID,
+    node_id: { type: 'string' },
+    timestamp: { type: 'string', format: 'date-time' },
+    data: OBJECT,
+  },
+} as const;
+
+export const EVENTS_PAGE = {
+  type: 'object',
+  description: 'A page of events, oldest first',
+  required: ['events', 'last_event_id', 'more'],
+  properties: {
+    events: { type: 'array', items: EVENT },
+    last_event_id: { type: ['string', 'null'], description: 'Give it as `last_event_id` for the next page' },
+    more: { type: 'boolean', description: 'More events are stored' },
+  },
+} as const;
+
 export const DOCUMENT = { ...OBJECT, description: 'The stored document' } as const;
 
 /** The answers every route may give besides its own. */

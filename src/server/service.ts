@@ -22,7 +22,11 @@ import { healthRoutes } from './routes/health.js';
 import { logRoutes } from './routes/logs.js';
 import { metricsRoutes } from './routes/metrics.js';
 import { rerunRoutes } from './routes/reruns.js';
+import { docsRoutes } from './docs.js';
+import { eventRoutes } from './routes/events.js';
+import { websocketRoutes } from './routes/websocket.js';
 import { workflowRoutes } from './routes/workflows.js';
+import { Streams } from './streams.js';
 
 /** Options of createService. */
 export interface ServiceOptions {
@@ -45,6 +49,8 @@ export interface ServiceOptions {
   readonly maxBodyBytes?: number;
   /** Requests of one address per minute. Default 60,000. */
   readonly requestsPerMinute?: number;
+  /** Event streams at once, SSE and WebSocket together. Default 500. */
+  readonly maxStreams?: number;
   /** Connections at once. Default 1,000. */
   readonly maxConnections?: number;
 }
@@ -63,6 +69,7 @@ export interface Service {
 
 const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 10_000;
+const CLOSE_TIMEOUT_MS = 5000;
 const MAX_HEADER_BYTES = 16 * 1024;
 
 /**
@@ -77,7 +84,16 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const health = new HealthMonitor(runtime, options.storePath, options.healthLimits);
   const metrics = new ServiceMetrics({ runtime, health, version: options.version });
   const workflows = new WorkflowCatalogue(options.workflows);
-  const context: ServiceContext = { runtime, workflows, logger, health, metrics, draining: () => draining };
+  const streams = new Streams(options.maxStreams ?? 500);
+  const context: ServiceContext = {
+    runtime,
+    workflows,
+    logger,
+    health,
+    metrics,
+    streams,
+    draining: () => draining,
+  };
   const app = createApp(options);
   app.addHook('onRequest', async (request) => gatekeeper.admit(request));
   app.addHook('onResponse', async (request, reply) => metrics.answered(request, reply));
@@ -95,6 +111,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   });
   await app.register(rateLimit, { max: options.requestsPerMinute ?? 60_000, timeWindow: 60_000 });
   await app.register(swagger, { openapi: openapiHead(options.version, (options.tokens ?? []).length > 0) });
+  await websocketRoutes(app, context);
   await app.register((scope) => {
     healthRoutes(scope, context);
     metricsRoutes(scope, context);
@@ -103,8 +120,10 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     rerunRoutes(scope, context);
     logRoutes(scope, context);
     workflowRoutes(scope, context);
-    scope.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+    eventRoutes(scope, context);
   });
+  await app.register(docsRoutes);
+  app.addHook('preClose', (done) => (streams.endAll(), done()));
   await app.ready();
   let closing: Promise<void> | undefined;
   return {
@@ -114,7 +133,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     close: () => {
       draining = true;
       health.stop();
-      return (closing ??= Promise.resolve(app.close()).then(() => undefined));
+      return (closing ??= closeApp(app));
     },
   };
 }
@@ -133,6 +152,12 @@ function createApp(options: ServiceOptions): FastifyInstance {
   });
   app.server.maxConnections = options.maxConnections ?? 1000;
   return app;
+}
+
+/** Who does not take his answer is cut off: closing never waits for a client. */
+async function closeApp(app: FastifyInstance): Promise<void> {
+  const cut = setTimeout(() => app.server.closeAllConnections(), CLOSE_TIMEOUT_MS);
+  await Promise.resolve(app.close()).finally(() => clearTimeout(cut));
 }
 
 async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {

@@ -244,9 +244,10 @@ describe('health', () => {
 describe('security', () => {
   const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
-  it('needs tokens, of the right scope, for everything but health', async () => {
+  it('needs tokens, of the right scope, for everything but health and the description of the API', async () => {
     const { ask } = await open({ tokens: TOKENS, host: '0.0.0.0' });
-    expect((await ask('GET', '/health')).status).toBe(200);
+    for (const open of ['/health', '/openapi.json', '/docs/json'])
+      expect((await ask('GET', open)).status, open).toBe(200);
     for (const headers of [
       {},
       bearer('wrong-token-0123456789'),
@@ -259,7 +260,6 @@ describe('security', () => {
       });
     }
     expect((await ask('GET', '/nope', undefined, {})).status).toBe(401);
-    expect((await ask('GET', '/openapi.json')).status).toBe(401);
     expect((await ask('GET', '/api/executions', undefined, bearer(READ))).status).toBe(200);
     expect((await ask('GET', '/api/executions', undefined, bearer(WRITE))).status).toBe(200);
     const body = { requirement: 'x', workflow_type: 'linear' };

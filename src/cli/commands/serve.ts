@@ -42,6 +42,7 @@ interface ServeFlags extends RuntimeFlags {
   keep?: number;
   maxBodyBytes?: number;
   requestsPerMinute?: number;
+  maxStreams?: number;
 }
 
 /** How long the process may outlive the service: what it wrote to pipes must arrive. */
@@ -83,7 +84,8 @@ function addLimits(command: Command): void {
     .option('--retention <age>', 'delete executions that ended so long ago', parseDuration)
     .option('--keep <n>', 'with --retention: never the newest n', parseWhole)
     .option('--max-body-bytes <n>', 'largest request (default: 1 MiB)', parseCount)
-    .option('--requests-per-minute <n>', 'of one address (default: 60,000)', parseCount);
+    .option('--requests-per-minute <n>', 'of one address (default: 60,000)', parseCount)
+    .option('--max-streams <n>', 'event streams at once (default: 500)', parseCount);
 }
 
 async function serve(context: CommandContext, flags: ServeFlags): Promise<number> {
@@ -130,6 +132,7 @@ async function serve(context: CommandContext, flags: ServeFlags): Promise<number
       storePath: store.path ?? undefined,
       maxBodyBytes: flags.maxBodyBytes,
       requestsPerMinute: flags.requestsPerMinute,
+      maxStreams: flags.maxStreams,
     });
     const url = await service.listen();
     if (ui.json) ui.document({ url, pid: process.pid, mode: settings.mode, store: store.url });

@@ -8,7 +8,15 @@ import {
   type WorkflowStatus,
 } from '../../runtime/index.js';
 import type { ServiceContext } from '../context.js';
-import { DOCUMENT, EXECUTION, ID, LISTING, NODE_STATE, responses } from '../schemas.js';
+import {
+  DOCUMENT,
+  EXECUTION,
+  EXECUTION_PARAMS as PARAMS,
+  ID,
+  LISTING,
+  NODE_STATE,
+  responses,
+} from '../schemas.js';
 
 interface ExecutionParams {
   execution_id: string;
@@ -23,7 +31,6 @@ interface ListQuery {
   after?: string;
 }
 
-const PARAMS = { type: 'object', required: ['execution_id'], properties: { execution_id: ID } } as const;
 const tags = ['executions'];
 
 /** Looking at executions, and steering them. */

@@ -1,0 +1,215 @@
+/**
+ * The service at full rate: `GET /health`, then `POST /api/workflows`, against a real `maestro serve` on a store of its
+ * own in `sync` with retention on. Exits 1 when anything went wrong: an answer other than expected, a lost connection,
+ * an execution that was acknowledged and did not complete.
+ *
+ *   npm run bench:service -- [--seconds 60] [--connections 20] [--json]
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { cpus, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import autocannon from 'autocannon';
+
+const MAIN = resolve(import.meta.dirname, '../dist/src/cli/main.js');
+const MIB = 2 ** 20;
+const RSS_EVERY_MS = 250;
+/** What waits when the load ends is run before the figures count. */
+const SETTLE_MS = 120_000;
+const WORKFLOW = `workflow: { id: sdlc-linear, name: Linear }
+nodes:
+  - { id: requirements, name: Requirements, type: custom, uses: './steps.mjs#step' }
+  - { id: design, name: Design, type: custom, uses: './steps.mjs#step', dependencies: [requirements] }
+`;
+const STEPS = 'export const step = ({ nodeId }) => ({ nodeId });\n';
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '60' },
+    connections: { type: 'string', default: '20' },
+    json: { type: 'boolean', default: false },
+  },
+});
+const seconds = Number(values.seconds);
+const connections = Number(values.connections);
+if (!(seconds >= 1) || !(connections >= 1)) throw new Error('--seconds and --connections are numbers from 1');
+
+async function run() {
+  await writeFile(join(folder, 'linear.yaml'), WORKFLOW);
+  await writeFile(join(folder, 'steps.mjs'), STEPS);
+  const service = await serve();
+  const memory = new MemoryWatch(service.child.pid);
+  try {
+    const rssAtStart = await memory.now();
+    const health = await load('GET /health', { url: `${service.url}/health` }, 200);
+    const rssAfterHealth = await memory.now();
+    const post = {
+      url: `${service.url}/api/workflows`,
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ requirement: 'A shop', workflow_type: 'linear' }),
+    };
+    const started = await load('POST /api/workflows', post, 201);
+    const rssAfterLoad = await memory.now();
+    const settled = await settle(service.url);
+    const rssAtEnd = await memory.now();
+    memory.stop();
+    service.child.kill('SIGTERM');
+    const [code] = await once(service.child, 'close');
+    const errors = [...health.errors, ...started.errors, ...settled.errors];
+    if (code !== 0) errors.push(`the service ended with ${code}: ${service.log()}`);
+    return {
+      node: process.version,
+      cores: cpus().length,
+      durability: 'sync',
+      seconds,
+      connections,
+      requests: [health, started],
+      settle_seconds: settled.seconds,
+      rss_mib: {
+        start: rssAtStart,
+        after_health: rssAfterHealth,
+        after_load: rssAfterLoad,
+        peak: memory.peak,
+        end: rssAtEnd,
+      },
+      store_mib: mib((await stat(join(folder, 'store', 'data.mdb'))).size),
+      errors,
+    };
+  } finally {
+    memory.stop();
+    service.child.kill('SIGKILL');
+  }
+}
+
+async function serve() {
+  const args = [
+    'serve',
+    '--port',
+    '0',
+    '--store',
+    `lmdb:${join(folder, 'store')}`,
+    '--workflows',
+    'linear.yaml',
+  ];
+  // The newest hundred and what ended within a second stay: what is deleted meanwhile is part of the load.
+  args.push(
+    '--retention',
+    '1s',
+    '--keep',
+    '100',
+    '--requests-per-minute',
+    '1000000000',
+    '--json',
+    '--log-level',
+    'warn',
+  );
+  args.push('--mode', 'dag_parallel');
+  const child = spawn(process.execPath, [MAIN, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  let out = '';
+  let log = '';
+  child.stderr.on('data', (chunk) => (log = (log + chunk).slice(-4000)));
+  await new Promise((ready, fail) => {
+    child.stdout.on('data', (chunk) => (out += chunk).includes('}') && ready());
+    child.on('close', () => fail(new Error(`the service did not start: ${log}`)));
+  });
+  return { child, url: JSON.parse(out).url, log: () => log };
+}
+
+/** @param expected the only status that is no error */
+async function load(name, request, expected) {
+  const result = await autocannon({ ...request, duration: seconds, connections, bailout: 1000 });
+  const errors = [];
+  const statuses = Object.entries(result.statusCodeStats ?? {});
+  for (const [status, { count }] of statuses)
+    if (Number(status) !== expected) errors.push(`${name}: ${count} answers with ${status}`);
+  if (result.errors > 0)
+    errors.push(`${name}: ${result.errors} connections failed (${result.timeouts} timeouts)`);
+  if (result['2xx'] === 0) errors.push(`${name}: no answers`);
+  const { p50, p97_5, p99, max } = result.latency;
+  return {
+    name,
+    total: result['2xx'],
+    per_second: Math.round(result['2xx'] / result.duration),
+    latency_ms: { p50, p97_5, p99, max },
+    errors,
+  };
+}
+
+/** Waits until nothing runs any more. */
+async function settle(url) {
+  const began = performance.now();
+  const some = async (status, limit) => {
+    const answer = await fetch(`${url}/api/executions?status=${status}&limit=${limit}`);
+    return (await answer.json()).executions.length;
+  };
+  for (;;) {
+    const left = (await some('running', 1)) + (await some('pending', 1));
+    const elapsed = performance.now() - began;
+    const seconds = Math.round(elapsed / 100) / 10;
+    if (left > 0 && elapsed < SETTLE_MS) await new Promise((done) => setTimeout(done, 250));
+    else if (left > 0) return { seconds, errors: ['executions that were acknowledged have not ended'] };
+    else {
+      const errors = [];
+      for (const status of ['failed', 'cancelled']) {
+        const count = await some(status, 1000);
+        if (count > 0) errors.push(`${count} or more executions are ${status}`);
+      }
+      return { seconds, errors };
+    }
+  }
+}
+
+/** Resident memory of a process, in MiB, where the system tells it (Linux). */
+class MemoryWatch {
+  peak = 0;
+
+  constructor(pid) {
+    this.pid = pid;
+    this.timer = setInterval(() => void this.now(), RSS_EVERY_MS);
+  }
+
+  async now() {
+    const status = await readFile(`/proc/${this.pid}/status`, 'utf8').catch(() => '');
+    const rss = mib(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024);
+    this.peak = Math.max(this.peak, rss);
+    return rss;
+  }
+
+  stop() {
+    clearInterval(this.timer);
+  }
+}
+
+function mib(bytes) {
+  return Math.round(bytes / MIB);
+}
+
+function print({ requests, rss_mib, store_mib, errors, ...machine }) {
+  const { node, cores, durability, settle_seconds } = machine;
+  console.log(
+    `Node ${node}, ${cores} cores, durability ${durability}, ${connections} connections, ${seconds} s each\n`,
+  );
+  for (const { name, total, per_second, latency_ms } of requests) {
+    const { p50, p97_5, p99, max } = latency_ms;
+    console.log(`${name}: ${per_second}/s (${total}), p50 ${p50} ms, p97.5 ${p97_5}, p99 ${p99}, max ${max}`);
+  }
+  const { start, after_health, after_load, peak, end } = rss_mib;
+  console.log(
+    `memory of the service: ${start} MiB, after /health ${after_health}, after the load ${after_load}, peak ${peak}, end ${end}`,
+  );
+  console.log(`store: ${store_mib} MiB; all executions had ended ${settle_seconds} s after the load`);
+  for (const error of errors) console.log(`error: ${error}`);
+}
+
+const folder = await mkdtemp(join(tmpdir(), 'maestro-bench-'));
+try {
+  const report = await run();
+  if (values.json) console.log(JSON.stringify(report, null, 2));
+  else print(report);
+  process.exitCode = report.errors.length > 0 ? 1 : 0;
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
