@@ -26,6 +26,22 @@ export const systemClock: Clock = {
   },
 };
 
+/**
+ * Calls `fn` once, `delayMs` from now, however long that is and however the wall time jumps meanwhile: for what is a
+ * span, such as a timeout. What is due at a time of day (a retry that outlives its process) has an absolute time.
+ */
+export function after(clock: Clock, delayMs: number, fn: () => void): CancelTimer {
+  let leftMs = delayMs;
+  let stop: CancelTimer = () => {};
+  const arm = (): void => {
+    const partMs = Math.min(leftMs, MAX_TIMER_MS);
+    leftMs -= partMs;
+    stop = clock.setTimer(partMs, () => (leftMs > 0 ? arm() : fn()));
+  };
+  arm();
+  return () => stop();
+}
+
 /** Waits for `work`, but not longer than `ms`. Leaves no timer behind: one would keep the process alive. */
 export async function atMost(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
   let stop: CancelTimer = () => {};

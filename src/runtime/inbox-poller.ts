@@ -2,7 +2,6 @@ import type { CancelTimer, Clock } from '../base/clock.js';
 import type { KvOp } from '../store/kv.js';
 import type { ExecutionStore, InboxRequest } from '../store/types.js';
 import { isWorkflowStatusEnded } from '../base/model.js';
-import type { TimerHeap } from '../supervisor/timer-heap.js';
 
 /** How soon a request of another process is seen. */
 const POLL_MS = 100;
@@ -34,7 +33,6 @@ export class InboxPoller {
 
   constructor(
     private readonly store: ExecutionStore,
-    private readonly timers: TimerHeap,
     private readonly clock: Clock,
     private readonly host: PollerHost,
   ) {}
@@ -42,7 +40,7 @@ export class InboxPoller {
   /** Begins looking, if it does not yet. It ends by itself when nothing is here any more. */
   start(): void {
     if (this.cancelTimer !== null || this.stopped) return;
-    this.cancelTimer = this.timers.add(this.clock.nowMs() + POLL_MS, () => void this.poll());
+    this.cancelTimer = this.clock.setTimer(POLL_MS, () => void this.poll());
   }
 
   stop(): void {

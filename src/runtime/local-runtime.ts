@@ -144,7 +144,7 @@ export class LocalRuntime implements Runtime, HandleHost {
       tidy: (policy) => this.maintenance.pass(policy),
       recover: () => this.recover(),
     });
-    this.poller = new InboxPoller(store, this.supervisor.timers, clock, {
+    this.poller = new InboxPoller(store, clock, {
       isMine: (id) => this.residents.isHere(id),
       isBusy: () => this.residents.size > 0,
       apply: (request, done) => this.steering.apply(request.executionId, engineRequest(request), [done]),

@@ -76,6 +76,16 @@ async function indexRemovals(kv: Kv, executionId: string, bytes: Uint8Array): Pr
 async function requestRemovals(kv: Kv, executionId: string): Promise<KvOp[]> {
   const ops: KvOp[] = [];
   for await (const { key, value } of kv.scan(under(INBOX)))
-    if ((unsealJson(key, value) as InboxRequest).executionId === executionId) ops.push({ op: 'del', key });
+    if (isRequestFor(executionId, key, value)) ops.push({ op: 'del', key });
   return ops;
+}
+
+/** A damaged request is nobody's: it must not stand in the way of a deletion. */
+function isRequestFor(executionId: string, key: string, value: Uint8Array): boolean {
+  try {
+    return (unsealJson(key, value) as InboxRequest).executionId === executionId;
+  } catch (error) {
+    if (!isMaestroError(error, 'RECORD_CORRUPT')) throw error;
+    return false;
+  }
 }

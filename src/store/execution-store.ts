@@ -12,6 +12,7 @@ import { sizes, strays } from './survey.js';
 import * as keys from './keys.js';
 import type { Kv, KvOp } from './kv.js';
 import { decodeRecord, encodeRecord } from './record-codec.js';
+import { WatchedKv } from './watched-kv.js';
 import type {
   Checkpoint,
   ExecutionRecord,
@@ -33,6 +34,8 @@ interface Fence {
   readonly createdAtMs: number;
 }
 
+const NOBODY = { pid: 0, processStart: '', bootId: '', hostname: '', createdAtMs: 0 };
+
 /**
  * ExecutionStore over any Kv. The key layout is in keys.ts; values are sealed with a version and a checksum
  * (envelope.ts), index entries excepted, which have none.
@@ -46,7 +49,16 @@ export class KvExecutionStore implements ExecutionStore {
   /** Definitions read lately: what is stored under a hash never changes, and many executions share one. */
   private readonly definitions = new Map<string, WorkflowSpec>();
 
-  constructor(private readonly kv: Kv) {}
+  private readonly kv: Kv;
+  private failed: (error: MaestroError) => void = () => {};
+
+  constructor(kv: Kv) {
+    this.kv = new WatchedKv(kv, (error) => this.failed(error));
+  }
+
+  onFailure(failed: (error: MaestroError) => void): void {
+    this.failed = failed;
+  }
 
   create(record: ExecutionRecord, spec: WorkflowSpec, globalContext: string): KvOp[] {
     const { executionId: id, definitionHash: hash } = record;
@@ -119,10 +131,10 @@ export class KvExecutionStore implements ExecutionStore {
   }
 
   async deleteFences(untilMs: number): Promise<KvOp[]> {
-    const old: KvOp[] = [];
-    for await (const { key, value } of this.kv.scan(keys.under(keys.FENCES)))
-      if ((unsealJson(key, value) as Fence).createdAtMs < untilMs) old.push({ op: 'del', key });
-    return old;
+    const rows = await this.readAll<Fence>(keys.FENCES);
+    return rows.flatMap(({ key, row }) =>
+      row !== null && row.createdAtMs < untilMs ? [{ op: 'del', key }] : [],
+    );
   }
 
   async commitNew(record: ExecutionRecord, ops: readonly KvOp[]): Promise<void> {
@@ -276,12 +288,16 @@ export class KvExecutionStore implements ExecutionStore {
     return this.kv.space?.() ?? null;
   }
 
-  requests(): Promise<InboxRequest[]> {
-    return this.readAll<InboxRequest>(keys.INBOX);
+  /** A request that nobody can read is nobody's: it must not keep the others from being seen. */
+  async requests(): Promise<InboxRequest[]> {
+    const rows = await this.readAll<InboxRequest>(keys.INBOX);
+    return rows.flatMap(({ row }) => row ?? []);
   }
 
-  owners(): Promise<OwnerRecord[]> {
-    return this.readAll<OwnerRecord>(keys.OWNERS);
+  /** A lease that nobody can read names no living process: it must not keep others from starting. */
+  async owners(): Promise<OwnerRecord[]> {
+    const rows = await this.readAll<OwnerRecord>(keys.OWNERS);
+    return rows.map(({ key, row }) => row ?? { ownerId: key.slice(keys.OWNERS.length), ...NOBODY });
   }
 
   async cursorAfter(filter: ListFilter, count: number): Promise<string | undefined> {
@@ -303,10 +319,17 @@ export class KvExecutionStore implements ExecutionStore {
     return bytes && Buffer.from(unseal(key, bytes)).toString();
   }
 
-  private async readAll<T>(prefix: string): Promise<T[]> {
-    const found: T[] = [];
-    for await (const { key, value } of this.kv.scan(keys.under(prefix)))
-      found.push(unsealJson(key, value) as T);
+  /** The rows under a prefix; null for what is damaged. */
+  private async readAll<T>(prefix: string): Promise<{ key: string; row: T | null }[]> {
+    const found: { key: string; row: T | null }[] = [];
+    for await (const { key, value } of this.kv.scan(keys.under(prefix))) {
+      try {
+        found.push({ key, row: unsealJson(key, value) as T });
+      } catch (error) {
+        if (!isMaestroError(error, 'RECORD_CORRUPT')) throw error;
+        found.push({ key, row: null });
+      }
+    }
     return found;
   }
 

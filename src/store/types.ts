@@ -1,6 +1,6 @@
 import type { WaitAnswer } from '../engine/effects.js';
 import type { Durability, ExecutionMode, WorkflowStatus } from '../base/model.js';
-import type { ErrorDocument } from '../base/errors.js';
+import type { ErrorDocument, MaestroError } from '../base/errors.js';
 import type { Entry, NodeRow, WorkflowRow } from '../engine/entries.js';
 import type { WorkflowSpec } from '../spec/types.js';
 import type { FurtherRow } from './further-rows.js';
@@ -134,6 +134,8 @@ export interface ExecutionStore {
   putRequest(request: InboxRequest): KvOp;
   deleteRequest(request: InboxRequest): KvOp;
 
+  /** Sets who is told that a commit failed, whoever made it: nothing is written any more until the store is reopened. */
+  onFailure(failed: (error: MaestroError) => void): void;
   commit(ops: readonly KvOp[]): Promise<void>;
   /**
    * Commits what an owner decided about its executions. Refused, with nothing written, when another process has taken

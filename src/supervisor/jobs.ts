@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { CancelTimer, Clock } from '../base/clock.js';
+import { after, type CancelTimer, type Clock } from '../base/clock.js';
 import { toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import { LEAF } from '../engine/columns.js';
 import type { Effect } from '../engine/effects.js';
@@ -7,7 +7,6 @@ import type { FetchKind, Job, Pool, StepKind } from '../pool/index.js';
 import type { ExecutionStore } from '../store/types.js';
 import type { ActiveExecution } from './active-execution.js';
 import { outputText } from './outputs.js';
-import type { TimerHeap } from './timer-heap.js';
 
 /** Larger global contexts are fetched by the worker once instead of travelling with every call. */
 const INLINE_CONTEXT_CHARS = 4096;
@@ -28,7 +27,6 @@ interface JobsOptions {
   readonly store: ExecutionStore;
   readonly pool: Pool;
   readonly clock: Clock;
-  readonly timers: TimerHeap;
   readonly artifactRoot: string;
   readonly graceMs: number;
   /** Called when a job ends without the pool: its inputs could not be read. */
@@ -169,6 +167,11 @@ export class Jobs {
     return outputText(this.options.store, { executionId, ids: definition.plan.ids, columns, unsaved }, node);
   }
 
+  /** Nothing of what runs is waited for any more. */
+  abandon(): void {
+    for (const job of this.jobs.values()) for (const stop of job.stopTimers) stop();
+  }
+
   private remove(job: RunningJob, state: RunningJob['state']): void {
     if (job.state === 'held') this.waitingByKind[job.execution.definition.stepOf(job.node).kind]--;
     job.state = state;
@@ -178,12 +181,12 @@ export class Jobs {
   }
 
   private deadline(job: RunningJob, seconds: number, code: 'STEP_TIMEOUT' | 'STEP_HEARTBEAT'): void {
-    const { clock, timers, pool, graceMs } = this.options;
+    const { clock, pool, graceMs } = this.options;
     const what =
       code === 'STEP_TIMEOUT' ? `took longer than ${seconds} s` : `sent no heartbeat for ${seconds} s`;
     const message = `attempt ${job.attempt} of node "${job.execution.definition.plan.ids[job.node]}" ${what}`;
     const fire = (): void => pool.cancel(job.id, { name: 'MaestroError', code, message }, graceMs);
-    job.stopTimers.push(timers.add(clock.nowMs() + seconds * 1000, fire));
+    job.stopTimers.push(after(clock, seconds * 1000, fire));
   }
 
   private largeInputs(job: RunningJob): number[] {

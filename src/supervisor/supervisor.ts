@@ -94,12 +94,12 @@ export class Supervisor {
 
   constructor(private readonly options: SupervisorOptions) {
     const { store, ownerId, pool, clock, durability, artifactRoot, graceMs, meter } = options;
+    store.onFailure((error) => this.die(error));
     this.timers = new TimerHeap(clock);
     this.jobs = new Jobs({
       store,
       pool,
       clock,
-      timers: this.timers,
       artifactRoot,
       graceMs,
       failed: (job, error) => this.loseInputs(job, error),
@@ -191,6 +191,7 @@ export class Supervisor {
     this.inbox = [];
     this.admission.closed = true;
     this.timers.clear();
+    this.jobs.abandon();
     this.committer.close(error);
     for (const execution of this.active.values()) this.release(execution);
     for (const waiting of this.departing.values()) for (const gone of waiting) gone();

@@ -140,6 +140,25 @@ export function executionStoreContract(name: string, open: () => Promise<Kv>): v
       );
 
       test(
+        'a lease or a request that nobody can read keeps nothing else from being seen',
+        withStore(async (store, kv) => {
+          const garbage = new Uint8Array(20).fill(7);
+          const request = { requestId: 'r', executionId: 'e1', kind: 'pause', createdAtMs: 5 } as const;
+          await kv.commit([
+            { op: 'put', key: 'p/unreadable', value: garbage },
+            { op: 'put', key: 'q/000000000001/unreadable', value: garbage },
+            store.putRequest(request),
+          ]);
+          expect(await store.requests()).toEqual([request]);
+          expect(await store.owners()).toEqual([
+            expect.objectContaining({ ownerId: 'unreadable', pid: 0, bootId: '' }),
+          ]);
+          await add(store, record('e1', { status: 'completed' }));
+          expect(await store.delete('e1')).toBe(true);
+        }),
+      );
+
+      test(
         'who lost an execution to another owner commits nothing more, until the fence is old',
         withStore(async (store, kv) => {
           const created = record('e1', { ownerId: 'frozen' });

@@ -29,6 +29,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   supervisor: 4,
   snapshot: 4.5,
   runtime: 5,
+  simulation: 5.2,
   server: 5.5,
   cli: 6,
 };

@@ -1,0 +1,168 @@
+import { MaestroError } from '../base/errors.js';
+import { closedError, takeGuards, takeOps } from '../store/key-rules.js';
+import { MARKER_KEY } from '../store/keys.js';
+import type { Kv, KvEntry, KvGuard, KvOp, KvRange } from '../store/kv.js';
+import { MemoryKv } from '../store/memory-kv.js';
+import type { Timeline } from './timeline.js';
+
+/** What may go wrong with one commit. `applied`: it is on disk all the same. */
+export type CommitFault =
+  | { readonly kind: 'crash'; readonly applied: boolean }
+  /** The process dies and one row of the commit is damaged on disk. */
+  | { readonly kind: 'torn' }
+  | { readonly kind: 'fails'; readonly applied: boolean }
+  | { readonly kind: 'slow'; readonly ms: number };
+
+/** Whose commits go through a handle. */
+export interface DiskUser {
+  readonly name: string;
+  readonly alive: boolean;
+  die(why: string): void;
+}
+
+export interface DiskOptions {
+  /** How long a commit takes until it is on disk, and from there to its answer. */
+  readonly latencyMs: () => number;
+  /** What happens to the n-th commit of the world, counted from 0. */
+  readonly faultOf: (n: number) => CommitFault | undefined;
+  /** A commit is on disk from here on. */
+  readonly applied?: (user: DiskUser, ops: readonly KvOp[]) => void;
+  /** This row is damaged from here on. */
+  readonly torn?: (key: string) => void;
+  /** Something worth a line in the story. */
+  readonly note?: (user: DiskUser, text: string) => void;
+}
+
+/** A disk that outlives the processes that use it: commits take time, may fail, and may be the last of their process. */
+export class SimulatedDisk {
+  readonly rows = new MemoryKv();
+  /** Commits begun. */
+  commits = 0;
+  /** true: there is no space, and every commit fails. */
+  full = false;
+
+  constructor(
+    readonly timeline: Timeline,
+    readonly options: DiskOptions,
+  ) {}
+
+  /** The store as one process sees it. */
+  open(user: DiskUser): Kv {
+    return new DiskHandle(this, user);
+  }
+}
+
+/** Nothing is answered to the dead. */
+const NEVER = new Promise<never>(() => {});
+
+class DiskHandle implements Kv {
+  private closed = false;
+  private failure: MaestroError | null = null;
+  /** Commits apply in the order of the calls. */
+  private tail: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly disk: SimulatedDisk,
+    private readonly user: DiskUser,
+  ) {}
+
+  async get(key: string): Promise<Uint8Array | undefined> {
+    this.assertOpen();
+    const value = await this.disk.rows.get(key);
+    return this.user.alive ? value : NEVER;
+  }
+
+  async *scan(range: KvRange): AsyncGenerator<KvEntry> {
+    this.assertOpen();
+    yield* this.disk.rows.scan(range);
+  }
+
+  async *keys(range: KvRange): AsyncGenerator<string> {
+    this.assertOpen();
+    yield* this.disk.rows.keys(range);
+  }
+
+  commit(ops: readonly KvOp[], guards: readonly KvGuard[] = []): Promise<void> {
+    if (this.closed) return Promise.reject(closedError());
+    const [taken, demands] = [takeOps(ops), takeGuards(guards)];
+    const written = this.tail.then(() => this.write(taken, demands));
+    this.tail = written.catch(() => {});
+    return written;
+  }
+
+  async close(): Promise<void> {
+    await this.tail;
+    this.closed = true;
+  }
+
+  private async write(ops: readonly KvOp[], guards: readonly KvGuard[]): Promise<void> {
+    const { disk, user } = this;
+    if (!user.alive) return NEVER;
+    if (this.failure !== null) throw this.failure;
+    const { latencyMs, faultOf } = disk.options;
+    const n = disk.commits++;
+    const fault = faultOf(n);
+    await this.pass(latencyMs() + (fault?.kind === 'slow' ? fault.ms : 0));
+    const what = `commit ${n}: ${shown(ops)}`;
+    if (disk.full) throw this.fail(`${what} fails: no space`);
+    if (fault?.kind === 'fails' && !fault.applied) throw this.fail(`${what} fails`);
+    if (fault?.kind === 'crash' && !fault.applied) return this.crash(`${what} is not written`);
+    if (fault?.kind === 'torn') {
+      await this.apply(damaged(ops, n, disk.options.torn), guards);
+      return this.crash(`${what} is torn`);
+    }
+    await this.apply(ops, guards);
+    disk.options.note?.(user, what);
+    if (fault?.kind === 'fails') throw this.fail(`${what} is written but fails`);
+    if (fault?.kind === 'crash') return this.crash(`${what} is written, not answered`);
+    await this.pass(latencyMs());
+  }
+
+  /** @throws STORE_CONFLICT */
+  private async apply(ops: readonly KvOp[], guards: readonly KvGuard[]): Promise<void> {
+    await this.disk.rows.commit(ops, guards);
+    this.disk.options.applied?.(this.user, ops);
+  }
+
+  private async pass(ms: number): Promise<void> {
+    await this.disk.timeline.sleep(ms);
+    if (!this.user.alive) await NEVER;
+  }
+
+  private crash(why: string): Promise<never> {
+    this.user.die(why);
+    return NEVER;
+  }
+
+  private fail(why: string): MaestroError {
+    this.disk.options.note?.(this.user, why);
+    this.failure = new MaestroError('STORE_COMMIT', `writing to the store failed: ${why}`);
+    return this.failure;
+  }
+
+  private assertOpen(): void {
+    if (this.closed) throw closedError();
+  }
+}
+
+/** The ops with one value changed in one byte. Not the marker's: without it this is no store at all. */
+function damaged(ops: readonly KvOp[], n: number, torn?: (key: string) => void): KvOp[] {
+  const puts = ops.flatMap((op, index) =>
+    op.op === 'put' && op.value.length > 0 && op.key !== MARKER_KEY ? [index] : [],
+  );
+  if (puts.length === 0) return [...ops];
+  const which = puts[n % puts.length];
+  torn?.(ops[which].key);
+  return ops.map((op, index) => {
+    if (index !== which || op.op !== 'put') return op;
+    const value = Uint8Array.from(op.value);
+    value[n % value.length] ^= 0x40;
+    return { ...op, value };
+  });
+}
+
+/** What a commit is about: its rows, without index entries. */
+function shown(ops: readonly KvOp[]): string {
+  const names = ops.filter(({ key }) => !/^[swd]\//.test(key));
+  return names.map(({ op, key }) => (op === 'del' ? `-${key}` : key)).join(' ');
+}

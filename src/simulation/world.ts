@@ -1,0 +1,116 @@
+import { seededRandom, type Random } from '../base/random.js';
+import type { ExecutionEvent } from '../observe/events.js';
+import type { Pool } from '../pool/index.js';
+import { LocalRuntime } from '../runtime/local-runtime.js';
+import { settingsOf } from '../runtime/options.js';
+import type { RuntimeOptions } from '../runtime/types.js';
+import type { Workflow } from '../spec/index.js';
+import type { Kv } from '../store/kv.js';
+import { openStore } from '../store/open.js';
+import type { ProcessIdentity, Processes } from '../store/process-identity.js';
+import type { DiskUser } from './disk.js';
+import { SimulatedClock, type Timeline } from './timeline.js';
+
+type ProcessOptions = Pick<
+  RuntimeOptions,
+  'mode' | 'durability' | 'concurrency' | 'maxActiveExecutions' | 'retries' | 'recoverEveryMs'
+>;
+
+/** What a process of a world is made of. */
+export interface BootOptions<P extends Pool> extends ProcessOptions {
+  readonly seed: number;
+  readonly workflows: readonly Workflow[];
+  readonly graceMs: number;
+  /** The disk, as this process opens it. */
+  readonly openDisk: (user: DiskUser) => Kv;
+  readonly poolOf: (process: { clock: SimulatedClock; random: Random; name: string }) => P;
+  readonly onEvent?: (event: ExecutionEvent) => void;
+  /** false: what dead processes left behind is left alone. */
+  readonly recover?: boolean;
+}
+
+/** A simulated process: a whole runtime, real but for its clock, pool and disk. */
+export class SimulatedProcess<P extends Pool = Pool> implements DiskUser {
+  alive = true;
+  readonly clock: SimulatedClock;
+  readonly random: Random;
+  readonly dead: Promise<string>;
+  pool!: P;
+  /** Set once it has started. */
+  runtime: LocalRuntime | null = null;
+  private tellDeath!: (why: string) => void;
+
+  constructor(
+    readonly name: string,
+    readonly pid: number,
+    timeline: Timeline,
+    seed: number,
+  ) {
+    this.clock = new SimulatedClock(timeline, () => this.alive);
+    this.random = seededRandom(seed);
+    this.dead = new Promise((resolve) => (this.tellDeath = resolve));
+  }
+
+  /** As by SIGKILL: nothing of it happens any more. */
+  die(why: string): void {
+    if (!this.alive) return;
+    this.alive = false;
+    this.tellDeath(why);
+  }
+}
+
+/** The processes of a simulated machine: which of them live, and which are taken for dead although they do. */
+export class World {
+  private readonly living = new Map<number, DiskUser>();
+  private readonly believedDead = new Set<number>();
+  private lastPid = 0;
+
+  constructor(readonly timeline: Timeline) {}
+
+  /** From now on the others take this process for dead. */
+  misjudge(pid: number): void {
+    this.believedDead.add(pid);
+  }
+
+  /** Begins a process. It is started by `start`: until then it only exists. */
+  create<P extends Pool>(name: string, options: BootOptions<P>): SimulatedProcess<P> {
+    const pid = ++this.lastPid;
+    const process = new SimulatedProcess<P>(`${name}${pid}`, pid, this.timeline, options.seed + pid * 7919);
+    this.living.set(pid, process);
+    process.pool = options.poolOf(process);
+    return process;
+  }
+
+  /** Opens the store and the runtime, and recovers what was left behind. @throws what opening a store throws */
+  async start<P extends Pool>(process: SimulatedProcess<P>, options: BootOptions<P>): Promise<LocalRuntime> {
+    const { openDisk, poolOf: _poolOf, onEvent, workflows, seed: _seed, graceMs, recover, ...rest } = options;
+    const kv = openDisk(process);
+    const { clock, random } = process;
+    const settings = {
+      ...settingsOf({ ...rest, store: kv, clock, random, pool: { graceMs } }),
+      processes: this.processesFor(process.pid),
+    };
+    const store = await openStore(kv);
+    const tell = (event: ExecutionEvent): void => {
+      if (process.alive) onEvent?.(event);
+    };
+    const runtime = new LocalRuntime(store, process.pool, settings, workflows, tell);
+    process.runtime = runtime;
+    if (recover !== false) await runtime.recoverInterrupted();
+    return runtime;
+  }
+
+  private processesFor(pid: number): Processes {
+    return {
+      current: () => identity(pid),
+      isAlive: (owner) =>
+        this.living.get(owner.pid)?.alive === true &&
+        (owner.pid === pid || !this.believedDead.has(owner.pid)),
+      retired: new Set(),
+    };
+  }
+}
+
+function identity(pid: number): ProcessIdentity {
+  return { pid, processStart: `${pid}@simulated`, bootId: 'simulated', hostname: 'simulated' };
+}

@@ -1,0 +1,39 @@
+import { isMaestroError, type MaestroError } from '../base/errors.js';
+import type { Kv, KvEntry, KvGuard, KvOp, KvRange } from './kv.js';
+
+/** A Kv that says so when it fails: after a failed commit it takes no more until it is opened again. */
+export class WatchedKv implements Kv {
+  readonly space: Kv['space'];
+
+  constructor(
+    private readonly kv: Kv,
+    private readonly failed: (error: MaestroError) => void,
+  ) {
+    this.space = kv.space?.bind(kv);
+  }
+
+  get(key: string): Promise<Uint8Array | undefined> {
+    return this.kv.get(key);
+  }
+
+  scan(range: KvRange): AsyncIterable<KvEntry> {
+    return this.kv.scan(range);
+  }
+
+  keys(range: KvRange): AsyncIterable<string> {
+    return this.kv.keys(range);
+  }
+
+  async commit(ops: readonly KvOp[], guards?: readonly KvGuard[]): Promise<void> {
+    try {
+      await this.kv.commit(ops, guards);
+    } catch (error) {
+      if (isMaestroError(error, 'STORE_COMMIT')) this.failed(error);
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.kv.close();
+  }
+}

@@ -1,0 +1,142 @@
+import { describe, expect, it } from 'vitest';
+import type { ExecutionEvent } from '../../src/observe/events.js';
+import { SimulatedDisk } from '../../src/simulation/disk.js';
+import { SimulatedPool, type SimulatedAttempt } from '../../src/simulation/pool.js';
+import { Timeline } from '../../src/simulation/timeline.js';
+import { World, type BootOptions, type SimulatedProcess } from '../../src/simulation/world.js';
+import { workflowFromSpec, type NodeSpec, type Workflow } from '../../src/spec/index.js';
+
+const HOUR_MS = 3_600_000;
+
+/** A world with one or more processes, in which nothing goes wrong by itself. */
+function quietWorld(workflow: Workflow, attemptOf: (nodeId: string, attempt: number) => SimulatedAttempt) {
+  const timeline = new Timeline();
+  const world = new World(timeline);
+  const disk = new SimulatedDisk(timeline, { latencyMs: () => 1, faultOf: () => undefined });
+  const events: ExecutionEvent[] = [];
+  const options: BootOptions<SimulatedPool> = {
+    seed: 1,
+    workflows: [workflow],
+    graceMs: 1_000,
+    openDisk: (user) => disk.open(user),
+    poolOf: ({ clock }) =>
+      new SimulatedPool({ clock, slots: 10, attemptOf: ({ call }) => attemptOf(call.nodeId, call.attempt) }),
+    onEvent: (event) => events.push(event),
+  };
+  const boot = async (): Promise<SimulatedProcess<SimulatedPool>> => {
+    const process = world.create('p', options);
+    await during(world.start(process, options));
+    return process;
+  };
+  /** Lets time pass until the work is done. */
+  async function during<T>(work: Promise<T>, untilMs?: number): Promise<T> {
+    let settled = false;
+    work.then(
+      () => (settled = true),
+      () => (settled = true),
+    );
+    if (!(await timeline.run(() => settled, { untilMs })))
+      throw new Error('it did not come to an end in time');
+    return work;
+  }
+  const pass = (ms: number): Promise<boolean> => timeline.run(() => false, { untilMs: timeline.nowMs + ms });
+  return { timeline, world, boot, during, pass, events };
+}
+
+function workflowOf(...nodes: Partial<NodeSpec>[]): Workflow {
+  const all = nodes.map((node, k) => ({
+    id: `n${k}`,
+    name: `n${k}`,
+    type: 'custom' as const,
+    run: 'x',
+    ...node,
+  }));
+  return workflowFromSpec({ workflow: { id: 'w', name: 'w' }, nodes: all });
+}
+
+const succeeds = (durationMs: number): SimulatedAttempt => ({
+  durationMs,
+  outcome: { ok: true, output: '{}', artifacts: [], durationMs },
+});
+const fails: SimulatedAttempt = {
+  durationMs: 10,
+  outcome: { ok: false, kind: 'error', error: { name: 'Error', message: 'no' }, durationMs: 10 },
+};
+
+describe('time', () => {
+  it('passes by the day in moments: retries, timeouts and long attempts of 24 hours', async () => {
+    const workflow = workflowOf(
+      { retry_policy: { max_attempts: 24, retry_delay_seconds: 3_600 } },
+      { timeout_seconds: 12 * 3_600 },
+      { dependencies: ['n0'], timeout_seconds: 100 },
+    );
+    const { timeline, boot, during } = quietWorld(workflow, (nodeId, attempt) => {
+      if (nodeId === 'n0') return attempt < 24 ? fails : succeeds(0);
+      return succeeds(nodeId === 'n1' ? 12 * HOUR_MS - 1_000 : 99_000);
+    });
+    const began = timeline.nowMs;
+    const { runtime } = await boot();
+    const { result } = await during(runtime!.start(workflow, {}, { executionId: 'e' }));
+    expect(await during(result)).toMatchObject({ status: 'completed', completed_nodes: 3 });
+    expect(timeline.nowMs - began).toBeGreaterThan(23 * HOUR_MS);
+    const { node_states } = (await runtime!.get('e'))!;
+    expect(node_states.n0.attempt_count).toBe(24);
+  }, 300_000);
+
+  it('a timeout longer than any timer (2^31 ms) does not fire early', async () => {
+    const days = 40 * 24 * 3_600;
+    const workflow = workflowOf({ timeout_seconds: days });
+    const { timeline, boot, during } = quietWorld(workflow, () => succeeds(Infinity));
+    const { runtime, clock } = await boot();
+    // What looks for requests ten times a second is left out: forty days of it take long.
+    const arm = clock.setTimer.bind(clock);
+    clock.setTimer = (delayMs, fn) => (delayMs === 100 ? () => {} : arm(delayMs, fn));
+    const began = timeline.nowMs;
+    const { result } = await during(runtime!.start(workflow, {}, { executionId: 'e' }));
+    expect(await during(result)).toMatchObject({ status: 'failed', error: { code: 'STEP_TIMEOUT' } });
+    expect((timeline.nowMs - began) / 1000).toBeCloseTo(days + 1, 0);
+  });
+
+  it.each([HOUR_MS, -HOUR_MS])(
+    'a timeout is a span: it does not change when the clock is set by %i ms',
+    async (by) => {
+      const workflow = workflowOf({ timeout_seconds: 60 });
+      const { timeline, boot, during, pass } = quietWorld(workflow, () => succeeds(Infinity));
+      const { runtime, clock } = await boot();
+      const { result } = await during(runtime!.start(workflow, {}, { executionId: 'e' }));
+      const began = timeline.nowMs;
+      await pass(10_000);
+      clock.jump(by);
+      expect(await during(result, began + 2 * HOUR_MS)).toMatchObject({ error: { code: 'STEP_TIMEOUT' } });
+      expect((timeline.nowMs - began) / 1000).toBeCloseTo(61, 0);
+    },
+  );
+
+  it('a request of another process is heard soon, also when the clock was set back', async () => {
+    const workflow = workflowOf({});
+    const { timeline, boot, during, pass } = quietWorld(workflow, () => succeeds(Infinity));
+    const first = await boot();
+    const { result } = await during(first.runtime!.start(workflow, {}, { executionId: 'e' }));
+    await pass(1_000);
+    first.clock.jump(-HOUR_MS);
+    const second = await boot();
+    const asked = timeline.nowMs;
+    await during(second.runtime!.cancel('e'));
+    expect(await during(result, asked + 10_000)).toMatchObject({ status: 'cancelled' });
+  });
+
+  it('a process that is wrongly taken for dead ends with LEASE_LOST; the other one goes on', async () => {
+    const workflow = workflowOf({}, { dependencies: ['n0'] });
+    const { world, boot, during, pass } = quietWorld(workflow, () => succeeds(1_000));
+    const first = await boot();
+    const { result } = await during(first.runtime!.start(workflow, {}, { executionId: 'e' }));
+    const lost = expect(result).rejects.toMatchObject({ code: 'LEASE_LOST' });
+    await pass(500);
+    world.misjudge(first.pid);
+    const second = await boot();
+    const taken = await during(second.runtime!.resume('e'));
+    expect(await during(taken.result)).toMatchObject({ status: 'completed', completed_nodes: 2 });
+    await lost;
+    expect(first.runtime!.failure).toMatchObject({ code: 'LEASE_LOST' });
+  });
+});

@@ -1,0 +1,28 @@
+import type { NodeStatus } from '../../src/base/model.js';
+import { fateOf, type Planned } from './scenario.js';
+
+/**
+ * How each node of an execution must end under `continue`, when nothing but its fates charges attempts: written anew,
+ * without the engine.
+ */
+export function expectedStatuses(planned: Planned): Map<string, NodeStatus> {
+  const nodes = new Map(planned.workflow.spec.nodes.map((node) => [node.id, node]));
+  const statuses = new Map<string, NodeStatus>();
+  const statusOf = (id: string): NodeStatus => {
+    const known = statuses.get(id);
+    if (known !== undefined) return known;
+    const { dependencies = [], condition, retry_policy } = nodes.get(id)!;
+    const before = dependencies.map(statusOf);
+    let status: NodeStatus = 'failed';
+    if (before.some((each) => each === 'failed' || each === 'blocked')) status = 'blocked';
+    else if (before.includes('skipped') || condition === 'false') status = 'skipped';
+    else {
+      for (let attempt = 1; attempt <= retry_policy!.max_attempts!; attempt++)
+        if (fateOf(planned, id, attempt).outcome !== 'fail') status = 'completed';
+    }
+    statuses.set(id, status);
+    return status;
+  };
+  for (const id of nodes.keys()) statusOf(id);
+  return statuses;
+}

@@ -1,0 +1,184 @@
+import type { Durability, ExecutionMode, FailureMode } from '../../src/base/model.js';
+import { seededRandom, type Random } from '../../src/base/random.js';
+import type { CommitFault } from '../../src/simulation/disk.js';
+import { workflowFromSpec, type NodeSpec, type Workflow } from '../../src/spec/index.js';
+
+/** What the attempts of a node come to, by attempt; the last one also stands for all later ones. */
+export interface Fate {
+  readonly outcome: 'ok' | 'fail' | 'hang' | 'late';
+  readonly durationMs: number;
+}
+
+/** One fault or request, and when it happens: at the n-th commit, or at the n-th step of the timeline. */
+export type Fault =
+  | { readonly at: 'commit'; readonly n: number; readonly commit: CommitFault }
+  | { readonly at: 'step'; readonly n: number; readonly step: StepFault };
+
+export type StepFault =
+  | { readonly kind: 'kill' | 'close' | 'misjudge' | 'second' | 'repeat' }
+  | {
+      readonly kind: 'pause' | 'resume' | 'cancel' | 'retry';
+      readonly execution: number;
+      readonly other: boolean;
+    }
+  | { readonly kind: 'worker'; readonly pick: number }
+  | { readonly kind: 'jump'; readonly ms: number }
+  | { readonly kind: 'full'; readonly ms: number };
+
+export interface Scenario {
+  readonly seed: number;
+  readonly executions: readonly Planned[];
+  readonly mode: ExecutionMode;
+  readonly durability: Durability;
+  readonly slots: number;
+  readonly maxActive: number;
+  readonly lossRate: number;
+  readonly latencyMs: number;
+  readonly faults: readonly Fault[];
+}
+
+/** An execution to be started. */
+export interface Planned {
+  readonly id: string;
+  readonly atMs: number;
+  readonly workflow: Workflow;
+  readonly failureMode: FailureMode;
+  readonly fates: ReadonlyMap<string, readonly Fate[]>;
+}
+
+const LARGE = 70_000;
+
+/** What an attempt returns: it names the attempt, so that the results of two cannot be mistaken. */
+export function outputOf(nodeId: string, attempt: number): string {
+  const text = nodeId.endsWith('7') ? 'x'.repeat(LARGE) : '';
+  return JSON.stringify({ id: nodeId, attempt, text });
+}
+
+export function fateOf(planned: Planned, nodeId: string, attempt: number): Fate {
+  const fates = planned.fates.get(nodeId)!;
+  return fates[Math.min(attempt, fates.length) - 1];
+}
+
+/** Everything a seed stands for. */
+export function scenarioOf(seed: number): Scenario {
+  const random = seededRandom(seed * 2 + 1);
+  const count = 1 + below(random, 3);
+  const failureRate = oneOf(random, [0, 0.1, 0.4]);
+  const executions = Array.from({ length: count }, (_, k) => planned(random, k, failureRate));
+  return {
+    seed,
+    executions,
+    mode: oneOf(random, ['dag_parallel', 'dag_parallel', 'dag_linear', 'linear']),
+    durability: oneOf(random, ['sync', 'sync', 'sync', 'async', 'exit']),
+    slots: oneOf(random, [1, 3, 8]),
+    maxActive: oneOf(random, [1, 100]),
+    lossRate: oneOf(random, [0, 0, 0.1]),
+    latencyMs: oneOf(random, [0, 2, 20]),
+    faults: Array.from({ length: below(random, 8) }, () => faultOf(random, count)).sort((a, b) => a.n - b.n),
+  };
+}
+
+function planned(random: Random, index: number, failureRate: number): Planned {
+  const size = 1 + below(random, 14);
+  const density = oneOf(random, [0.5, 1, 2]);
+  const failureMode = oneOf<FailureMode>(random, ['continue', 'fail_fast']);
+  const fates = new Map<string, Fate[]>();
+  const nodes: NodeSpec[] = [];
+  const functions = new Map<string, () => null>();
+  for (let i = 0; i < size; i++) {
+    const id = `n${i}`;
+    const dependencies = new Set<string>();
+    for (let k = below(random, density + 1.5); k > 0 && i > 0; k--) dependencies.add(`n${below(random, i)}`);
+    const node: NodeSpec = { id, name: id, type: 'custom', dependencies: [...dependencies] };
+    if (random() < 0.3) functions.set(id, () => null);
+    else node.run = 'simulated';
+    const condition = conditionOn([...dependencies], random);
+    if (condition !== undefined) node.condition = condition;
+    node.retry_policy = {
+      max_attempts: 1 + below(random, 3),
+      retry_delay_seconds: oneOf(random, [0, 0.05, 3]),
+      jitter: 'full',
+    };
+    const hasTimeout = random() < 0.2;
+    if (hasTimeout) node.timeout_seconds = 2;
+    if (hasTimeout && random() < 0.3) node.heartbeat_timeout_seconds = 1;
+    nodes.push(node);
+    fates.set(
+      id,
+      [1, 2, 3].map(() => ({
+        outcome: outcomeOf(random, failureRate, hasTimeout),
+        durationMs: Math.floor(random() * random() * 800),
+      })),
+    );
+  }
+  shuffle(random, nodes);
+  const spec = { workflow: { id: `w${index}`, name: `w${index}`, on_failure: failureMode }, nodes };
+  const atMs = below(random, 300);
+  return { id: `e${index}`, atMs, workflow: workflowFromSpec(spec, { functions }), failureMode, fates };
+}
+
+function outcomeOf(random: Random, failureRate: number, hasTimeout: boolean): Fate['outcome'] {
+  if (random() < failureRate) return 'fail';
+  if (!hasTimeout || random() < 0.7) return 'ok';
+  return random() < 0.5 ? 'hang' : 'late';
+}
+
+/** Mostly none; true, false, or about the output of a dependency, which is an error when that was skipped. */
+function conditionOn(dependencies: readonly string[], random: Random): string | undefined {
+  if (random() < 0.85) return undefined;
+  const choice = random();
+  if (dependencies.length === 0 || choice < 0.5) return String(choice < 0.3);
+  return `outputs['${dependencies[0]}'].id == '${dependencies[0]}'`;
+}
+
+function faultOf(random: Random, executions: number): Fault {
+  const n = Math.floor(random() * random() * 120);
+  if (random() < 0.45) return { at: 'commit', n: Math.floor(n / 3), commit: commitFaultOf(random) };
+  return { at: 'step', n, step: stepFaultOf(random, executions) };
+}
+
+function commitFaultOf(random: Random): CommitFault {
+  const applied = random() < 0.5;
+  const kind = oneOf(random, ['crash', 'crash', 'crash', 'fails', 'slow', 'torn']);
+  if (kind === 'torn') return { kind: 'torn' };
+  if (kind === 'slow') return { kind: 'slow', ms: oneOf(random, [500, 5000]) };
+  return kind === 'fails' ? { kind: 'fails', applied } : { kind: 'crash', applied };
+}
+
+function stepFaultOf(random: Random, executions: number): StepFault {
+  const kind = oneOf(random, [
+    ...(['kill', 'kill', 'kill', 'close', 'misjudge', 'misjudge', 'second', 'second', 'repeat'] as const),
+    ...(['worker', 'worker', 'jump', 'jump', 'full'] as const),
+    ...(['pause', 'pause', 'resume', 'cancel', 'retry'] as const),
+  ]);
+  switch (kind) {
+    case 'pause':
+    case 'resume':
+    case 'cancel':
+    case 'retry':
+      return { kind, execution: below(random, executions), other: random() < 0.3 };
+    case 'worker':
+      return { kind, pick: below(random, 100) };
+    case 'jump':
+      return { kind, ms: oneOf(random, [-60_000, -5_000, 5_000, 60_000]) };
+    case 'full':
+      return { kind, ms: oneOf(random, [50, 5_000]) };
+    default:
+      return { kind };
+  }
+}
+
+export function below(random: Random, n: number): number {
+  return Math.floor(random() * n);
+}
+
+function oneOf<T>(random: Random, values: readonly T[]): T {
+  return values[below(random, values.length)];
+}
+
+function shuffle<T>(random: Random, items: T[]): void {
+  for (let i = items.length - 1; i > 0; i--) {
+    const j = below(random, i + 1);
+    [items[i], items[j]] = [items[j], items[i]];
+  }
+}

@@ -1,0 +1,3 @@
+import { exploreAll } from './explore-all.js';
+
+exploreAll(1);
