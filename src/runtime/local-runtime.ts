@@ -15,6 +15,7 @@ import { beginChores } from './chores.js';
 import { contextText } from './context.js';
 import { Crowding } from './crowding.js';
 import { Definitions } from './definitions.js';
+import { closedBeforeEnd, death } from './endings.js';
 import type { HandleHost } from './handle.js';
 import { History } from './history.js';
 import { readLogPage } from './logs.js';
@@ -362,10 +363,7 @@ export class LocalRuntime implements Runtime, HandleHost {
 
   private die(error: ErrorDocument, cause: unknown): void {
     this.settings.logger.error({ error }, 'the runtime stopped: nothing more is acknowledged');
-    this.death =
-      cause instanceof MaestroError
-        ? cause
-        : new MaestroError('RUNTIME_DIED', `the runtime stopped: ${error.message}`, { cause });
+    this.death = death(error, cause);
     this.ownership.retire();
     this.residents.close();
     this.poller.stop();
@@ -385,10 +383,7 @@ export class LocalRuntime implements Runtime, HandleHost {
       await this.shutdown.run(drainMs, graceMs);
       await this.leaveToOthers().catch(() => {});
     }
-    const closed = new MaestroError(
-      'RUNTIME_CLOSED',
-      'the runtime was closed before the execution ended; it can be resumed',
-    );
+    const closed = closedBeforeEnd();
     this.supervisor.stop(closed);
     this.results.failAll(closed);
     this.history.close(closed);
