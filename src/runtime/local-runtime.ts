@@ -169,22 +169,21 @@ export class LocalRuntime implements Runtime, HandleHost {
 
   private async takeOverInterrupted(): Promise<readonly Recovered[]> {
     const { clock, logger } = this.settings;
-    const { taken, recovered } = await takeOverInterrupted(
-      this.store,
-      this.ownership,
-      this.definitions,
-      clock,
-    );
+    const { store, ownership, definitions } = this;
+    const recovered = await takeOverInterrupted({
+      ...{ store, ownership, definitions, clock },
+      inTurn: (executionId, work) => this.steering.inTurn(executionId, work),
+      taken: ({ executionId, workflowId }) => {
+        const fields = { execution_id: executionId, workflow_id: workflowId };
+        logger.info(fields, `Resuming workflow execution ${executionId}`);
+        this.results.handle(executionId, workflowId);
+        this.residents.enqueue({ executionId, events: [], workflow: undefined });
+      },
+    });
     for (const { executionId, error } of recovered) {
       if (error === undefined || this.unresumable.has(executionId)) continue;
       this.unresumable.add(executionId);
       logger.warn({ execution_id: executionId, error }, 'execution cannot be resumed');
-    }
-    for (const { executionId, workflowId } of taken) {
-      const fields = { execution_id: executionId, workflow_id: workflowId };
-      logger.info(fields, `Resuming workflow execution ${executionId}`);
-      this.results.handle(executionId, workflowId);
-      this.residents.enqueue({ executionId, events: [], workflow: undefined });
     }
     return recovered;
   }
@@ -198,15 +197,17 @@ export class LocalRuntime implements Runtime, HandleHost {
     const globalContext = contextText(workflow, context);
     const record = newRecord(workflow, options, this.settings, this.ownership.self.ownerId);
     await this.ownership.announce();
-    let ops = this.store.create(record, workflow.spec, globalContext);
-    if (options.executionId !== undefined) {
-      await this.store.commitNew(record, ops);
-      ops = [];
-    }
-    const handle = this.results.handle(record.executionId, record.workflowId);
-    await this.residents.begin(record, workflow, globalContext, ops);
-    this.crowding.note();
-    return handle;
+    const begin = async (): Promise<Execution> => {
+      const ops = this.store.create(record, workflow.spec, globalContext);
+      if (options.executionId !== undefined) await this.store.commitNew(record, ops.splice(0));
+      const handle = this.results.handle(record.executionId, record.workflowId);
+      await this.residents.begin(record, workflow, globalContext, ops);
+      this.crowding.note();
+      return handle;
+    };
+    // What is stored before it is here may be asked for in between.
+    const isStoredFirst = options.executionId !== undefined || !this.residents.hasRoom;
+    return isStoredFirst ? this.steering.inTurn(record.executionId, begin) : begin();
   }
 
   resume(executionId: string, options?: { workflow?: Workflow }): Promise<Execution> {

@@ -12,34 +12,47 @@ export interface Recovered {
   readonly error?: ErrorDocument;
 }
 
+interface RecoveryHost {
+  readonly store: ExecutionStore;
+  readonly ownership: Ownership;
+  readonly definitions: Definitions;
+  readonly clock: Clock;
+  /** Runs work about one execution when no request about it is under way. */
+  readonly inTurn: (executionId: string, work: () => Promise<void>) => Promise<void>;
+  /** An execution is ours: it is to be brought here at once, before a request finds it ours and not here. */
+  readonly taken: (record: ExecutionRecord) => void;
+}
+
 /**
- * Finds executions that should be running and that no living process runs, and takes them over. Those that need
- * functions not known here stay as they are. @returns the records taken over, oldest first, and what happened to all
+ * Finds executions that should be running and that no living process runs, and takes them over, oldest first. Those that
+ * need functions not known here stay as they are.
  */
-export async function takeOverInterrupted(
-  store: ExecutionStore,
-  ownership: Ownership,
-  definitions: Definitions,
-  clock: Clock,
-): Promise<{ taken: ExecutionRecord[]; recovered: Recovered[] }> {
-  const taken: ExecutionRecord[] = [];
+export async function takeOverInterrupted(host: RecoveryHost): Promise<Recovered[]> {
   const recovered: Recovered[] = [];
-  for await (const record of interruptedExecutions(store, ownership)) {
-    try {
-      const spec = await store.getDefinition(record.definitionHash);
-      if (spec !== undefined) definitions.forStored(record, spec);
-      await ownership.announce();
-      const mine = { ...record, ownerId: ownership.self.ownerId, updatedAtMs: clock.nowMs() };
-      await store.takeOver(record, mine);
-      taken.push(mine);
-      recovered.push({ executionId: record.executionId });
-    } catch (error) {
-      // Another process was faster: then it is that one's to run.
-      if (isMaestroError(error, 'STORE_CONFLICT')) continue;
-      recovered.push({ executionId: record.executionId, error: toErrorDocument(error) });
-    }
+  for await (const record of interruptedExecutions(host.store, host.ownership)) {
+    const { executionId } = record;
+    await host.inTurn(executionId, async () => {
+      try {
+        await takeOver(host, record);
+        recovered.push({ executionId });
+      } catch (error) {
+        // Somebody was faster, in another process or here: then it is theirs to run.
+        if (isMaestroError(error, 'STORE_CONFLICT')) return;
+        recovered.push({ executionId, error: toErrorDocument(error) });
+      }
+    });
   }
-  return { taken, recovered };
+  return recovered;
+}
+
+async function takeOver(host: RecoveryHost, record: ExecutionRecord): Promise<void> {
+  const { store, ownership, definitions, clock } = host;
+  const spec = await store.getDefinition(record.definitionHash);
+  if (spec !== undefined) definitions.forStored(record, spec);
+  await ownership.announce();
+  const mine = { ...record, ownerId: ownership.self.ownerId, updatedAtMs: clock.nowMs() };
+  await store.takeOver(record, mine);
+  host.taken(mine);
 }
 
 /** Executions that are pending or running by their record and that no living process runs, oldest first. */

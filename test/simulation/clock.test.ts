@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import type { ExecutionEvent } from '../../src/observe/events.js';
 import { SimulatedDisk } from '../../src/simulation/disk.js';
 import { SimulatedPool, type SimulatedAttempt } from '../../src/simulation/pool.js';
 import { Timeline } from '../../src/simulation/timeline.js';
@@ -13,15 +12,21 @@ function quietWorld(workflow: Workflow, attemptOf: (nodeId: string, attempt: num
   const timeline = new Timeline();
   const world = new World(timeline);
   const disk = new SimulatedDisk(timeline, { latencyMs: () => 1, faultOf: () => undefined });
-  const events: ExecutionEvent[] = [];
+  const sent: string[] = [];
   const options: BootOptions<SimulatedPool> = {
     seed: 1,
     workflows: [workflow],
     graceMs: 1_000,
     openDisk: (user) => disk.open(user),
     poolOf: ({ clock }) =>
-      new SimulatedPool({ clock, slots: 10, attemptOf: ({ call }) => attemptOf(call.nodeId, call.attempt) }),
-    onEvent: (event) => events.push(event),
+      new SimulatedPool({
+        clock,
+        slots: 10,
+        attemptOf: ({ call }) => {
+          sent.push(`${call.executionId}/${call.nodeId}`);
+          return attemptOf(call.nodeId, call.attempt);
+        },
+      }),
   };
   const boot = async (): Promise<SimulatedProcess<SimulatedPool>> => {
     const process = world.create('p', options);
@@ -40,7 +45,7 @@ function quietWorld(workflow: Workflow, attemptOf: (nodeId: string, attempt: num
     return work;
   }
   const pass = (ms: number): Promise<boolean> => timeline.run(() => false, { untilMs: timeline.nowMs + ms });
-  return { timeline, world, boot, during, pass, events };
+  return { timeline, world, boot, during, pass, sent };
 }
 
 function workflowOf(...nodes: Partial<NodeSpec>[]): Workflow {
@@ -123,6 +128,40 @@ describe('time', () => {
     const asked = timeline.nowMs;
     await during(second.runtime!.cancel('e'));
     expect(await during(result, asked + 10_000)).toMatchObject({ status: 'cancelled' });
+  });
+
+  it('a resume in the middle of a recovery does not bring an execution here twice', async () => {
+    const workflow = workflowOf({}, { dependencies: ['n0'] });
+    const { boot, during, pass, sent } = quietWorld(workflow, () => succeeds(100));
+    const first = await boot();
+    await during(first.runtime!.start(workflow, {}, { executionId: 'e' }));
+    await during(first.runtime!.start(workflow, {}, { executionId: 'f' }));
+    await pass(10);
+    const second = await boot();
+    first.die('killed');
+    const before = sent.length;
+    const recovering = second.runtime!.recover();
+    // Its lease and the takeover of the first one take 2 ms each; the second one is under way.
+    await pass(3);
+    const { result } = await during(second.runtime!.resume('e'));
+    await during(recovering);
+    expect(await during(result)).toMatchObject({ status: 'completed', completed_nodes: 2 });
+    expect(sent.slice(before).filter((name) => name === 'e/n0')).toHaveLength(1);
+    expect(second.runtime!.failure).toBeUndefined();
+  });
+
+  it('a resume in the middle of a start does not bring an execution here twice', async () => {
+    const workflow = workflowOf({}, { dependencies: ['n0'] });
+    const { boot, during, pass, sent } = quietWorld(workflow, () => succeeds(100));
+    const { runtime } = await boot();
+    const starting = runtime!.start(workflow, {}, { executionId: 'e' });
+    // The lease takes 2 ms; the record is on disk, and not answered, after one more.
+    await pass(2.5);
+    const resumed = runtime!.resume('e');
+    const { result } = await during(starting);
+    await during(resumed);
+    expect(await during(result)).toMatchObject({ status: 'completed', completed_nodes: 2 });
+    expect(sent).toEqual(['e/n0', 'e/n1']);
   });
 
   it('a process that is wrongly taken for dead ends with LEASE_LOST; the other one goes on', async () => {
