@@ -18,6 +18,7 @@ import { addServeCommand } from './commands/serve.js';
 import { addShowCommand } from './commands/show.js';
 import { addSignalCommand } from './commands/signal.js';
 import { addSnapshotCommand } from './commands/snapshot.js';
+import { addSystemdCommand } from './commands/systemd.js';
 import { addValidateCommand } from './commands/validate.js';
 import { EXIT, exitCodeOf } from './error-report.js';
 import { parseLogLevels, parseRedactedKeys } from './log-settings.js';
@@ -61,6 +62,7 @@ const COMMANDS = [
   addFlagsCommand,
   addSnapshotCommand,
   addServeCommand,
+  addSystemdCommand,
   addCheckCommand,
 ] as const;
 

@@ -30,7 +30,7 @@ import { templatesDir } from '../template-files.js';
 import type { Terminal } from '../terminal.js';
 import { packageVersion } from '../version.js';
 
-interface ServeFlags extends RuntimeFlags {
+export interface ServeFlags extends RuntimeFlags {
   host: string;
   port: number;
   workflows?: string[];
@@ -52,9 +52,22 @@ const RECOVER_EVERY_MS = 2000;
 const SPEC = /\.(?:ya?ml|json)(?:\.gz)?$/;
 
 export function addServeCommand({ program, bind }: Registry): void {
-  const command = program
-    .command('serve')
-    .description('run the HTTP service')
+  const command = program.command('serve').description('run the HTTP service');
+  addServeOptions(command)
+    .addHelpText(
+      'after',
+      examples(
+        'maestro serve',
+        'maestro serve --port 8001 --workflows flows/',
+        'maestro serve --host 0.0.0.0 --tokens tokens.txt',
+      ),
+    )
+    .action(bind(serve));
+}
+
+/** Also for what writes down how the service is to be started. */
+export function addServeOptions(command: Command): Command {
+  command
     .option('--host <host>', 'address to listen on; other than loopback needs --tokens', '127.0.0.1')
     .option('--port <port>', '0: any that is free', parsePort, 8000)
     .option('--workflows <path...>', 'workflow files, or folders of them, that clients may start')
@@ -67,16 +80,7 @@ export function addServeCommand({ program, bind }: Registry): void {
     .option('--retries', 'let retry policies take effect (default: as MAESTRO_ENABLE_RETRY_LOGIC says)')
     .option('--no-retries', 'one attempt for every node');
   addLimits(command);
-  addRuntimeFlags(command)
-    .addHelpText(
-      'after',
-      examples(
-        'maestro serve',
-        'maestro serve --port 8001 --workflows flows/',
-        'maestro serve --host 0.0.0.0 --tokens tokens.txt',
-      ),
-    )
-    .action(bind(serve));
+  return addRuntimeFlags(command);
 }
 
 function addLimits(command: Command): void {

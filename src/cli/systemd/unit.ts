@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { listedPath, onePath, quoted } from './escape.js';
+import { executable, listedPath, onePath, quoted } from './escape.js';
 
 export interface UnitOptions {
   readonly scope: 'system' | 'user';
@@ -11,7 +11,8 @@ export interface UnitOptions {
   /** Further paths that steps write to. */
   readonly writablePaths: readonly string[];
   readonly environment: ReadonlyMap<string, string>;
-  readonly environmentFile?: string;
+  /** May be missing. */
+  readonly environmentFile: string;
   /** Account of a system service. */
   readonly runAs: string;
   readonly memoryMax?: string;
@@ -20,6 +21,7 @@ export interface UnitOptions {
 }
 
 const STATE = '/var/lib/';
+const TEMPORARY = /^(?:lmdb:|--[a-z-]+=)?\/(?:var\/)?tmp(?:\/|$)/;
 const WATCHDOG_SECONDS = 30;
 /** Beyond what drain and grace may take: ending by force, and the last commit. */
 const STOP_MARGIN_SECONDS = 15;
@@ -43,18 +45,19 @@ export function unitText(options: UnitOptions): string {
 }
 
 function serviceLines(options: UnitOptions): string[] {
-  const { scope, command, environment, environmentFile, runAs, memoryMax, stopMs } = options;
+  const { scope, environment, environmentFile, runAs, memoryMax, stopMs } = options;
+  const [program, ...args] = options.command;
   const stopSeconds = Math.ceil(stopMs / 1000) + STOP_MARGIN_SECONDS;
   return [
     'Type=notify',
     // systemd-notify speaks for the service: it is a child of it.
     'NotifyAccess=all',
     // The colon keeps systemd from expanding variables: a `$` in a path is a `$`.
-    `ExecStart=:${command.map(quoted).join(' ')}`,
+    `ExecStart=:${[executable(program), ...args.map(quoted)].join(' ')}`,
     `WorkingDirectory=${onePath(options.workingDirectory)}`,
     ...(scope === 'system' ? [`User=${runAs}`] : []),
     ...[...environment].map(([name, value]) => `Environment=${quoted(`${name}=${value}`)}`),
-    ...(environmentFile === undefined ? [] : [`EnvironmentFile=${onePath(environmentFile)}`]),
+    `EnvironmentFile=-${onePath(environmentFile)}`,
     'Restart=on-failure',
     'RestartSec=2',
     `WatchdogSec=${WATCHDOG_SECONDS}`,
@@ -62,11 +65,13 @@ function serviceLines(options: UnitOptions): string[] {
     // Longer than drain and grace: the service ends in order before systemd ends it.
     `TimeoutStopSec=${stopSeconds}`,
     'KillMode=mixed',
+    // A step that runs out of memory is one failed attempt, not the end of the service.
+    'OOMPolicy=continue',
     ...(memoryMax === undefined ? [] : [`MemoryMax=${memoryMax}`]),
   ];
 }
 
-function confinement({ scope, storePath, writablePaths }: UnitOptions): string[] {
+function confinement(options: UnitOptions): string[] {
   return [
     'UMask=0077',
     'NoNewPrivileges=yes',
@@ -79,20 +84,20 @@ function confinement({ scope, storePath, writablePaths }: UnitOptions): string[]
     // What is not in the set is refused, not fatal. MemoryDenyWriteExecute would be: V8 compiles as it runs.
     'SystemCallFilter=@system-service',
     'SystemCallErrorNumber=EPERM',
-    ...(scope === 'system' ? fileSystem(storePath, writablePaths) : []),
+    ...(options.scope === 'system' ? fileSystem(options) : []),
   ];
 }
 
-function fileSystem(storePath: string | null, writablePaths: readonly string[]): string[] {
+function fileSystem({ storePath, writablePaths, workingDirectory, command }: UnitOptions): string[] {
   const state = storePath === null ? undefined : stateDirectory(storePath);
   const written = [...(storePath === null || state !== undefined ? [] : [storePath]), ...writablePaths];
-  const inTemporary = written.some((path) => /^\/(?:var\/)?tmp(?:\/|$)/.test(path));
+  const inTemporary = [...written, ...command, workingDirectory].some((word) => TEMPORARY.test(word));
   return [
     'ProtectSystem=strict',
     'ProtectHome=read-only',
     ...(state === undefined ? [] : [`StateDirectory=${state}`, 'StateDirectoryMode=0700']),
     ...(written.length === 0 ? [] : [`ReadWritePaths=${written.map(listedPath).join(' ')}`]),
-    // A private /tmp would hide what is to be written there.
+    // A private /tmp would hide what the service needs there.
     `PrivateTmp=${inTemporary ? 'no' : 'yes'}`,
     'PrivateDevices=yes',
     'ProtectClock=yes',
