@@ -127,3 +127,22 @@ function readContextFile(path: string): string {
     );
   }
 }
+
+/** `key=value` texts as an object; a value is JSON, or else text. @throws USAGE */
+export function parseAssignments(texts: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(
+    texts.map((text) => {
+      const at = text.indexOf('=');
+      if (at < 1) throw new MaestroError('USAGE', `--set takes key=value, not ${JSON.stringify(text)}`);
+      return [text.slice(0, at), jsonOrText(text.slice(at + 1))];
+    }),
+  );
+}
+
+function jsonOrText(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}

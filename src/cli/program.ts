@@ -11,7 +11,7 @@ import { addListCommand } from './commands/list.js';
 import { addLogsCommand } from './commands/logs.js';
 import { addRecoverCommand } from './commands/recover.js';
 import { addReplayCommand } from './commands/replay.js';
-import { addRerunCommand, addResumeCommand, addRetryCommand } from './commands/resume.js';
+import { addForkCommand, addRerunCommand, addResumeCommand, addRetryCommand } from './commands/resume.js';
 import { addReviewCommand, addReviewsCommand } from './commands/review.js';
 import { addRunCommand } from './commands/run.js';
 import { addServeCommand } from './commands/serve.js';
@@ -55,6 +55,7 @@ const COMMANDS = [
   addReviewCommand,
   addSignalCommand,
   addRerunCommand,
+  addForkCommand,
   addRecoverCommand,
   addReplayCommand,
   addDeleteCommand,

@@ -44,6 +44,7 @@ export async function executionDocument(source: DocumentSource): Promise<Executi
     execution_id: record.executionId,
     status: state.workflowLeaf,
     mode: record.mode,
+    ...forkedFrom(record),
     interrupted: source.interrupted,
     completed_nodes,
     total_nodes,
@@ -59,6 +60,12 @@ export async function executionDocument(source: DocumentSource): Promise<Executi
     started_at: iso(startedAtMs),
     completed_at: iso(endedAtMs),
   };
+}
+
+/** Where a fork comes from: kept with the options it was started with. */
+function forkedFrom({ options }: ExecutionRecord): Pick<ExecutionDocument, 'forked_from'> {
+  const { forked_from } = options as Pick<ExecutionDocument, 'forked_from'>;
+  return forked_from === undefined ? {} : { forked_from };
 }
 
 /** How an execution ended, from its state. */

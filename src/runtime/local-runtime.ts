@@ -16,6 +16,7 @@ import { contextText } from './context.js';
 import { Crowding } from './crowding.js';
 import { Definitions } from './definitions.js';
 import { closedBeforeEnd, death } from './endings.js';
+import { fork } from './forks.js';
 import type { HandleHost } from './handle.js';
 import { History } from './history.js';
 import { readLogPage } from './logs.js';
@@ -27,7 +28,7 @@ import { Ownership } from './ownership.js';
 import type { Periodic } from './periodic.js';
 import { readDocument } from './reader.js';
 import { newRecord } from './records.js';
-import { takeOverInterrupted, type Recovered } from './recovery.js';
+import { takeOverInterrupted, warnOnce, type Recovered } from './recovery.js';
 import { replayDocument } from './replay.js';
 import { engineRequest, userEvent } from './requests.js';
 import { Reruns } from './reruns.js';
@@ -180,11 +181,7 @@ export class LocalRuntime implements Runtime, HandleHost {
         this.residents.enqueue({ executionId, events: [], workflow: undefined });
       },
     });
-    for (const { executionId, error } of recovered) {
-      if (error === undefined || this.unresumable.has(executionId)) continue;
-      this.unresumable.add(executionId);
-      logger.warn({ execution_id: executionId, error }, 'execution cannot be resumed');
-    }
+    warnOnce(recovered, this.unresumable, logger);
     return recovered;
   }
 
@@ -221,6 +218,8 @@ export class LocalRuntime implements Runtime, HandleHost {
   rerun(executionId: string, nodeId: string, options?: RerunOptions): Promise<Execution | undefined> {
     return new Reruns(this.steering).rerun(executionId, nodeId, options);
   }
+
+  readonly fork: Runtime['fork'] = (id, options) => fork(this.steering, id, options);
 
   pause(executionId: string): Promise<void> {
     return this.steering.pause(executionId);

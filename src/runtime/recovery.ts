@@ -1,3 +1,4 @@
+import type { Logger } from '../observe/logger.js';
 import type { Clock } from '../base/clock.js';
 import { isMaestroError, toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import type { ExecutionRecord, ExecutionStore } from '../store/types.js';
@@ -71,4 +72,13 @@ export async function* interruptedExecutions(
     }
     after = page.next;
   } while (after !== undefined);
+}
+
+/** Says of each execution that cannot be resumed why, the first time. */
+export function warnOnce(recovered: readonly Recovered[], known: Set<string>, logger: Logger): void {
+  for (const { executionId, error } of recovered) {
+    if (error === undefined || known.has(executionId)) continue;
+    known.add(executionId);
+    logger.warn({ execution_id: executionId, error }, 'execution cannot be resumed');
+  }
 }

@@ -11,6 +11,9 @@ import type { Workflow, WorkflowSpec } from '../spec/types.js';
 import type { Kv } from '../store/kv.js';
 import type { OutputStream } from '../store/step-logs.js';
 import type { RetentionOptions, RetentionPolicy } from './retention.js';
+import type { ForkOptions, RerunOptions } from './again-options.js';
+
+export type { ForkOptions, RerunOptions } from './again-options.js';
 
 /** Options of createRuntime. Everything has a default. */
 export interface RuntimeOptions {
@@ -101,13 +104,6 @@ export interface EventsOptions extends WatchOptions {
   follow?: boolean;
 }
 
-export interface RerunOptions {
-  /** Whether what depends on the node, directly or not, runs again after it. Default true. */
-  cascade?: boolean;
-  /** Needed when it has inline functions; its structure must match the stored one. */
-  workflow?: Workflow;
-}
-
 export interface DeleteOptions {
   /** Also what has not ended when nobody runs it, and what is damaged. Default false. */
   force?: boolean;
@@ -196,6 +192,8 @@ export interface ExecutionDocument {
   execution_id: string;
   status: WorkflowStatus;
   mode: ExecutionMode;
+  /** The execution whose results it began with, and the nodes it began from. */
+  forked_from?: { execution_id: string; nodes: string[] };
   /** `running` though nobody runs it: its owner died. */
   interrupted: boolean;
   completed_nodes: number;
@@ -314,6 +312,12 @@ export interface Runtime {
    *   or when a dependency of it has none; NODE_NOT_FOUND, EXECUTION_NOT_FOUND, STRUCTURE_MISMATCH, EXECUTOR_MISSING
    */
   rerun(executionId: string, nodeId: string, options?: RerunOptions): Promise<Execution | undefined>;
+  /**
+   * Starts a new execution that keeps the results of another one, whatever its state, but for the nodes in `from` and
+   * all that depends on them. Outputs are copied, artifacts are kept by their paths. The other one is not changed.
+   * @throws EXECUTION_NOT_FOUND, NODE_NOT_FOUND, EXECUTION_EXISTS, CONTEXT_INVALID, EXECUTOR_MISSING, RECORD_CORRUPT
+   */
+  fork(executionId: string, options: ForkOptions): Promise<Execution>;
   /** Pauses: nothing new starts, running nodes finish. Resolves once the request is durable. */
   pause(executionId: string): Promise<void>;
   cancel(executionId: string, reason?: string): Promise<void>;

@@ -23,11 +23,16 @@ const NAME = /^[a-z][a-z-]*$/;
 function commandUses(file: string): CommandUse[] {
   const uses: CommandUse[] = [];
   let fenced = false;
+  let isSession = false;
   readFileSync(join(ROOT, file), 'utf8')
     .split('\n')
     .forEach((line, index) => {
       if (/^\s*```/.test(line)) fenced = !fenced;
       if (!fenced) return;
+      if (/^\s*```console/.test(line)) isSession = true;
+      else if (/^\s*```/.test(line)) isSession = false;
+      // In a session what stands without a prompt is output.
+      if (isSession && !line.startsWith('$ ')) return;
       for (const match of line.matchAll(/(?:^|[|&;]\s*|\$\s+)maestro\s+([^|&;#>]+)/g)) {
         const words = match[1].trim().split(/\s+/);
         const firstOther = words.findIndex((word) => !NAME.test(word));

@@ -263,6 +263,7 @@ describe('snapshot diff', () => {
     });
     await run('run', 'quick.yaml', '--id', 'three');
     expect(await json<object>('snapshot', 'diff', 'two', 'three')).toEqual({ fields: {}, nodes: {} });
+    expect((await run('snapshot', 'diff', 'two', 'three')).out).toBe('no difference\n');
     expect((await run('snapshot', 'diff', 'busy', 'two')).out).toContain('workflow_id: "slow" → "quick"');
     expect((await run('snapshot', 'diff', 'two', 'none')).err).toContain('EXECUTION_NOT_FOUND');
   });

@@ -183,6 +183,21 @@ describe('steering', () => {
       expect((await ask('POST', `/api/executions/nope/${verb}`)).status, verb).toBe(404);
   });
 
+  it('forks an execution, and refuses what is no fork', async () => {
+    const { ask } = await open();
+    await ask('POST', '/api/workflows/sdlc-linear/execute', { execution_id: 'f' });
+    await ended(ask, 'f');
+    const path = '/api/executions/f/fork';
+    expect(await ask('POST', path, { from: ['one'], execution_id: 'g' })).toMatchObject({
+      status: 201,
+      body: { execution_id: 'g', status: 'running' },
+    });
+    expect((await ended(ask, 'g')).status).toBe('completed');
+    expect((await ask('POST', path, { from: ['one'], execution_id: 'g' })).status).toBe(409);
+    expect((await ask('POST', path, { from: ['none'] })).status).toBe(404);
+    expect((await ask('POST', path, { from: [] })).status).toBe(400);
+  });
+
   it('runs one node again, with or without what depends on it', async () => {
     const { ask } = await open();
     await ask('POST', '/api/workflows/sdlc-linear/execute', { execution_id: 'r' });

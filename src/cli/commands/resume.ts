@@ -14,6 +14,7 @@ import {
   type ExecutionResult,
   type Runtime,
 } from '../../runtime/index.js';
+import { parseAssignments } from '../options.js';
 import { addRuntimeFlags, runtimeOptionsOf, type RuntimeFlags } from '../runtime-options.js';
 import { withStoredRuntime, type CommandContext } from '../session.js';
 
@@ -65,6 +66,32 @@ export function addRerunCommand({ program, bind }: Registry): void {
   );
 }
 
+export function addForkCommand({ program, bind }: Registry): void {
+  const command = program
+    .command('fork')
+    .description('start a new execution that keeps the results of another one before some nodes')
+    .argument('<id>', ID_HELP)
+    .requiredOption('--from <node...>', 'begin from these nodes: they run, and all that depends on them')
+    .option('--set <key=value...>', 'change the context; a value is JSON, or else text', [])
+    .option('--id <id>', 'execution id of the new one; default: a new UUID')
+    .addHelpText(
+      'after',
+      examples('maestro fork last --from report', 'maestro fork last --from build --set retries=3'),
+    );
+  addRuntimeFlags(command).action(
+    bind((context, ref: string, { from, set, id: executionId, ...flags }: ForkFlags) => {
+      const options = { from, context: parseAssignments(set), executionId };
+      return proceed(context, ref, (runtime, id) => runtime.fork(id, options), flags);
+    }),
+  );
+}
+
+interface ForkFlags extends RuntimeFlags {
+  from: string[];
+  set: string[];
+  id?: string;
+}
+
 /** Makes an execution go on; undefined: another process does. */
 export type Continuation = (runtime: Runtime, executionId: string) => Promise<Execution | undefined>;
 
@@ -85,12 +112,14 @@ export async function proceed(
     async (runtime) => {
       const before = await findExecution(runtime, ref);
       const spec = await runtime.definition(before.execution_id);
-      const history = await collect(runtime.events(before.execution_id));
+      const past = await collect(runtime.events(before.execution_id));
       const sinceMs = terminal.nowMs();
       const execution = await action(runtime, before.execution_id);
       if (execution === undefined) return reportAsked(context, before.execution_id);
       announce(context, execution.id);
-      if (before.completed_nodes > 0) {
+      // A fork has a history of its own.
+      const isSame = execution.id === before.execution_id;
+      if (isSame && before.completed_nodes > 0) {
         ui.notice(`${before.completed_nodes} of ${before.total_nodes} nodes are completed already`);
       }
       return attach(context, runtime, execution, {
@@ -100,7 +129,7 @@ export async function proceed(
         sinceMs,
         fresh: false,
         feed,
-        history,
+        history: isSame ? past : [],
         plan: spec && planOf(spec),
         weights: spec && expectedSeconds(spec),
       });

@@ -218,6 +218,8 @@ async function compactCommand({ ui, store }: CommandContext): Promise<number> {
   return EXIT.success;
 }
 
+const SAME = 'no difference';
+
 async function diffCommand(context: CommandContext, a: string, b: string): Promise<number> {
   const { ui, terminal, store } = context;
   const places = [a, b].map((each) => resolve(terminal.cwd, each.replace(/^lmdb:/, '')));
@@ -228,6 +230,7 @@ async function diffCommand(context: CommandContext, a: string, b: string): Promi
       for (const id of added) ui.print(`+ ${id}`);
       for (const id of removed) ui.print(`- ${id}`);
       for (const [id, difference] of Object.entries(changed)) ui.print(`~ ${id}\n${described(difference)}`);
+      if (added.length + removed.length + Object.keys(changed).length === 0) ui.print(SAME);
     }
     return EXIT.success;
   }
@@ -237,7 +240,7 @@ async function diffCommand(context: CommandContext, a: string, b: string): Promi
   ]);
   const difference = await diffExecutions(store.url, first, second);
   if (ui.json) ui.document({ fields: {}, nodes: {}, ...difference });
-  else if (difference !== null) ui.print(described(difference));
+  else ui.print(difference === null ? SAME : described(difference));
   return EXIT.success;
 }
 

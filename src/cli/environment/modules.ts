@@ -21,8 +21,8 @@ export const CORE_MODULES = [
   'commander',
   'uuid',
 ] as const;
-/** Each serves one part: logs, the runtime in a thread of its own, the service. */
-export const OPTIONAL_MODULES = ['pino', 'pino-pretty', 'comlink', 'fastify'] as const;
+/** Each serves one part: logs, the runtime in a thread of its own, the service, its metrics. */
+export const OPTIONAL_MODULES = ['pino', 'pino-pretty', 'comlink', 'fastify', 'prom-client'] as const;
 
 /** Loads each module, one after the other. Native parts are loaded with them. */
 export async function loadModules(names: readonly string[]): Promise<ModuleState[]> {

@@ -8,6 +8,7 @@ import {
   type Runtime,
   type WorkflowStatus,
 } from '../../runtime/index.js';
+import { count } from '../format/text.js';
 import { storeExists, type StoreLocation } from '../store-location.js';
 
 /** A part of the runtime and whether it works here. */
@@ -39,7 +40,7 @@ export async function storePart(
     const runtime = await createRuntime({ store: url, recover: false });
     try {
       const stored = total(await runtime.counts());
-      return { name: 'store', usable: true, detail: `${path} holds ${stored} executions`, stored };
+      return { name: 'store', usable: true, detail: `${path} holds ${count(stored, 'execution')}`, stored };
     } finally {
       await runtime.close();
     }

@@ -77,6 +77,9 @@ function factsOf(
     ['mode', document.mode],
     ['nodes', `${document.completed_nodes}/${document.total_nodes} (${formatCounts(countStatuses(states))})`],
   ];
+  const { forked_from: origin } = document;
+  if (origin !== undefined)
+    facts.push(['forked from', `${origin.execution_id}, at ${oneLine(origin.nodes.join(', '))}`]);
   if (document.started_at !== null) facts.push(['started', formatTime(document.started_at, nowMs)]);
   const seconds = durationOf(document);
   if (seconds !== null) facts.push(['duration', formatSeconds(seconds)]);

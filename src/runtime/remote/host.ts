@@ -48,6 +48,9 @@ export class RuntimeHost implements RemoteHost {
       return execution && this.held(execution);
     });
 
+  fork: RemoteHost['fork'] = (id, options) =>
+    outcome(async () => this.held(await this.opened.fork(id, options)));
+
   result: RemoteHost['result'] = (id) =>
     outcome(async () => {
       const execution = this.executions.get(id);

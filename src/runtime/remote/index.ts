@@ -32,6 +32,7 @@ import {
   type Outcome,
   type RemoteEvents,
   type RemoteHost,
+  type RemoteForkOptions,
   type RemoteRerunOptions,
   type RemoteRuntimeOptions,
   type RemoteStarted,
@@ -43,7 +44,7 @@ export type { RemoteRuntimeOptions } from './protocol.js';
 export type RemoteExecution = Pick<Execution, 'id' | 'workflowId' | 'result' | 'events'>;
 
 /** A runtime in a thread of its own: the same operations, for workflows without inline functions. */
-export interface RemoteRuntime extends Omit<Runtime, 'start' | 'resume' | 'retry' | 'rerun'> {
+export interface RemoteRuntime extends Omit<Runtime, 'start' | 'resume' | 'retry' | 'rerun' | 'fork'> {
   start(
     workflow: Workflow,
     context?: Record<string, unknown>,
@@ -56,6 +57,7 @@ export interface RemoteRuntime extends Omit<Runtime, 'start' | 'resume' | 'retry
     nodeId: string,
     options?: RemoteRerunOptions,
   ): Promise<RemoteExecution | undefined>;
+  fork(executionId: string, options: RemoteForkOptions): Promise<RemoteExecution>;
 }
 
 /**
@@ -177,6 +179,14 @@ class RemoteRuntimeClient implements RemoteRuntime {
   ): Promise<RemoteExecution | undefined> {
     const started = await this.crossing.call((host) => host.rerun(executionId, nodeId, { cascade }));
     return started && this.execution(started);
+  }
+
+  async fork(
+    executionId: string,
+    { from, context, executionId: id }: RemoteForkOptions,
+  ): Promise<RemoteExecution> {
+    const options = { from, context, executionId: id };
+    return this.execution(await this.crossing.call((host) => host.fork(executionId, options)));
   }
 
   pause(executionId: string): Promise<void> {

@@ -16,6 +16,7 @@ import type {
   LogPage,
   MarkStaleOptions,
   ReplayDocument,
+  ForkOptions,
   RerunOptions,
   ReviewFilter,
   ReviewInput,
@@ -75,6 +76,7 @@ export type RemoteEvents =
   | { readonly of: 'workflow'; readonly workflowId: string };
 
 export type RemoteRerunOptions = Pick<RerunOptions, 'cascade'>;
+export type RemoteForkOptions = Omit<ForkOptions, 'workflow'>;
 
 /** What the runtime's thread offers. Every method answers with an outcome and never throws. */
 export interface RemoteHost {
@@ -93,6 +95,7 @@ export interface RemoteHost {
     nodeId: string,
     options: RemoteRerunOptions,
   ): Promise<Outcome<RemoteStarted | undefined>>;
+  fork(executionId: string, options: RemoteForkOptions): Promise<Outcome<RemoteStarted>>;
   result(executionId: string): Promise<Outcome<ExecutionResult>>;
   pause(executionId: string): Promise<Outcome<void>>;
   cancel(executionId: string, reason?: string): Promise<Outcome<void>>;

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { ServiceContext } from '../context.js';
-import { EXECUTION, ID, responses } from '../schemas.js';
+import { EXECUTION, ID, responses, STARTED } from '../schemas.js';
 import { assertTakingIn, documentOf, executionBody } from './executions.js';
 
 const PARAMS = {
@@ -20,8 +20,13 @@ const BODY = {
   },
 } as const;
 
-/** One node of an execution again. */
-export function rerunRoutes(app: FastifyInstance, { runtime, draining }: ServiceContext): void {
+/** One node of an execution again, or a new execution from one of its nodes on. */
+export function rerunRoutes(app: FastifyInstance, context: ServiceContext): void {
+  rerunRoute(app, context);
+  forkRoute(app, context);
+}
+
+function rerunRoute(app: FastifyInstance, { runtime, draining }: ServiceContext): void {
   const schema = {
     tags: ['executions'],
     operationId: 'rerunNode',
@@ -38,6 +43,49 @@ export function rerunRoutes(app: FastifyInstance, { runtime, draining }: Service
       await runtime.rerun(execution_id, node_id, { cascade: body?.cascade });
       reply.code(202);
       return executionBody(await documentOf(runtime, execution_id));
+    },
+  );
+}
+
+const FORK_PARAMS = { type: 'object', required: ['execution_id'], properties: { execution_id: ID } } as const;
+const FORK_BODY = {
+  type: 'object',
+  required: ['from'],
+  additionalProperties: false,
+  properties: {
+    from: { type: 'array', minItems: 1, maxItems: 1000, items: ID, description: 'Nodes to begin from' },
+    context: {
+      type: 'object',
+      additionalProperties: true,
+      description: 'Laid over the context of the other one',
+    },
+    execution_id: ID,
+  },
+} as const;
+
+interface ForkBody {
+  from: string[];
+  context?: Record<string, unknown>;
+  execution_id?: string;
+}
+
+function forkRoute(app: FastifyInstance, { runtime, draining }: ServiceContext): void {
+  const schema = {
+    tags: ['executions'],
+    operationId: 'forkExecution',
+    summary: 'Start a new execution that keeps the results before some nodes',
+    params: FORK_PARAMS,
+    body: FORK_BODY,
+    response: responses({ 201: STARTED }),
+  };
+  app.post<{ Params: { execution_id: string }; Body: ForkBody }>(
+    '/api/executions/:execution_id/fork',
+    { schema },
+    async ({ params, body: { from, context, execution_id } }, reply) => {
+      assertTakingIn(draining);
+      const forked = await runtime.fork(params.execution_id, { from, context, executionId: execution_id });
+      const body = { workflow_id: forked.workflowId, execution_id: forked.id, status: 'running' };
+      return reply.code(201).send(body);
     },
   );
 }

@@ -28,6 +28,7 @@ export function fakeRuntime(
     resume: unsupported,
     retry: unsupported,
     rerun: unsupported,
+    fork: unsupported,
     failure: undefined,
     recover: unsupported,
     replay: unsupported,

@@ -1,0 +1,138 @@
+import type { NodeEvent } from '../../machines/events.js';
+import { MaestroError } from '../base/errors.js';
+import { LEAF } from '../engine/columns.js';
+import { WORKFLOW, type Entry } from '../engine/entries.js';
+import type { ExecutionState } from '../engine/execution-state.js';
+import { dependenciesOf, descendants, indexOfNode, type Plan } from '../graph/index.js';
+import type { KvOp } from '../store/kv.js';
+import type { ExecutionRecord, ExecutionStore } from '../store/types.js';
+import { restoreState } from '../supervisor/restore.js';
+import { notFound } from './history.js';
+import { newRecord } from './records.js';
+import type { Steering } from './steering.js';
+import type { Execution, ForkOptions } from './types.js';
+
+/**
+ * Begins a new execution that keeps what another one had done before some nodes: its journal begins with those
+ * results, so that everything that reads journals (recovery, replay, export) needs to know nothing of forks. One
+ * commit makes it; before that there is nothing.
+ * @see Runtime.fork
+ */
+export async function fork(
+  steering: Steering,
+  executionId: string,
+  { from, context = {}, executionId: newId, workflow }: ForkOptions,
+): Promise<Execution> {
+  const { host } = steering;
+  const { store, definitions, residents, results, settings, ownership } = host;
+  host.assertOpen();
+  const stored = await store.load(executionId);
+  if (stored === undefined) throw notFound(executionId);
+  const { record: source, spec } = stored;
+  const definition = definitions.forStored(source, spec, workflow);
+  const { state } = await restoreState(store, stored, definition.plan);
+  const kept = keptNodes(definition.plan, state, from);
+  const options = { executionId: newId, mode: source.mode };
+  const fresh = newRecord(definition.workflow, options, settings, ownership.self.ownerId);
+  const record = asFork(fresh, source, from, state, kept);
+  const globalContext = overlaid(stored.globalContext, context);
+  const { executionId: id } = record;
+  const ops = [
+    ...store.create(record, spec, globalContext),
+    store.appendJournal(id, { sequence: 0, entries: history(state, kept, record.createdAtMs) }),
+    ...(await outputs(store, executionId, id, state, kept)),
+  ];
+  await ownership.announce();
+  return steering.inTurn(id, async () => {
+    await store.commitNew(record, ops);
+    const handle = results.handle(id, record.workflowId);
+    const waiting = { executionId: id, events: [], workflow };
+    if (residents.hasRoom) await residents.bring(waiting);
+    else residents.enqueue(waiting);
+    settings.logger.info({ execution_id: id, forked_from: executionId }, 'forked');
+    return handle;
+  });
+}
+
+/** What is done and depends on nothing that runs again, dependencies first. @throws NODE_NOT_FOUND, USAGE */
+function keptNodes(plan: Plan, { columns }: ExecutionState, from: readonly string[]): readonly number[] {
+  if (from.length === 0) throw new MaestroError('USAGE', 'a fork needs a node to begin from');
+  const again = new Set<number>();
+  for (const node of from.map((nodeId) => indexOfNode(plan, nodeId)))
+    for (const each of [node, ...descendants(plan, node)]) again.add(each);
+  const kept = new Set<number>();
+  for (const node of plan.order) {
+    const isDone = columns.leaf[node] === LEAF.completed || columns.leaf[node] === LEAF.skipped;
+    if (isDone && !again.has(node) && dependenciesOf(plan, node).every((each) => kept.has(each)))
+      kept.add(node);
+  }
+  return [...kept];
+}
+
+/** The new execution's record: running, nobody's nodes at work yet. */
+function asFork(
+  fresh: ExecutionRecord,
+  source: ExecutionRecord,
+  from: readonly string[],
+  { columns }: ExecutionState,
+  kept: readonly number[],
+): ExecutionRecord {
+  const completed = kept.filter((node) => columns.leaf[node] === LEAF.completed).length;
+  const forked_from = { execution_id: source.executionId, nodes: [...new Set(from)] };
+  return {
+    ...fresh,
+    status: 'running',
+    startedAtMs: fresh.createdAtMs,
+    counts: { ...fresh.counts, completed, skipped: kept.length - completed },
+    options: { ...source.options, forked_from },
+  };
+}
+
+/** The journal's beginning: every kept node as if its last attempt had been its only one, at its own time. */
+function history({ columns }: ExecutionState, kept: readonly number[], nowMs: number): Entry[] {
+  const entries: Entry[] = [{ node: WORKFLOW, event: { type: 'started' }, atMs: nowMs }];
+  for (const node of kept) {
+    const { leaf, startedAtMs, endedAtMs, output, artifacts, condition } = columns.row(node);
+    const add = (event: NodeEvent, atMs: number): unknown => entries.push({ node, event, atMs });
+    if (leaf === LEAF.skipped) {
+      add({ type: 'conditionNotMet', condition: condition ?? '' }, endedAtMs);
+      continue;
+    }
+    add({ type: 'dependenciesMet' }, startedAtMs);
+    add({ type: 'attemptStarted' }, startedAtMs);
+    const durationMs = endedAtMs - startedAtMs;
+    add({ type: 'attemptSucceeded', output: output ?? 'null', artifacts, durationMs }, endedAtMs);
+  }
+  return entries;
+}
+
+/** Copies of the outputs that have rows of their own. @throws RECORD_CORRUPT when one is lost */
+async function outputs(
+  store: ExecutionStore,
+  from: string,
+  to: string,
+  { columns }: ExecutionState,
+  kept: readonly number[],
+): Promise<KvOp[]> {
+  const ops: KvOp[] = [];
+  for (const node of kept) {
+    const output = columns.output[node];
+    if (output === null || typeof output === 'string') continue;
+    const text = await store.getOutput(from, node, columns.run[node]);
+    if (text === undefined)
+      throw new MaestroError('RECORD_CORRUPT', `an output of execution ${from} is lost: it cannot be forked`);
+    ops.push(store.putOutput(to, node, 0, text));
+  }
+  return ops;
+}
+
+/** @throws CONTEXT_INVALID */
+function overlaid(text: string, given: Record<string, unknown>): string {
+  try {
+    return JSON.stringify({ ...(JSON.parse(text) as object), ...given });
+  } catch (cause) {
+    throw new MaestroError('CONTEXT_INVALID', `the context cannot be written as JSON: ${String(cause)}`, {
+      cause,
+    });
+  }
+}
