@@ -149,8 +149,8 @@ describe('events', () => {
     });
     const { id, result } = await runtime.start(fates());
     expect((await result).completed_nodes).toBe(1);
-    expect(warnings.length).toBe((await collect(runtime.events(id))).length);
-    expect(new Set(warnings)).toEqual(new Set(['an event handler threw']));
+    const thrown = warnings.filter((message) => message === 'an event handler threw');
+    expect(thrown).toHaveLength((await collect(runtime.events(id))).length);
   });
 
   it('can be switched off; the history is stored all the same', async () => {

@@ -22,7 +22,7 @@ function large(gate = new Gate()) {
     })
     .node('command', {
       dependsOn: ['large', 'gate'],
-      run: `node -e "let t='';process.stdin.on('data',d=>t+=d).on('end',()=>console.log(JSON.stringify(JSON.parse(t).dependency_outputs.large.text.length)))"`,
+      run: `node -e "let t='';process.stdin.setEncoding('utf8').on('data',d=>t+=d).on('end',()=>console.log(JSON.stringify(JSON.parse(t).dependency_outputs.large.text.length)))"`,
     })
     .node('wanted', {
       dependsOn: ['large', 'gate'],
