@@ -72,7 +72,7 @@ describe('the printed unit', () => {
   });
 
   it('names an executable in a folder with a name that needs escaping', async () => {
-    const odd = join(folder.path, 'a 50% $HOME ; {é}');
+    const odd = join(folder.path, 'a 50%h $HOME ; {é}');
     mkdirSync(odd);
     symlinkSync(process.execPath, join(odd, 'node'));
     const path = join(folder.path, 'maestro-dag.service');
@@ -82,7 +82,7 @@ describe('the printed unit', () => {
       command: [process.execPath, '--import', redirect(join(odd, 'node')), MAIN],
     });
     writeFileSync(path, out);
-    expect(out).toContain('50%%');
+    expect(out).toContain('50%%h');
     expect(analyze('verify', '--user', '--man=no', path)).toEqual({ status: 0, said: '' });
     // The tool does look: without escaping it would not be found.
     writeFileSync(path, out.replaceAll('%%', '%'));
