@@ -8,14 +8,20 @@ const DEFAULT_RETENTION_EVERY_MS = 60_000;
 /** What a runtime does now and then, as its settings say: it deletes what may go, and looks for what others left. */
 export function beginChores(
   settings: Settings,
-  { tidy, recover }: { tidy: (policy: RetentionPolicy) => Promise<number>; recover: () => Promise<unknown> },
+  {
+    tidy,
+    recover,
+  }: {
+    tidy: (policy: RetentionPolicy, stopped: AbortSignal) => Promise<number>;
+    recover: () => Promise<unknown>;
+  },
 ): Periodic[] {
   const { retention, recoverEveryMs, clock, logger } = settings;
   const chores: Periodic[] = [];
   if (retention !== undefined) {
-    const pass = async (): Promise<void> => {
+    const pass = async (stopped: AbortSignal): Promise<void> => {
       try {
-        const deleted = await tidy(retention);
+        const deleted = await tidy(retention, stopped);
         if (deleted > 0) logger.info({ deleted }, 'retention deleted ended executions');
       } catch (error) {
         logger.warn({ error: toErrorDocument(error) }, 'retention could not delete; it is tried again');

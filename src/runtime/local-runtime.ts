@@ -143,7 +143,7 @@ export class LocalRuntime implements Runtime, HandleHost {
       abandon: (id, error) => this.steering.abandon(id, error),
     });
     this.chores = beginChores(settings, {
-      tidy: (policy) => this.maintenance.pass(policy),
+      tidy: (policy, stopped) => this.maintenance.pass(policy, stopped),
       recover: () => this.recover(),
     });
     this.poller = new InboxPoller(store, clock, {

@@ -56,10 +56,13 @@ export class Maintenance {
     return { deleted, dryRun: options.dryRun === true };
   }
 
-  /** One pass of retention: like collect, without a list of what went. @returns how many went */
-  async pass(policy: RetentionPolicy): Promise<number> {
+  /** One pass of retention: like collect, without a list of what went, and it can be stopped. @returns how many went */
+  async pass(policy: RetentionPolicy, stopped: AbortSignal): Promise<number> {
     let deleted = 0;
-    for await (const record of this.expired(policy)) if (await this.deleteSeen(record)) deleted++;
+    for await (const record of this.expired(policy)) {
+      if (stopped.aborted) break;
+      if (await this.deleteSeen(record)) deleted++;
+    }
     return deleted;
   }
 

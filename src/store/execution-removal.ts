@@ -40,15 +40,15 @@ export async function purge(kv: Kv, executionId: string): Promise<void> {
   // While the mark is there nobody can use the id again; without it, what is there belongs to a new execution.
   const marked: KvGuard = { key: deletionKey(executionId), value: NOTHING };
   try {
-    for (;;) {
+    for (let isLast = false; !isLast;) {
       const ops: KvOp[] = [];
       for await (const key of kv.keys({ ...under(executionPrefix(executionId)), limit: BATCH }))
         ops.push({ op: 'del', key });
-      if (ops.length === 0) break;
+      // Each commit waits for the disk: a small execution goes with its mark.
+      isLast = ops.length < BATCH;
+      if (isLast) ops.push(...(await requestRemovals(kv, executionId)), { op: 'del', key: marked.key });
       await kv.commit(ops, [marked]);
     }
-    const requests = await requestRemovals(kv, executionId);
-    await kv.commit([...requests, { op: 'del', key: marked.key }], [marked]);
   } catch (error) {
     if (!isMaestroError(error, 'STORE_CONFLICT')) throw error;
   }

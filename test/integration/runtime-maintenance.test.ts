@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { defineWorkflow, type Workflow } from '../../src/runtime/index.js';
+import { defineWorkflow, type Kv, type Workflow } from '../../src/runtime/index.js';
 import { KvExecutionStore } from '../../src/store/execution-store.js';
 import { MemoryKv } from '../../src/store/memory-kv.js';
 import { openStore } from '../../src/store/open.js';
@@ -128,6 +128,28 @@ describe('retention', () => {
     expect((await runtime.counts()).completed).toBe(1);
     await passes(4);
     expect((await runtime.counts()).completed).toBe(0);
+  });
+
+  it('does not hold a runtime up that closes: the next one goes on', async () => {
+    const kv = outliving(new MemoryKv());
+    const store = await openStore(kv);
+    for (let i = 0; i < 50; i++) await add(store, record(`e${i}`, { status: 'completed', endedAtMs: 1 }));
+    let closing: Promise<void> | undefined;
+    const closesWhenItDeletes: Kv = {
+      ...kv,
+      commit: (ops, guards) => {
+        if (ops.some(({ op }) => op === 'del')) closing ??= runtime.close();
+        return kv.commit(ops, guards);
+      },
+    };
+    const retention = { olderThanMs: 0 };
+    const runtime = await open({ store: closesWhenItDeletes, retention });
+    await until(() => closing !== undefined, 'retention deletes');
+    await closing;
+    const left = (await store.countByStatus()).completed;
+    expect(left).toBeGreaterThan(40);
+    await open({ store: kv, retention });
+    await until(async () => (await store.countByStatus()).completed === 0, 'all are deleted');
   });
 
   it.each([
