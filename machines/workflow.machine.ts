@@ -102,8 +102,8 @@ export const workflowMachine = setup({
   },
 });
 
-/** A rerun asked for while another one is under way adds to it. */
+/** A rerun asked for while another one is under way adds to it; no node is listed twice, so that it stays bounded. */
 function limitOf(before: RerunLimit | null, event: WorkflowEvent): RerunLimit | null {
   if (event.type !== 'rerunRequested' || event.standing === 0) return null;
-  return { standing: event.standing, nodes: [...(before?.nodes ?? []), ...event.nodes] };
+  return { standing: event.standing, nodes: [...new Set([...(before?.nodes ?? []), ...event.nodes])] };
 }
