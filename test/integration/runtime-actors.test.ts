@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { defineWorkflow, openKv, type Kv } from '../../src/runtime/index.js';
-import { Gate, outliving, runtimes, until } from './support/runtimes.js';
+import { outliving } from '../support/outliving-kv.js';
+import { Gate, runtimes, until } from './support/runtimes.js';
 
 const open = runtimes();
 

@@ -5,7 +5,8 @@ import { MemoryKv } from '../../src/store/memory-kv.js';
 import { openStore } from '../../src/store/open.js';
 import { SimulatedClock } from '../support/simulation.js';
 import { add, record } from '../support/store-fixtures.js';
-import { Counter, Gate, outliving, runtimes, storeKinds, until } from './support/runtimes.js';
+import { outliving } from '../support/outliving-kv.js';
+import { Counter, Gate, runtimes, storeKinds, until } from './support/runtimes.js';
 
 const open = runtimes();
 const quick = defineWorkflow({ id: 'quick' })

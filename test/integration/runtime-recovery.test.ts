@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { defineWorkflow, openKv, type Durability, type Kv } from '../../src/runtime/index.js';
 import { openStore } from '../../src/store/open.js';
-import { collect, Counter, Gate, outliving, runtimes, storeKinds, until } from './support/runtimes.js';
+import { outliving } from '../support/outliving-kv.js';
+import { collect, Counter, Gate, runtimes, storeKinds, until } from './support/runtimes.js';
 
 const open = runtimes();
 

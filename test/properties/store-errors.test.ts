@@ -16,6 +16,7 @@ import {
   type Fate,
   type SimulatedClock,
 } from '../support/simulation.js';
+import { outliving } from '../support/outliving-kv.js';
 
 /*
  * As SQLite tests: in each scenario the first call of the store goes wrong, then in another run the second, and so on
@@ -105,7 +106,7 @@ async function interrupted(kv: Kv): Promise<void> {
 /** The lines of an export of an execution that has ended. */
 const exported: string[] = [];
 beforeAll(async () => {
-  const source = unclosed(new MemoryKv());
+  const source = outliving(new MemoryKv());
   await ended(false)(source);
   for await (const line of exportSnapshot(source)) exported.push(line.replace(/\n$/, ''));
 });
@@ -175,16 +176,6 @@ const SCENARIOS: Scenario[] = [
   },
 ];
 
-function unclosed(kv: Kv): Kv {
-  return {
-    get: (key) => kv.get(key),
-    scan: (range) => kv.scan(range),
-    keys: (range) => kv.keys(range),
-    commit: (ops, guards) => kv.commit(ops, guards),
-    close: async () => {},
-  };
-}
-
 /** Everything but times, and attempts: inputs that cannot be read cost one. */
 function essence({ status, node_states, node_outputs }: ExecutionDocument): unknown {
   const nodes = Object.values(node_states).map((each) => [each.node_id, each.status]);
@@ -193,7 +184,7 @@ function essence({ status, node_states, node_outputs }: ExecutionDocument): unkn
 
 /** One run with a fault; what comes after it on the healthy store. @returns whether the fault was met */
 async function survives(scenario: Scenario, call: number, fault: Fault, clean: unknown): Promise<boolean> {
-  const kv = unclosed(new MemoryKv());
+  const kv = outliving(new MemoryKv());
   await scenario.before?.(kv);
   let clock: SimulatedClock | undefined;
   const store = faulty(kv, () => clock, call, fault);
@@ -241,7 +232,7 @@ async function survives(scenario: Scenario, call: number, fault: Fault, clean: u
 
 /** How a run without faults ends. */
 async function withoutFaults(): Promise<unknown> {
-  const kv = unclosed(new MemoryKv());
+  const kv = outliving(new MemoryKv());
   await ended(false)(kv);
   return essence((await (await opened(kv)).runtime.get('e'))!);
 }

@@ -10,6 +10,7 @@ import { executionPrefix } from '../../src/store/keys.js';
 import { MemoryKv } from '../../src/store/memory-kv.js';
 import { dagArbitrary } from '../support/random-dag.js';
 import { buryOwners, crashing, simulate } from '../support/simulation.js';
+import { outliving } from '../support/outliving-kv.js';
 
 const LARGE = 'x'.repeat(70_000);
 
@@ -53,18 +54,7 @@ async function storeOf({ workflow, seed, commits }: Case): Promise<Kv> {
   const work = runtime.start(workflow, { from: 'here' }, { executionId: 'e1' }).then((e) => e.result);
   await clock.run(Promise.race([work, open.dead]));
   await buryOwners(kv);
-  return unclosed(kv);
-}
-
-/** A store that no user closes. */
-function unclosed(kv: Kv): Kv {
-  return {
-    get: (key) => kv.get(key),
-    scan: (range) => kv.scan(range),
-    keys: (range) => kv.keys(range),
-    commit: (ops, guards) => kv.commit(ops, guards),
-    close: async () => {},
-  };
+  return outliving(kv);
 }
 
 async function linesOf(kv: Kv): Promise<string[]> {
@@ -93,7 +83,7 @@ describe('an export', () => {
       fc.asyncProperty(cases, async (each) => {
         const from = await storeOf(each);
         const lines = await linesOf(from);
-        const to = unclosed(new MemoryKv());
+        const to = outliving(new MemoryKv());
         await importSnapshot(to, source(lines));
         expect(await everythingOf(to)).toEqual(await everythingOf(from));
         expect((await verifyStore(to)).damage).toEqual([]);
@@ -139,7 +129,7 @@ describe('an export', () => {
   });
 
   it('of a newer release is refused before anything is written', async () => {
-    const to = unclosed(new MemoryKv());
+    const to = outliving(new MemoryKv());
     const header =
       '{"type":"snapshot","product":"maestro-dag","version":2,"created_at":"2026-01-01T00:00:00.000Z"}';
     await expect(importSnapshot(to, source([header]))).rejects.toMatchObject({ code: 'SNAPSHOT_VERSION' });
@@ -203,10 +193,10 @@ describe('an import that is interrupted at any commit', () => {
         dying.dead.then(() => 'dead' as const),
       ]);
       if (done !== 'dead') break;
-      const found = (await everythingOf(unclosed(kv))) as { document?: object };
-      if (found.document === undefined) await importSnapshot(unclosed(kv), source(lines));
-      expect(await everythingOf(unclosed(kv))).toEqual(await everythingOf(from));
-      expect((await verifyStore(unclosed(kv))).damage).toEqual([]);
+      const found = (await everythingOf(outliving(kv))) as { document?: object };
+      if (found.document === undefined) await importSnapshot(outliving(kv), source(lines));
+      expect(await everythingOf(outliving(kv))).toEqual(await everythingOf(from));
+      expect((await verifyStore(outliving(kv))).damage).toEqual([]);
     }
   });
 });

@@ -1,6 +1,7 @@
 import { afterEach } from 'vitest';
 import { createRuntime, type Kv, type Runtime, type RuntimeOptions } from '../../../src/runtime/index.js';
 import { MemoryKv } from '../../../src/store/memory-kv.js';
+import { outliving } from '../../support/outliving-kv.js';
 import { tempDirs } from '../../support/temp-dir.js';
 
 /** Where a runtime and its successors keep what they store: opened any number of times, one after the other. */
@@ -25,17 +26,6 @@ export function storeKinds(): [kind: string, create: () => StorePlace][] {
       },
     ],
   ];
-}
-
-/** A store that its runtimes cannot close, as a folder outlives those who open it. */
-export function outliving(kv: Kv): Kv {
-  return {
-    get: (key) => kv.get(key),
-    scan: (range) => kv.scan(range),
-    keys: (range) => kv.keys(range),
-    commit: (ops, guards) => kv.commit(ops, guards),
-    close: async () => {},
-  };
 }
 
 /** Call at a file's top level: opens runtimes that are closed after each test. */
