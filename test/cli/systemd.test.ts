@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCommandLine } from '../../src/cli/program.js';
 import { executable, listedPath, onePath, quoted } from '../../src/cli/systemd/escape.js';
-import { stateDirectory } from '../../src/cli/systemd/unit.js';
+import { stateDirectory, unitText, type UnitOptions } from '../../src/cli/systemd/unit.js';
 import { fakeTerminal } from './support/fake-terminal.js';
 
 let folder: string;
@@ -117,7 +117,20 @@ describe('maestro systemd', () => {
   });
 
   it('keeps /tmp visible when the service needs it', async () => {
-    expect((await systemd([])).all('PrivateTmp')).toEqual(['yes']);
+    const options: UnitOptions = {
+      scope: 'system',
+      command: ['/usr/bin/node', '/usr/lib/maestro/main.js', 'serve'],
+      workingDirectory: '/var/lib/maestro',
+      storePath: '/var/lib/maestro',
+      writablePaths: [],
+      environment: new Map(),
+      environmentFile: '/etc/default/maestro-dag',
+      runAs: 'maestro',
+      stopMs: 35_000,
+    };
+    expect(unitText(options)).toContain('\nPrivateTmp=yes\n');
+    const command = ['/usr/bin/node', '/tmp/clone/main.js', 'serve'];
+    expect(unitText({ ...options, command })).toContain('\nPrivateTmp=no\n');
     for (const args of [
       ['--store', 'lmdb:/tmp/s'],
       ['--workflows', '/tmp/flows'],

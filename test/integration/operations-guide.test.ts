@@ -15,7 +15,7 @@ const changed = new Map<GuideStep, readonly string[]>();
 
 describe('the operations guide', () => {
   // Most of their time is waiting for services: they run beside each other.
-  it.concurrent.each(guideSections(text))('$title', { timeout: 300_000, retry: 1 }, async (section) => {
+  it.concurrent.each(guideSections(text))('$title', { timeout: 300_000 }, async (section) => {
     const printed = await runSection(section);
     const wrong = section.steps.flatMap((step, i) => {
       if (matches(step.expected, printed[i])) return [];
