@@ -53,7 +53,8 @@ export async function replayDocument(
   const { ids } = definition.plan;
   const { columns } = state;
   const document = await executionDocument({
-    record: { ...record, updatedAtMs: atMs },
+    // After all changes the execution is as it is now: its record may have been written a moment after the last one.
+    record: { ...record, updatedAtMs: over ? atMs : Math.min(record.updatedAtMs, untilMs) },
     definition,
     state,
     globalContext,

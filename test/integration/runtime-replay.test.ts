@@ -3,6 +3,7 @@ import {
   defineWorkflow,
   type ExecutionDocument,
   type ExecutionEvent,
+  systemClock,
   type NodeStatus,
 } from '../../src/runtime/index.js';
 import { maestro, makeFolder } from './support/maestro.js';
@@ -34,7 +35,10 @@ const statusesOf = ({ node_states }: ExecutionDocument) =>
 
 describe.each(storeKinds())('replay on %s', (_, create) => {
   it('gives every moment between nothing and the end, in step with the events', async () => {
-    const runtime = await open({ store: create()() });
+    // A clock of which every reading is later: the record is then written after the last change, as on a slow machine.
+    let nowMs = 0;
+    const clock = { ...systemClock, nowMs: () => (nowMs = Math.max(Date.now(), nowMs + 1)) };
+    const runtime = await open({ store: create()(), clock });
     let failures = 1;
     const workflow = defineWorkflow({ id: 'w', onFailure: 'continue' })
       .node('a', { execute: () => ({ text: 'x'.repeat(70_000) }) })
