@@ -15,7 +15,7 @@ import autocannon from 'autocannon';
 
 const MAIN = resolve(import.meta.dirname, '../dist/src/cli/main.js');
 const MIB = 2 ** 20;
-const RSS_EVERY_MS = 250;
+const MEMORY_EVERY_MS = 250;
 /** What waits when the load ends is run before the figures count. */
 const SETTLE_MS = 120_000;
 const WORKFLOW = `workflow: { id: sdlc-linear, name: Linear }
@@ -42,19 +42,25 @@ async function run() {
   const service = await serve();
   const memory = new MemoryWatch(service.child.pid);
   try {
-    const rssAtStart = await memory.now();
+    const start = await memory.now();
     const health = await load('GET /health', { url: `${service.url}/health` }, 200);
-    const rssAfterHealth = await memory.now();
+    const after_health = await memory.now();
     const post = {
       url: `${service.url}/api/workflows`,
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ requirement: 'A shop', workflow_type: 'linear' }),
     };
+    // Flat over the quarters of the load, or it grows with what was ever run.
+    const quarters = [];
+    const timers = [1, 2, 3, 4].map((quarter) =>
+      setTimeout(async () => quarters.push(await sizes()), (quarter * seconds * 1000) / 4),
+    );
+    const sizes = async () => ({ memory_mib: await memory.now(), store_mib: await storeSize() });
     const started = await load('POST /api/workflows', post, 201);
-    const rssAfterLoad = await memory.now();
+    for (const timer of timers) clearTimeout(timer);
     const settled = await settle(service.url);
-    const rssAtEnd = await memory.now();
+    const end = await memory.now();
     memory.stop();
     service.child.kill('SIGTERM');
     const [code] = await once(service.child, 'close');
@@ -68,14 +74,9 @@ async function run() {
       connections,
       requests: [health, started],
       settle_seconds: settled.seconds,
-      rss_mib: {
-        start: rssAtStart,
-        after_health: rssAfterHealth,
-        after_load: rssAfterLoad,
-        peak: memory.peak,
-        end: rssAtEnd,
-      },
-      store_mib: mib((await stat(join(folder, 'store', 'data.mdb'))).size),
+      memory_mib: { start, after_health, peak: memory.peak, end },
+      quarters,
+      store_mib: await storeSize(),
       errors,
     };
   } finally {
@@ -162,20 +163,23 @@ async function settle(url) {
   }
 }
 
-/** Resident memory of a process, in MiB, where the system tells it (Linux). */
+/**
+ * Memory of a process in MiB, where the system tells it (Linux). Without pages of files: what is read of the store is
+ * mapped, so resident memory counts the store's pages, which the system takes back when it needs them.
+ */
 class MemoryWatch {
   peak = 0;
 
   constructor(pid) {
     this.pid = pid;
-    this.timer = setInterval(() => void this.now(), RSS_EVERY_MS);
+    this.timer = setInterval(() => void this.now(), MEMORY_EVERY_MS);
   }
 
   async now() {
     const status = await readFile(`/proc/${this.pid}/status`, 'utf8').catch(() => '');
-    const rss = mib(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024);
-    this.peak = Math.max(this.peak, rss);
-    return rss;
+    const used = mib(Number(/RssAnon:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024);
+    this.peak = Math.max(this.peak, used);
+    return used;
   }
 
   stop() {
@@ -183,11 +187,15 @@ class MemoryWatch {
   }
 }
 
+async function storeSize() {
+  return mib((await stat(join(folder, 'store', 'data.mdb'))).size);
+}
+
 function mib(bytes) {
   return Math.round(bytes / MIB);
 }
 
-function print({ requests, rss_mib, store_mib, errors, ...machine }) {
+function print({ requests, memory_mib, quarters, store_mib, errors, ...machine }) {
   const { node, cores, durability, settle_seconds } = machine;
   console.log(
     `Node ${node}, ${cores} cores, durability ${durability}, ${connections} connections, ${seconds} s each\n`,
@@ -196,9 +204,13 @@ function print({ requests, rss_mib, store_mib, errors, ...machine }) {
     const { p50, p97_5, p99, max } = latency_ms;
     console.log(`${name}: ${per_second}/s (${total}), p50 ${p50} ms, p97.5 ${p97_5}, p99 ${p99}, max ${max}`);
   }
-  const { start, after_health, after_load, peak, end } = rss_mib;
+  const { start, after_health, peak, end } = memory_mib;
   console.log(
-    `memory of the service: ${start} MiB, after /health ${after_health}, after the load ${after_load}, peak ${peak}, end ${end}`,
+    `memory of the service, without the mapped store: ${start} MiB, after /health ${after_health}, peak ${peak}, end ${end}`,
+  );
+  const each = (key) => quarters.map((sizes) => sizes[key]).join(', ');
+  console.log(
+    `after each quarter of the load: memory ${each('memory_mib')} MiB, store ${each('store_mib')} MiB`,
   );
   console.log(`store: ${store_mib} MiB; all executions had ended ${settle_seconds} s after the load`);
   for (const error of errors) console.log(`error: ${error}`);
