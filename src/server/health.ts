@@ -41,7 +41,7 @@ interface Findings {
 export class HealthMonitor {
   private readonly delay: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   private delayBeforeMs = 0;
-  private readonly window: NodeJS.Timeout;
+  private window: NodeJS.Timeout | undefined;
   private readonly startedAtMs = performance.now();
   private checkedAtMs = -Infinity;
   private findings!: Promise<Findings>;
@@ -50,7 +50,10 @@ export class HealthMonitor {
     private readonly runtime: Runtime,
     private readonly storePath: string | undefined,
     private readonly limits: HealthLimits = {},
-  ) {
+  ) {}
+
+  /** Begins to look at the event loop. Starting up, when modules are loaded, says nothing about the service. */
+  watchLoop(): void {
     this.delay.enable();
     this.window = setInterval(() => {
       this.delayBeforeMs = this.windowDelayMs();

@@ -54,8 +54,13 @@ export class ServiceMetrics {
     }).set({ version }, 1);
   }
 
-  /** Counts an answered request. Routes are patterns, so an id in a path makes no series of its own. */
-  answered({ method, routeOptions }: FastifyRequest, { statusCode, elapsedTime }: FastifyReply): void {
+  /**
+   * Counts an answered request. Routes are patterns, so an id in a path makes no series of its own. A stream is no
+   * request that took as long as somebody listened: streams are not counted here.
+   */
+  answered({ method, routeOptions, ws }: FastifyRequest, reply: FastifyReply): void {
+    const { statusCode, elapsedTime } = reply;
+    if (ws || String(reply.getHeader('content-type')).startsWith('text/event-stream')) return;
     const labels = { method, route: routeOptions.url ?? 'none', status: `${Math.floor(statusCode / 100)}xx` };
     this.requests.observe(labels, elapsedTime / 1000);
   }

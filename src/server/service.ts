@@ -128,7 +128,11 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   let closing: Promise<void> | undefined;
   return {
     app,
-    listen: () => listen(app, host, port),
+    listen: async () => {
+      const url = await listen(app, host, port);
+      health.watchLoop();
+      return url;
+    },
     drain: () => void (draining = true),
     close: () => {
       draining = true;

@@ -37,6 +37,13 @@ function failing(): { kv: Kv; fail: { commit: boolean; read: boolean; hang: bool
   };
 }
 
+async function blocked(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const endMs = performance.now() + ms;
+  while (performance.now() < endMs);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
 async function* silence(): AsyncGenerator<string> {
   await new Promise(() => {});
   yield '';
@@ -74,13 +81,19 @@ describe('/health is degraded', () => {
   });
 
   it('by an event loop that was blocked', async () => {
-    const service = await open();
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    const endMs = performance.now() + 600;
-    while (performance.now() < endMs);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const service = await open({ port: 0 });
+    await service.service.listen();
+    await blocked(600);
     const { reasons } = await healthOf(service);
     expect(reasons).toEqual([expect.stringMatching(/^event loop: \d{3,} ms late$/)]);
+  });
+
+  it('not by what blocked it before the service listened: modules are loaded then', async () => {
+    const service = await open({ port: 0, healthLimits: { maxDelayMs: 1000 } });
+    await blocked(1500);
+    await service.service.listen();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect((await healthOf(service)).reasons).toEqual([]);
   });
 
   it('by a disk with less room than is asked for', async () => {

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
+import WebSocket from 'ws';
 import { defineWorkflow, metricsText, type Runtime } from '../../src/runtime/index.js';
 import { services } from './support/open-service.js';
 
@@ -94,6 +96,24 @@ describe('/metrics', () => {
     expect(after.some((name) => name.includes('route="none"'))).toBe(true);
     expect(after.some((name) => name.includes('route="/api/executions/:'))).toBe(true);
     expect(after.filter((name) => /flaky|-id|path/.test(name))).toEqual([]);
+  });
+
+  it('counts no stream as a request that took as long as somebody listened', async () => {
+    const { runtime, get, service } = await open({ port: 0 });
+    const { id, result } = await runtime.start(flaky);
+    await result;
+    const stream = await get(`/api/executions/${id}/events`, { accept: 'text/event-stream' });
+    expect(stream.body).toContain('node_failed');
+    const socket = new WebSocket(`${(await service.listen()).replace('http', 'ws')}/ws/workflow/flaky`);
+    await once(socket, 'open');
+    socket.close();
+    await once(socket, 'close');
+    await get('/health');
+    const routes = Object.keys(samplesOf((await get('/metrics')).body)).filter((name) =>
+      name.includes('route='),
+    );
+    expect(routes.some((name) => name.includes('/health'))).toBe(true);
+    expect(routes.filter((name) => /events|ws/.test(name))).toEqual([]);
   });
 
   it('needs a token that may read, when there are tokens', async () => {
