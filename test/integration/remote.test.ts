@@ -101,6 +101,27 @@ describe('a runtime in a thread of its own', () => {
     expect((await retried.result).status).toBe('completed');
   });
 
+  it('runs one node again, with or without what depends on it, and forks', async () => {
+    const { runtime } = await open();
+    const { id, result } = await runtime.start(chain());
+    await result;
+    const alone = await runtime.rerun(id, 'first', { cascade: false });
+    expect(await alone!.result).toMatchObject({ status: 'completed', completed_nodes: 3 });
+    const cascaded = await runtime.rerun(id, 'wait');
+    expect((await cascaded!.result).status).toBe('completed');
+    const { node_states } = (await runtime.get(id))!;
+    const runs = Object.entries(node_states).map(([node, { metadata }]) => [node, metadata.run]);
+    expect(Object.fromEntries(runs)).toEqual({ first: 1, wait: 1, last: 1 });
+    const fork = await runtime.fork(id, { from: ['last'], context: { a: 1 }, executionId: 'forked' });
+    expect([fork.id, (await fork.result).status]).toEqual(['forked', 'completed']);
+    expect(await runtime.get('forked')).toMatchObject({
+      forked_from: { execution_id: id, nodes: ['last'] },
+      global_context: { a: 1 },
+    });
+    await expect(runtime.rerun(id, 'nope')).rejects.toMatchObject({ code: 'NODE_NOT_FOUND' });
+    await expect(runtime.fork(id, { from: ['nope'] })).rejects.toMatchObject({ code: 'NODE_NOT_FOUND' });
+  });
+
   it('counts, collects, deletes and marks stale', async () => {
     const { runtime } = await open();
     for (const executionId of ['a', 'b']) {

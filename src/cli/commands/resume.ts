@@ -119,7 +119,8 @@ export async function proceed(
       announce(context, execution.id);
       // A fork has a history of its own.
       const isSame = execution.id === before.execution_id;
-      if (isSame && before.completed_nodes > 0) {
+      // What had completed runs again, in part: how much of it is for the progress to tell.
+      if (isSame && before.completed_nodes > 0 && before.status !== 'completed') {
         ui.notice(`${before.completed_nodes} of ${before.total_nodes} nodes are completed already`);
       }
       return attach(context, runtime, execution, {
