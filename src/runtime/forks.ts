@@ -56,7 +56,8 @@ export async function fork(
 
 /** What is done and depends on nothing that runs again, dependencies first. @throws NODE_NOT_FOUND, USAGE */
 function keptNodes(plan: Plan, { columns }: ExecutionState, from: readonly string[]): readonly number[] {
-  if (from.length === 0) throw new MaestroError('USAGE', 'a fork needs a node to begin from');
+  if (!Array.isArray(from) || from.length === 0)
+    throw new MaestroError('USAGE', 'a fork needs a list of nodes to begin from');
   const again = new Set<number>();
   for (const node of from.map((nodeId) => indexOfNode(plan, nodeId)))
     for (const each of [node, ...descendants(plan, node)]) again.add(each);
