@@ -3,7 +3,7 @@
  * own in `sync` with retention on. Exits 1 when anything went wrong: an answer other than expected, a lost connection,
  * an execution that was acknowledged and did not complete.
  *
- *   npm run bench:service -- [--seconds 60] [--connections 20] [--json]
+ *   npm run bench:service -- [--seconds 60] [--connections 20] [--no-retention] [--json]
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -29,8 +29,10 @@ const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '60' },
     connections: { type: 'string', default: '20' },
+    retention: { type: 'boolean', default: true },
     json: { type: 'boolean', default: false },
   },
+  allowNegative: true,
 });
 const seconds = Number(values.seconds);
 const connections = Number(values.connections);
@@ -72,6 +74,7 @@ async function run() {
       durability: 'sync',
       seconds,
       connections,
+      retention: values.retention,
       requests: [health, started],
       settle_seconds: settled.seconds,
       memory_mib: { start, after_health, peak: memory.peak, end },
@@ -96,17 +99,8 @@ async function serve() {
     'linear.yaml',
   ];
   // The newest hundred and what ended within a second stay: what is deleted meanwhile is part of the load.
-  args.push(
-    '--retention',
-    '1s',
-    '--keep',
-    '100',
-    '--requests-per-minute',
-    '1000000000',
-    '--json',
-    '--log-level',
-    'warn',
-  );
+  if (values.retention) args.push('--retention', '1s', '--keep', '100');
+  args.push('--requests-per-minute', '1000000000', '--json', '--log-level', 'warn');
   args.push('--mode', 'dag_parallel');
   const child = spawn(process.execPath, [MAIN, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
   let out = '';
@@ -198,7 +192,7 @@ function mib(bytes) {
 function print({ requests, memory_mib, quarters, store_mib, errors, ...machine }) {
   const { node, cores, durability, settle_seconds } = machine;
   console.log(
-    `Node ${node}, ${cores} cores, durability ${durability}, ${connections} connections, ${seconds} s each\n`,
+    `Node ${node}, ${cores} cores, durability ${durability}, ${connections} connections, ${seconds} s each, retention ${values.retention ? 'on' : 'off'}\n`,
   );
   for (const { name, total, per_second, latency_ms } of requests) {
     const { p50, p97_5, p99, max } = latency_ms;

@@ -1,9 +1,7 @@
 import { toErrorDocument } from '../base/errors.js';
 import type { Settings } from './options.js';
 import { Periodic } from './periodic.js';
-import type { RetentionPolicy } from './retention.js';
-
-const DEFAULT_RETENTION_EVERY_MS = 60_000;
+import { defaultEveryMs, type RetentionPolicy } from './retention.js';
 
 /** What a runtime does now and then, as its settings say: it deletes what may go, and looks for what others left. */
 export function beginChores(
@@ -27,7 +25,7 @@ export function beginChores(
         logger.warn({ error: toErrorDocument(error) }, 'retention could not delete; it is tried again');
       }
     };
-    chores.push(new Periodic(clock, retention.everyMs ?? DEFAULT_RETENTION_EVERY_MS, pass).start(0));
+    chores.push(new Periodic(clock, retention.everyMs ?? defaultEveryMs(retention), pass).start(0));
   }
   if (recoverEveryMs !== undefined) {
     const look = async (): Promise<void> => {

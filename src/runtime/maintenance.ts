@@ -10,6 +10,8 @@ interface MaintenanceHost {
   readonly store: ExecutionStore;
   readonly ownership: Ownership;
   readonly clock: Clock;
+  /** Whether executions run here: whoever deletes then leaves them their share. */
+  readonly isBusy: () => boolean;
   /** Whether an execution is in this runtime's hands. */
   readonly isHere: (executionId: string) => boolean;
   /** When an execution last changed, epoch ms. */
@@ -19,6 +21,9 @@ interface MaintenanceHost {
 }
 
 const PAGE = 200;
+/** Deletions that are asked for at once; the store writes them together. */
+const BATCH = 100;
+const LONGEST_REST_MS = 100;
 
 /** Keeps a store tidy: deletes what has ended, gives up what nobody will continue. */
 export class Maintenance {
@@ -39,7 +44,8 @@ export class Maintenance {
       return store.delete(executionId);
     }
     if (record === undefined) return false;
-    if (!isWorkflowStatusEnded(record.status)) await this.assertAbandoned(record, force);
+    if (!isWorkflowStatusEnded(record.status) || record.ownerId !== null)
+      await this.assertAbandoned(record, force);
     return store.delete(executionId, record);
   }
 
@@ -49,20 +55,19 @@ export class Maintenance {
         next: 'Give olderThanMs, keep, or both.',
       });
     }
+    const { dryRun = false } = options;
     const deleted: string[] = [];
-    for await (const record of this.expired(options)) {
-      if (options.dryRun === true || (await this.deleteSeen(record))) deleted.push(record.executionId);
-    }
-    return { deleted, dryRun: options.dryRun === true };
+    const note = (batch: readonly ExecutionRecord[]) =>
+      deleted.push(...batch.map((each) => each.executionId));
+    if (dryRun) for await (const batch of this.expired(options)) note(batch);
+    else await this.sweep(options, note);
+    return { deleted, dryRun };
   }
 
   /** One pass of retention: like collect, without a list of what went, and it can be stopped. @returns how many went */
   async pass(policy: RetentionPolicy, stopped: AbortSignal): Promise<number> {
     let deleted = 0;
-    for await (const record of this.expired(policy)) {
-      if (stopped.aborted) break;
-      if (await this.deleteSeen(record)) deleted++;
-    }
+    await this.sweep(policy, (batch) => (deleted += batch.length), stopped);
     return deleted;
   }
 
@@ -84,18 +89,52 @@ export class Maintenance {
     return marked;
   }
 
-  private expired(policy: RetentionPolicy): AsyncGenerator<ExecutionRecord> {
-    return expired(this.host.store, policy, this.host.clock.nowMs());
+  /** What a policy lets go, in batches. An execution that has ended and still stops attempts is in somebody's hands. */
+  private async *expired(policy: RetentionPolicy): AsyncGenerator<ExecutionRecord[]> {
+    const { store, ownership, clock, isHere } = this.host;
+    const living = await ownership.livingOthers();
+    let batch: ExecutionRecord[] = [];
+    for await (const record of expired(store, policy, clock.nowMs())) {
+      if (isHere(record.executionId) || (record.ownerId !== null && living.has(record.ownerId))) continue;
+      if (batch.push(record) < BATCH) continue;
+      yield batch;
+      batch = [];
+    }
+    if (batch.length > 0) yield batch;
   }
 
-  /** Deletes an execution as it was seen. One that was retried meanwhile stays. */
-  private async deleteSeen(record: ExecutionRecord): Promise<boolean> {
-    try {
-      return await this.host.store.delete(record.executionId, record);
-    } catch (error) {
-      if (isMaestroError(error, 'STORE_CONFLICT')) return false;
-      throw error;
+  /**
+   * Deletes what a policy lets go, as it was seen: what was retried meanwhile stays. One execution that cannot be deleted
+   * stops no other. While executions run, half of the time is theirs: enough for both, as deleting is cheaper than running.
+   * @throws the first error, at the end; at once when not one of a batch could be deleted
+   */
+  private async sweep(
+    policy: RetentionPolicy,
+    went: (batch: readonly ExecutionRecord[]) => void,
+    stopped?: AbortSignal,
+  ): Promise<void> {
+    const { clock, isBusy } = this.host;
+    const errors: unknown[] = [];
+    for await (const batch of this.expired(policy)) {
+      if (stopped?.aborted) break;
+      const beganMs = clock.nowMs();
+      const tries = await Promise.allSettled(
+        batch.map((record) => this.host.store.delete(record.executionId, record)),
+      );
+      went(batch.filter((_, i) => tries[i].status === 'fulfilled' && tries[i].value));
+      const failures = tries.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
+      const failed = failures.filter((reason) => !isMaestroError(reason, 'STORE_CONFLICT'));
+      errors.push(...failed);
+      if (failed.length === batch.length) break;
+      if (isBusy()) await this.rest(clock.nowMs() - beganMs);
     }
+    if (errors.length > 0) throw errors[0];
+  }
+
+  private async rest(ms: number): Promise<void> {
+    // The clock may have been set meanwhile.
+    const restMs = Math.min(ms, LONGEST_REST_MS);
+    if (restMs > 0) await new Promise<void>((over) => this.host.clock.setTimer(restMs, over));
   }
 
   private async assertAbandoned(record: ExecutionRecord, force: boolean): Promise<void> {
@@ -107,7 +146,7 @@ export class Maintenance {
         next: `Cancel it first: \`maestro cancel ${executionId}\`.`,
       });
     }
-    if (force && !this.host.isHere(executionId)) return;
+    if ((force || isWorkflowStatusEnded(status)) && !this.host.isHere(executionId)) return;
     throw new MaestroError('EXECUTION_STATE', `execution ${executionId} is ${status}: it has not ended`, {
       next: 'Cancel it first, or delete it with force when nobody runs it and nobody will resume it.',
     });

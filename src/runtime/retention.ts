@@ -25,7 +25,10 @@ export interface RetentionPolicy extends RetentionRule {
 
 /** Retention as a running runtime applies it. */
 export interface RetentionOptions extends RetentionPolicy {
-  /** Time between two passes in milliseconds; default 60,000. The first one follows the opening. */
+  /**
+   * Time between two passes in milliseconds; by default the shortest `olderThanMs` of the rules (0 for one that has only
+   * `keep`), but at least a second and at most a minute. The first pass follows the opening.
+   */
   readonly everyMs?: number;
 }
 
@@ -35,6 +38,8 @@ interface RuleFor {
 }
 
 const PAGE = 200;
+const SHORTEST_EVERY_MS = 1_000;
+const LONGEST_EVERY_MS = 60_000;
 
 /** The rules of a policy with the statuses each is for. @throws CONFIG_CONFLICT for a number that makes no sense */
 export function retentionRules(policy: RetentionPolicy): RuleFor[] {
@@ -57,6 +62,12 @@ export function retentionRules(policy: RetentionPolicy): RuleFor[] {
     ({ statuses, rule }) =>
       statuses.length > 0 && (rule.olderThanMs !== undefined || rule.keep !== undefined),
   );
+}
+
+/** What is kept beyond the policy grows with the time between passes: it follows from how short things are kept. */
+export function defaultEveryMs(policy: RetentionPolicy): number {
+  const ages = retentionRules(policy).map(({ rule }) => rule.olderThanMs ?? 0);
+  return Math.min(Math.max(Math.min(...ages), SHORTEST_EVERY_MS), LONGEST_EVERY_MS);
 }
 
 function nonsense(name: string, value: unknown, expected: string): MaestroError {

@@ -10,41 +10,44 @@ const BATCH = 1000;
 const NOTHING = new Uint8Array(0);
 
 /*
- * A deletion has two steps. One commit takes the record and its index entries away and leaves a mark; from then on
- * the execution does not exist. The rest goes in bounded batches, the mark last. A crash in between leaves the
- * mark, so that the rest is removed when the store is opened next, or before the id is used again.
+ * A small execution goes in one commit. Of a large one, that commit takes the record and its index entries away and
+ * leaves a mark; from then on the execution does not exist. The rest goes in bounded batches, the mark last. A crash in
+ * between leaves the mark, so that the rest is removed when the store is opened next, or before the id is used again.
  */
 
 /**
- * The first step. false when there is no such execution.
+ * Removes an execution. false when there is no such one.
  * @param seen the record it must still have
  * @throws STORE_CONFLICT when it has another one
  */
-export async function removeFromSight(kv: Kv, executionId: string, seen?: Uint8Array): Promise<boolean> {
+export async function removeExecution(kv: Kv, executionId: string, seen?: Uint8Array): Promise<boolean> {
   const key = recordKey(executionId);
-  const stored = await kv.get(key);
-  if (!stored) return false;
-  const bytes = seen ?? stored;
-  const guard: KvGuard = { key, value: bytes };
-  const ops: KvOp[] = [
-    { op: 'del', key },
-    { op: 'put', key: deletionKey(executionId), value: NOTHING },
-    ...(await indexRemovals(kv, executionId, bytes)),
-  ];
-  await kv.commit(ops, [guard]);
+  const bytes = seen ?? (await kv.get(key));
+  if (!bytes) return false;
+  const rows = await rowRemovals(kv, executionId);
+  // The record itself is among the rows. Nobody writes others while it is what it was.
+  if (rows.length === 0) return false;
+  const isSmall = rows.length < BATCH;
+  const ops: KvOp[] = isSmall
+    ? [...rows, ...(await requestRemovals(kv, executionId))]
+    : [
+        { op: 'del', key },
+        { op: 'put', key: deletionKey(executionId), value: NOTHING },
+      ];
+  ops.push(...(await indexRemovals(kv, executionId, bytes)));
+  await kv.commit(ops, [{ key, value: bytes }]);
+  if (!isSmall) await purge(kv, executionId);
   return true;
 }
 
-/** The second step. Harmless when repeated, also by several processes at once. */
+/** Removes what a mark says is to go. Harmless when repeated, also by several processes at once. */
 export async function purge(kv: Kv, executionId: string): Promise<void> {
   // While the mark is there nobody can use the id again; without it, what is there belongs to a new execution.
   const marked: KvGuard = { key: deletionKey(executionId), value: NOTHING };
   try {
     for (let isLast = false; !isLast;) {
-      const ops: KvOp[] = [];
-      for await (const key of kv.keys({ ...under(executionPrefix(executionId)), limit: BATCH }))
-        ops.push({ op: 'del', key });
-      // Each commit waits for the disk: a small execution goes with its mark.
+      const ops = await rowRemovals(kv, executionId);
+      // Each commit waits for the disk: what remains goes with the mark.
       isLast = ops.length < BATCH;
       if (isLast) ops.push(...(await requestRemovals(kv, executionId)), { op: 'del', key: marked.key });
       await kv.commit(ops, [marked]);
@@ -57,6 +60,14 @@ export async function purge(kv: Kv, executionId: string): Promise<void> {
 /** Finishes the deletions that a crash interrupted. */
 export async function finishDeletions(kv: Kv): Promise<void> {
   for await (const key of kv.keys(under(DELETIONS))) await purge(kv, key.slice(DELETIONS.length));
+}
+
+/** Of the first rows of an execution. */
+async function rowRemovals(kv: Kv, executionId: string): Promise<KvOp[]> {
+  const ops: KvOp[] = [];
+  for await (const key of kv.keys({ ...under(executionPrefix(executionId)), limit: BATCH }))
+    ops.push({ op: 'del', key });
+  return ops;
 }
 
 /** A damaged record does not say where it is indexed: look for it. */

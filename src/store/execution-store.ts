@@ -4,7 +4,7 @@ import type { WorkflowSpec } from '../spec/types.js';
 import { loadCheckpoint, checkpointOps } from './checkpoint.js';
 import { corrupt, seal, sealJson, unseal, unsealJson } from './envelope.js';
 import { countByStatus, indexOps, queryIndex, reindexOps } from './execution-index.js';
-import { purge, removeFromSight } from './execution-removal.js';
+import { purge, removeExecution } from './execution-removal.js';
 import { decodeJournalRecord, encodeJournalRecord } from './journal-codec.js';
 import { furtherRows, type FurtherRow } from './further-rows.js';
 import { putLog, readLogs, type StepLog } from './step-logs.js';
@@ -305,9 +305,7 @@ export class KvExecutionStore implements ExecutionStore {
   }
 
   async delete(executionId: string, seen?: ExecutionRecord): Promise<boolean> {
-    const found = await removeFromSight(this.kv, executionId, seen && encodeRecord(seen));
-    if (found) await purge(this.kv, executionId);
-    return found;
+    return removeExecution(this.kv, executionId, seen && encodeRecord(seen));
   }
 
   close(): Promise<void> {

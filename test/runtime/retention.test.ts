@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { WorkflowStatus } from '../../src/base/model.js';
 import {
+  defaultEveryMs,
   expired,
   retentionRules,
   type EndedStatus,
@@ -89,6 +90,16 @@ describe('retention', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it.each([
+    [{ olderThanMs: 1 }, 1_000],
+    [{ olderThanMs: 5_000, perStatus: { failed: { olderThanMs: 90_000 } } }, 5_000],
+    [{ olderThanMs: 7 * 86_400_000 }, 60_000],
+    [{ olderThanMs: 7 * 86_400_000, perStatus: { completed: { keep: 10 } } }, 1_000],
+    [{}, 60_000],
+  ])('passes follow from how short %j keeps', (policy, everyMs) => {
+    expect(defaultEveryMs(policy)).toBe(everyMs);
   });
 
   it('lets nothing go without a condition', async () => {

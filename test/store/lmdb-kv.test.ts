@@ -82,7 +82,39 @@ describe('grouping', () => {
     expect(db.groups).toEqual([['a', 'b']]);
     finish();
     await Promise.all([...first, ...later]);
-    expect(db.groups).toEqual([['a', 'b'], ['c'], ['d'], ['e']]);
+    expect(db.groups).toEqual([['a', 'b'], ['c'], ['d', 'e']]);
+  });
+
+  test('guards are checked one after another, and one that does not hold harms no neighbour', async () => {
+    const db = new FakeDatabase();
+    const kv = new LmdbKv(db);
+    const commits = [
+      kv.commit(
+        [put('a', '1')],
+        [
+          { key: 'x', value: null },
+          { key: 'y', value: null },
+        ],
+      ),
+      kv.commit([put('b')], [{ key: 'a', value: bytes('0') }]),
+      kv.commit([put('a', '2')], [{ key: 'a', value: bytes('1') }]),
+      kv.commit([put('c')], [{ key: 'a', value: null }]),
+    ];
+    const outcomes = (await Promise.allSettled(commits)).map(({ status }) => status);
+    expect(outcomes).toEqual(['fulfilled', 'rejected', 'fulfilled', 'rejected']);
+    expect(db.groups).toEqual([['a', 'a']]);
+  });
+
+  test('a transaction with guards is bounded: this thread writes it', async () => {
+    const db = new FakeDatabase();
+    const kv = new LmdbKv(db);
+    const many = Array.from({ length: 900 }, (_, i) => put(`k${i}`));
+    const absent = [
+      { key: 'x', value: null },
+      { key: 'y', value: null },
+    ];
+    await Promise.all([1, 2, 3].map(() => kv.commit(many, absent)));
+    expect(db.groups.map(({ length }) => length)).toEqual([1800, 900]);
   });
 });
 
