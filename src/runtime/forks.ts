@@ -59,7 +59,7 @@ function keptNodes(plan: Plan, { columns }: ExecutionState, from: readonly strin
   if (!Array.isArray(from) || from.length === 0)
     throw new MaestroError('USAGE', 'a fork needs a list of nodes to begin from');
   const again = new Set<number>();
-  for (const node of from.map((nodeId) => indexOfNode(plan, nodeId)))
+  for (const node of (from as readonly string[]).map((nodeId) => indexOfNode(plan, nodeId)))
     for (const each of [node, ...descendants(plan, node)]) again.add(each);
   const kept = new Set<number>();
   for (const node of plan.order) {

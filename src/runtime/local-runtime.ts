@@ -135,8 +135,7 @@ export class LocalRuntime implements Runtime, HandleHost {
       store,
       ownership: this.ownership,
       clock,
-      isBusy: () => this.supervisor.active.size > 0,
-      isHere: (id) => this.residents.isHere(id),
+      residents: this.residents,
       touchedAtMs: async (id) => {
         const document = await this.get(id);
         return document && Date.parse(document.updated_at);

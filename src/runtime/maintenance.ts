@@ -3,6 +3,7 @@ import { isMaestroError, MaestroError, type ErrorDocument } from '../base/errors
 import { isWorkflowStatusEnded, type WorkflowStatus } from '../base/model.js';
 import type { ExecutionRecord, ExecutionStore } from '../store/types.js';
 import type { Ownership } from './ownership.js';
+import type { Residents } from './residents.js';
 import { expired, retentionRules, type RetentionPolicy } from './retention.js';
 import type { CollectOptions, CollectReport, DeleteOptions, MarkStaleOptions } from './types.js';
 
@@ -10,10 +11,8 @@ interface MaintenanceHost {
   readonly store: ExecutionStore;
   readonly ownership: Ownership;
   readonly clock: Clock;
-  /** Whether executions run here: whoever deletes then leaves them their share. */
-  readonly isBusy: () => boolean;
-  /** Whether an execution is in this runtime's hands. */
-  readonly isHere: (executionId: string) => boolean;
+  /** The executions in this runtime's hands. */
+  readonly residents: Pick<Residents, 'size' | 'isHere'>;
   /** When an execution last changed, epoch ms. */
   readonly touchedAtMs: (executionId: string) => Promise<number | undefined>;
   /** Fails an execution that nobody runs. */
@@ -91,11 +90,12 @@ export class Maintenance {
 
   /** What a policy lets go, in batches. An execution that has ended and still stops attempts is in somebody's hands. */
   private async *expired(policy: RetentionPolicy): AsyncGenerator<ExecutionRecord[]> {
-    const { store, ownership, clock, isHere } = this.host;
+    const { store, ownership, clock, residents } = this.host;
     const living = await ownership.livingOthers();
     let batch: ExecutionRecord[] = [];
     for await (const record of expired(store, policy, clock.nowMs())) {
-      if (isHere(record.executionId) || (record.ownerId !== null && living.has(record.ownerId))) continue;
+      if (residents.isHere(record.executionId) || (record.ownerId !== null && living.has(record.ownerId)))
+        continue;
       if (batch.push(record) < BATCH) continue;
       yield batch;
       batch = [];
@@ -113,7 +113,7 @@ export class Maintenance {
     went: (batch: readonly ExecutionRecord[]) => void,
     stopped?: AbortSignal,
   ): Promise<void> {
-    const { clock, isBusy } = this.host;
+    const { clock, residents } = this.host;
     const errors: unknown[] = [];
     for await (const batch of this.expired(policy)) {
       if (stopped?.aborted) break;
@@ -126,7 +126,7 @@ export class Maintenance {
       const failed = failures.filter((reason) => !isMaestroError(reason, 'STORE_CONFLICT'));
       errors.push(...failed);
       if (failed.length === batch.length) break;
-      if (isBusy()) await this.rest(clock.nowMs() - beganMs);
+      if (residents.size > 0) await this.rest(clock.nowMs() - beganMs);
     }
     if (errors.length > 0) throw errors[0];
   }
@@ -146,7 +146,7 @@ export class Maintenance {
         next: `Cancel it first: \`maestro cancel ${executionId}\`.`,
       });
     }
-    if ((force || isWorkflowStatusEnded(status)) && !this.host.isHere(executionId)) return;
+    if ((force || isWorkflowStatusEnded(status)) && !this.host.residents.isHere(executionId)) return;
     throw new MaestroError('EXECUTION_STATE', `execution ${executionId} is ${status}: it has not ended`, {
       next: 'Cancel it first, or delete it with force when nobody runs it and nobody will resume it.',
     });
@@ -154,14 +154,14 @@ export class Maintenance {
 
   /** Executions that have not ended and that no living process has in hand, oldest first. */
   private async *unowned(): AsyncGenerator<ExecutionRecord> {
-    const { store, ownership, isHere } = this.host;
+    const { store, ownership, residents } = this.host;
     const living = await ownership.livingOthers();
     const unfinished = ['pending', 'running', 'paused'] as const;
     let after: string | undefined;
     do {
       const page = await store.list({ status: unfinished, order: 'oldest', limit: PAGE, after });
       for (const record of page.records) {
-        if (isHere(record.executionId)) continue;
+        if (residents.isHere(record.executionId)) continue;
         if (record.ownerId === null || !living.has(record.ownerId)) yield record;
       }
       after = page.next;
