@@ -110,6 +110,7 @@ export const ERROR_CODES = {
     retriable: false,
     next: 'Correct what is listed and send it again; nothing was changed.',
   },
+  BENCH_FAILED: { exit: 2, retriable: true, next: 'Close what else runs on the machine, or measure less.' },
   // Service
   REQUEST_INVALID: { exit: 1, retriable: false, next: 'See /openapi.json for what the request must be.' },
   UNAUTHORIZED: { exit: 2, retriable: false, next: 'Send `authorization: Bearer <token>`.' },

@@ -42,6 +42,18 @@ export function parseRestarts(text: string): { maxRestarts: number; withinMs: nu
   return { maxRestarts: Number(match[1]), withinMs };
 }
 
+/** Words with commas between them. @throws InvalidArgumentError */
+export function parseList(text: string): string[] {
+  const words = text.split(',').map((word) => word.trim());
+  if (words.includes('')) throw new InvalidArgumentError('Write one, or several with commas between them.');
+  return words;
+}
+
+/** Whole numbers of at least 1 with commas between them. @throws InvalidArgumentError */
+export function parseCounts(text: string): number[] {
+  return parseList(text).map(parseCount);
+}
+
 /** A TCP port; 0 leaves the choice to the system. @throws InvalidArgumentError */
 export function parsePort(text: string): number {
   if (/^\d{1,5}$/.test(text) && Number(text) < 65_536) return Number(text);

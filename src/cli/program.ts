@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { Action, Registry } from './command-registry.js';
+import { addBenchCommand } from './commands/bench.js';
 import { addCheckCommand } from './commands/check.js';
 import { addCancelCommand, addPauseCommand } from './commands/control.js';
 import { addEventsCommand } from './commands/events.js';
@@ -65,6 +66,7 @@ const COMMANDS = [
   addServeCommand,
   addSystemdCommand,
   addCheckCommand,
+  addBenchCommand,
 ] as const;
 
 /**

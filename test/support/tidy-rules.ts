@@ -30,19 +30,20 @@ const FLOORS: Readonly<Record<string, number>> = {
   snapshot: 4.5,
   runtime: 5,
   simulation: 5.2,
+  bench: 5.3,
   server: 5.5,
   cli: 6,
 };
-/** These stand outside: they use the public API only, and the command also the service's front door. */
-const OUTSIDE = new Set(['server', 'cli']);
-const SERVICE_API = 'src/server/index.ts';
+/** These stand outside: they use the public API only, and the command also the front doors of the others. */
+const OUTSIDE = new Set(['server', 'bench', 'cli']);
 const PUBLIC_API = 'src/runtime/index.ts';
+const FRONT_DOORS = new Set([PUBLIC_API, 'src/server/index.ts', 'bench/index.ts']);
 
 /** Where each library with a place of its own may be imported. */
 const LIBRARIES: Readonly<Record<string, RegExp>> = {
   xstate: /^(?:machines|src\/engine)\//,
-  lmdb: /^src\/store\/lmdb[^/]*\.ts$|^src\/store\/lmdb\//,
-  piscina: /^src\/pool\/threads[^/]*\.ts$|^src\/pool\/threads\//,
+  lmdb: /^src\/store\/lmdb[^/]*\.ts$|^src\/store\/lmdb\/|^bench\/yardsticks\.ts$/,
+  piscina: /^src\/pool\/threads[^/]*\.ts$|^src\/pool\/threads\/|^bench\/yardsticks\.ts$/,
   comlink: /^src\/runtime\/remote\//,
   pino: /^src\/(?:observe|cli)\//,
   'pino-pretty': /^src\/(?:observe|cli)\//,
@@ -56,15 +57,16 @@ const MEDIAN_LINES = 150;
 const DETERMINISTIC = /^(?:machines|src\/(?:graph|policy|spec|engine|supervisor))\//;
 /** Entry files of our own threads and child processes: there, the process is theirs. */
 const WORKER_ENTRY =
-  /^src\/(?:pool|store|runtime\/remote)\/(?:[^/]+\/)*[^/]*(?:worker|child|entry|probe)[^/]*\.ts$/;
+  /^(?:src\/(?:pool|store|runtime\/remote)|bench)\/(?:[^/]+\/)*[^/]*(?:worker|child|entry|probe)[^/]*\.ts$/;
 
-const isShipped = ({ path }: TidyFile): boolean => /^(?:src|machines)\/.*\.ts$/.test(path);
+const isShipped = ({ path }: TidyFile): boolean => /^(?:src|machines|bench)\/.*\.ts$/.test(path);
 const isTest = ({ path }: TidyFile): boolean => /^test\/.*\.ts$/.test(path);
 const isCode = ({ path }: TidyFile): boolean => /^(?:src|machines|test|bench)\/.*\.(?:ts|js|mjs)$/.test(path);
 const isLockFile = ({ path }: TidyFile): boolean => path === 'package-lock.json';
 
 function roomOf(path: string): string | undefined {
-  if (path.startsWith('machines/')) return 'machines';
+  const top = /^(?:machines|bench)(?=\/)/.exec(path)?.[0];
+  if (top !== undefined) return top;
   return /^src\/([^/]+)\//.exec(path)?.[1];
 }
 
@@ -111,7 +113,7 @@ function floorAdvice(room: string, target: string): string | undefined {
   if (to === from)
     return `${room} and ${other} are on one floor: move what both need down, or compose them above`;
   if (to > from) return `${other} is above ${room}: pass it in from above, or move the type down`;
-  if (OUTSIDE.has(room) && other !== 'base' && target !== PUBLIC_API && target !== SERVICE_API) {
+  if (OUTSIDE.has(room) && other !== 'base' && !FRONT_DOORS.has(target)) {
     return `${room} uses only the public API: import from ${PUBLIC_API} (or src/base)`;
   }
   return undefined;

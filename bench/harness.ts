@@ -1,0 +1,165 @@
+import { fork } from 'node:child_process';
+import { availableParallelism, cpus, loadavg } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { MaestroError } from '../src/runtime/index.js';
+import type {
+  BenchCase,
+  BenchReport,
+  CaseResult,
+  Job,
+  Measurement,
+  Percentiles,
+  Spread,
+  Yardsticks,
+} from './types.js';
+import { benchGraph } from './workloads.js';
+
+export interface HarnessOptions {
+  /** How often each thing is measured. Default 3. */
+  readonly repetitions?: number;
+  /** Whether latencies are measured too: once more for each case. Default true. */
+  readonly latency?: boolean;
+  /** Told what is about to be measured. */
+  readonly onProgress?: (done: number, total: number, what: string) => void;
+  /** Ends it: what was measured until then is reported. */
+  readonly signal?: AbortSignal;
+}
+
+const WORKER = fileURLToPath(new URL('worker.js', import.meta.url));
+
+/**
+ * Measures cases and yardsticks one after the other, each in a process of its own. The machine should be idle.
+ * @throws BENCH_FAILED when a measuring process fails, and what a graph cannot be made of
+ */
+export async function runBenchmarks(
+  cases: readonly BenchCase[],
+  options: HarnessOptions = {},
+): Promise<BenchReport> {
+  const { repetitions = 3, latency = true, onProgress, signal } = options;
+  // What cannot be measured is told before anything is.
+  for (const each of cases) await benchGraph(each);
+  const loadBefore = oneMinuteLoad();
+  const date = new Date().toISOString();
+  const ofCase = repetitions + 1 + Number(latency);
+  const total = 3 * repetitions + cases.length * ofCase;
+  let done = 0;
+  const measured = async <T>(job: Job, what: string): Promise<T> => {
+    onProgress?.(done++, total, what);
+    return inChild<T>(job, signal);
+  };
+  const repeated = async <T>(job: Job, what: string): Promise<T[]> => {
+    const found: T[] = [];
+    for (let k = 0; k < repetitions; k++) found.push(await measured<T>(job, what));
+    return found;
+  };
+  const workers = Math.max(1, ...cases.map((each) => each.workers));
+  const yardsticks: Yardsticks = {
+    piscina_per_second: spreadOf(await repeated<number>({ kind: 'piscina', workers }, 'Piscina')),
+    fdatasync_per_second: spreadOf(await repeated<number>({ kind: 'fdatasync' }, 'fdatasync')),
+    lmdb_puts_per_second: spreadOf(await repeated<number>({ kind: 'lmdb' }, 'LMDB')),
+  };
+  const results: CaseResult[] = [];
+  for (const each of cases) {
+    const name = nameOf(each);
+    try {
+      signal?.throwIfAborted();
+      const runs = await repeated<Measurement>({ kind: 'case', case: each }, name);
+      const waits = latency ? await measured<Percentiles>({ kind: 'latency', case: each }, name) : null;
+      const promises = await measured<number>({ kind: 'promises', case: each }, name);
+      results.push(resultOf(each, runs, waits, promises));
+    } catch (error) {
+      if (!isAborted(signal)) throw error;
+      break;
+    }
+  }
+  const machine = {
+    node: process.version,
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: availableParallelism(),
+    load: [loadBefore, oneMinuteLoad()] as const,
+  };
+  return { format: 'maestro-bench/1', date, machine, repetitions, yardsticks, results };
+}
+
+/** As a function, because the compiler takes what it has once seen for granted. */
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
+}
+
+function oneMinuteLoad(): number {
+  return Math.round(loadavg()[0] * 10) / 10;
+}
+
+function inChild<T>(job: Job, signal?: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const child = fork(WORKER, { signal, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    let answer: { result: T } | { error: string } | undefined;
+    child.once('message', (message) => (answer = message as typeof answer));
+    child.once('error', (cause) => reject(failed(job, cause.message, cause)));
+    child.once('exit', (code, killedBy) => {
+      if (answer !== undefined && 'result' in answer) resolve(answer.result);
+      else reject(failed(job, answer?.error ?? `its process ended with ${killedBy ?? code}`));
+    });
+    child.send(job);
+  });
+}
+
+function failed(job: Job, why: string, cause?: unknown): MaestroError {
+  const what = 'case' in job ? nameOf(job.case) : job.kind;
+  return new MaestroError('BENCH_FAILED', `${what} could not be measured: ${why}`, { cause });
+}
+
+function resultOf(
+  each: BenchCase,
+  runs: readonly Measurement[],
+  latency_ms: Percentiles | null,
+  promises: number,
+): CaseResult {
+  const best = runs.reduce((some, other) => (other.seconds < some.seconds ? other : some));
+  const { nodes, executions, seconds } = best;
+  const busySeconds = each.body.kind === 'spin' ? (nodes * each.body.microseconds) / 1e6 : null;
+  return {
+    name: nameOf(each),
+    case: each,
+    nodes,
+    executions,
+    nodes_per_second: spreadOf(runs.map((run) => run.nodes / run.seconds)),
+    executions_per_second: rounded(executions / seconds),
+    latency_ms,
+    commits: best.commits,
+    bytes_per_node: Math.round(best.bytes / nodes),
+    peak_rss_mib: Math.round(Math.max(...runs.map((run) => run.peakRssBytes)) / 2 ** 20),
+    efficiency: busySeconds === null ? null : rounded(busySeconds / (seconds * coresOf(each))),
+    promises_per_second: Math.round(promises),
+  };
+}
+
+/** Cores that the steps of a case can keep busy. */
+function coresOf({ pool, workers }: BenchCase): number {
+  return pool === 'inline' ? 1 : Math.min(workers, availableParallelism());
+}
+
+export function spreadOf(rates: readonly number[]): Spread {
+  const sorted = [...rates].sort((a, b) => a - b);
+  const middle = sorted[Math.floor((sorted.length - 1) / 2)];
+  return { best: rounded(sorted.at(-1)!), median: rounded(middle), worst: rounded(sorted[0]) };
+}
+
+/** Three significant digits below a thousand, whole numbers above. */
+function rounded(value: number): number {
+  return Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3));
+}
+
+/** What a case is called in reports: equal for what can be compared over reports. */
+export function nameOf({ shape, nodes, width, degree, file, ...each }: BenchCase): string {
+  const size = shape === 'file' ? file!.split(/[/\\]/).at(-1)! : String(nodes);
+  const form = [width !== undefined && `width ${width}`, degree !== undefined && `degree ${degree}`];
+  const payload = each.payloadBytes > 0 && `${each.payloadBytes} bytes`;
+  const where = [`${each.pool} ${each.workers}`, each.store === 'memory' ? 'memory' : each.durability];
+  return [`${shape} ${size}`, ...form, bodyText(each.body), payload, ...where].filter(Boolean).join(', ');
+}
+
+function bodyText(body: BenchCase['body']): string {
+  if (body.kind === 'noop') return 'noop';
+  return body.kind === 'spin' ? `spin ${body.microseconds} µs` : `sleep ${body.milliseconds} ms`;
+}

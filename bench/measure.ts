@@ -1,0 +1,127 @@
+import { rm, mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  createRuntime,
+  MaestroError,
+  type ExecutionEvent,
+  type Runtime,
+  type RuntimeOptions,
+  type Workflow,
+} from '../src/runtime/index.js';
+import { graphOf } from './shapes.js';
+import type { BenchCase, BenchGraph, Measurement, Percentiles } from './types.js';
+import { benchGraph, workflowOf } from './workloads.js';
+
+/** Enough to have code compiled and workers started: so many nodes, or as many as take this long. */
+const WARM_NODES = 20_000;
+const WARM_SECONDS = 1;
+/** Nodes of one warming execution. */
+const WARM_STEP = 2000;
+
+/** Runs a case once, warm, on a store of its own. */
+export async function measureCase(each: BenchCase): Promise<Measurement> {
+  const graph = await benchGraph(each);
+  const workflow = workflowOf(each, graph);
+  return withRuntime(each, {}, async (runtime) => {
+    await warmUp(runtime, each, graph, workflow);
+    const before = await runtime.metrics();
+    const seconds = await secondsOf(() => runAll(runtime, workflow, graph.executions));
+    const after = await runtime.metrics();
+    return {
+      seconds,
+      nodes: graph.executions * graph.dependencies.length,
+      executions: graph.executions,
+      commits: after.commits.seconds.count - before.commits.seconds.count,
+      bytes: after.commits.bytes.sum - before.commits.bytes.sum,
+      // Kibibytes, of the whole process with its threads.
+      peakRssBytes: process.resourceUsage().maxRSS * 1024,
+    };
+  });
+}
+
+/** Time from a node being told ready to its being told ended, in milliseconds, over all nodes of a case. */
+export async function measureLatency(each: BenchCase): Promise<Percentiles> {
+  const graph = await benchGraph(each);
+  const workflow = workflowOf(each, graph);
+  const readyAtMs = new Map<string, number>();
+  let latencies: number[] = [];
+  const onEvent = ({ event_type, execution_id, node_id }: ExecutionEvent): void => {
+    const key = `${execution_id}/${node_id}`;
+    if (event_type === 'node_ready') readyAtMs.set(key, performance.now());
+    else if (event_type === 'node_completed') {
+      latencies.push(performance.now() - readyAtMs.get(key)!);
+      readyAtMs.delete(key);
+    }
+  };
+  return withRuntime(each, { onEvent }, async (runtime) => {
+    await warmUp(runtime, each, graph, workflow);
+    latencies = [];
+    await runAll(runtime, workflow, graph.executions);
+    const sorted = Float64Array.from(latencies).sort();
+    const at = (part: number): number => sorted[Math.ceil(part * sorted.length) - 1];
+    return { p50: at(0.5), p95: at(0.95), p99: at(0.99) };
+  });
+}
+
+async function withRuntime<T>(
+  { store, durability, pool, workers }: BenchCase,
+  options: RuntimeOptions,
+  use: (runtime: Runtime) => Promise<T>,
+): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'maestro-bench-'));
+  const sizes = {
+    threads: { threads: workers },
+    process: { processes: workers },
+    inline: { inline: workers },
+  };
+  const runtime = await createRuntime({
+    store: store === 'memory' ? 'memory:' : `lmdb:${folder}`,
+    durability,
+    pool: { ...sizes[pool], echo: false },
+    artifactRoot: folder,
+    ...options,
+  });
+  try {
+    return await use(runtime);
+  } finally {
+    await runtime.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Any graph that does no work, then what is measured itself, unless that is large: its definition is then stored. */
+async function warmUp(
+  runtime: Runtime,
+  each: BenchCase,
+  { dependencies }: BenchGraph,
+  workflow: Workflow,
+): Promise<void> {
+  const noop: BenchCase = { ...each, body: { kind: 'noop' } };
+  const any = workflowOf(noop, graphOf('layered', { nodes: WARM_STEP, seed: each.seed }));
+  const endMs = performance.now() + WARM_SECONDS * 1000;
+  for (let done = 0; done < WARM_NODES && performance.now() < endMs; done += WARM_STEP)
+    await runAll(runtime, any, 1);
+  const nodes = dependencies.length;
+  if (nodes <= WARM_NODES && nodes * secondsOfBody(each.body) <= WARM_SECONDS)
+    await runAll(runtime, workflow, 1);
+}
+
+function secondsOfBody(body: BenchCase['body']): number {
+  if (body.kind === 'noop') return 0;
+  return body.kind === 'spin' ? body.microseconds / 1e6 : body.milliseconds / 1e3;
+}
+
+async function runAll(runtime: Runtime, workflow: Workflow, executions: number): Promise<void> {
+  const started = Array.from({ length: executions }, () => runtime.start(workflow));
+  for (const execution of started) {
+    const { status } = await (await execution).result;
+    if (status !== 'completed') throw new MaestroError('INVARIANT', `a benchmark's execution is ${status}`);
+  }
+}
+
+export async function secondsOf(work: () => unknown): Promise<number> {
+  const sinceMs = performance.now();
+  await work();
+  return (performance.now() - sinceMs) / 1000;
+}

@@ -1,2 +1,0 @@
-/** The least that a worker can do. */
-export default () => ({});

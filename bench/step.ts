@@ -1,0 +1,23 @@
+import type { StepContext } from '../src/runtime/index.js';
+import type { Body } from './types.js';
+
+/** What every node of a benchmark executes, wherever it runs. */
+export interface StepConfig {
+  readonly body: Body;
+  readonly payloadBytes: number;
+}
+
+let payload = '';
+
+/** Does what `node_config` says, and returns as much as it says. */
+export function task({ nodeConfig }: Pick<StepContext, 'nodeConfig'>): object | Promise<object> {
+  const { body, payloadBytes } = nodeConfig as unknown as StepConfig;
+  if (payload.length !== payloadBytes) payload = 'x'.repeat(payloadBytes);
+  const output = payloadBytes > 0 ? { payload } : {};
+  if (body.kind === 'sleep') return new Promise((resolve) => setTimeout(resolve, body.milliseconds, output));
+  if (body.kind === 'spin') {
+    const endMs = performance.now() + body.microseconds / 1000;
+    while (performance.now() < endMs);
+  }
+  return output;
+}
