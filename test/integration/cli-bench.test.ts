@@ -103,12 +103,12 @@ describe('maestro bench', () => {
   });
 
   it('reports what it has when it is interrupted', async () => {
-    const { child, finished, until } = start(['bench', 'chain', '--nodes', '50000', ...QUICK], {
+    const started = start(['bench', 'chain', '--nodes', '50000', ...QUICK], {
       cwd: folder.path,
     });
-    await until(/chain 50000/);
-    child.kill('SIGINT');
-    const { code, out } = await finished;
+    await started.until(/chain 50000/);
+    started.child.kill('SIGINT');
+    const { code, out } = await started.finished;
     expect(code).toBe(130);
     expect(out).toContain('what the machine can do');
     expect(out).not.toContain('chain 50000');
