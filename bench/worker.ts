@@ -5,10 +5,15 @@ import { fdatasyncPerSecond, lmdbPutsPerSecond, piscinaPerSecond, promisesPerSec
 /** One measurement in a process of its own: with its own memory, and nothing compiled or collected before. */
 process.once('message', (job: Job) => {
   measure(job).then(
-    (result) => process.send!({ result }, () => process.exit(0)),
-    (error: unknown) => process.send!({ error: String(error) }, () => process.exit(1)),
+    (result) => answer({ result }),
+    (error: unknown) => answer({ error: String(error) }),
   );
 });
+
+/** Without its channel nothing holds the process. */
+function answer(message: object): void {
+  process.send!(message, () => process.disconnect());
+}
 
 function measure(job: Job): Promise<unknown> {
   switch (job.kind) {
