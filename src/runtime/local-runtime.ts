@@ -254,8 +254,8 @@ export class LocalRuntime implements Runtime, HandleHost {
 
   async delete(executionId: string, options?: DeleteOptions): Promise<boolean> {
     this.assertOpen();
-    await this.supervisor.whenGone(executionId);
-    return this.maintenance.delete(executionId, options);
+    const remove = (): Promise<boolean> => this.maintenance.delete(executionId, options);
+    return this.steering.inTurn(executionId, () => this.supervisor.whenGone(executionId).then(remove));
   }
 
   async collect(options: CollectOptions): Promise<CollectReport> {

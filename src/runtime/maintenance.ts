@@ -43,9 +43,8 @@ export class Maintenance {
       return store.delete(executionId);
     }
     if (record === undefined) return false;
-    if (!isWorkflowStatusEnded(record.status) || record.ownerId !== null)
-      await this.assertAbandoned(record, force);
-    return store.delete(executionId, record);
+    await this.assertMayGo(record, force);
+    return this.remove(record);
   }
 
   async collect(options: CollectOptions): Promise<CollectReport> {
@@ -118,9 +117,7 @@ export class Maintenance {
     for await (const batch of this.expired(policy)) {
       if (stopped?.aborted) break;
       const beganMs = clock.nowMs();
-      const tries = await Promise.allSettled(
-        batch.map((record) => this.host.store.delete(record.executionId, record)),
-      );
+      const tries = await Promise.allSettled(batch.map((record) => this.remove(record)));
       went(batch.filter((_, i) => tries[i].status === 'fulfilled' && tries[i].value));
       const failures = tries.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
       const failed = failures.filter((reason) => !isMaestroError(reason, 'STORE_CONFLICT'));
@@ -137,16 +134,33 @@ export class Maintenance {
     if (restMs > 0) await new Promise<void>((over) => this.host.clock.setTimer(restMs, over));
   }
 
-  private async assertAbandoned(record: ExecutionRecord, force: boolean): Promise<void> {
+  /** Whom it still names as its owner, though dead as far as anybody knows, is kept from writing about it again. */
+  private async remove(record: ExecutionRecord): Promise<boolean> {
+    const { store, ownership, clock } = this.host;
+    const { ownerId } = ownership.self;
+    if (record.ownerId === null || record.ownerId === ownerId)
+      return store.delete(record.executionId, record);
+    const taken = { ...record, ownerId, updatedAtMs: clock.nowMs() };
+    await store.takeOver(record, taken);
+    return store.delete(record.executionId, taken);
+  }
+
+  /** @throws EXECUTION_OWNED, EXECUTION_STATE, STORE_CONFLICT */
+  private async assertMayGo(record: ExecutionRecord, force: boolean): Promise<void> {
     const { executionId, status, ownerId } = record;
+    const hasEnded = isWorkflowStatusEnded(status);
     const holder = await this.host.ownership.holder(ownerId);
     if (holder !== undefined) {
-      throw new MaestroError('EXECUTION_OWNED', `execution ${executionId} is run by process ${holder.pid}`, {
+      const what = hasEnded ? `${status}, and its last steps are being stopped by` : 'run by';
+      throw new MaestroError('EXECUTION_OWNED', `execution ${executionId} is ${what} process ${holder.pid}`, {
         details: { pid: holder.pid, hostname: holder.hostname },
-        next: `Cancel it first: \`maestro cancel ${executionId}\`.`,
+        next: hasEnded ? 'Try again in a moment.' : `Cancel it first: \`maestro cancel ${executionId}\`.`,
       });
     }
-    if ((force || isWorkflowStatusEnded(status)) && !this.host.residents.isHere(executionId)) return;
+    const isHere = this.host.residents.isHere(executionId);
+    if (hasEnded && isHere)
+      throw new MaestroError('STORE_CONFLICT', `execution ${executionId} changed at this moment`);
+    if (hasEnded || (force && !isHere)) return;
     throw new MaestroError('EXECUTION_STATE', `execution ${executionId} is ${status}: it has not ended`, {
       next: 'Cancel it first, or delete it with force when nobody runs it and nobody will resume it.',
     });

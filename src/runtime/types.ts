@@ -370,8 +370,9 @@ export interface Runtime {
   /**
    * Deletes an execution that has ended: record, journal, outputs. Its artifact folder stays.
    * @returns false when there is none with this id
-   * @throws EXECUTION_STATE when it has not ended, EXECUTION_OWNED when another process runs it, RECORD_CORRUPT when
-   *   it is damaged (`force` deletes it all the same), STORE_CONFLICT when it changed at this moment
+   * @throws EXECUTION_STATE when it has not ended, EXECUTION_OWNED when another process runs it or still stops its last
+   *   steps, RECORD_CORRUPT when it is damaged (`force` deletes it all the same), STORE_CONFLICT when it changed at this
+   *   moment
    */
   delete(executionId: string, options?: DeleteOptions): Promise<boolean>;
   /** Deletes the ended executions that a policy lets go. @throws USAGE for a policy that says nothing */

@@ -13,7 +13,7 @@ import { SimulatedClock, type Timeline } from './timeline.js';
 
 type ProcessOptions = Pick<
   RuntimeOptions,
-  'mode' | 'durability' | 'concurrency' | 'maxActiveExecutions' | 'retries' | 'recoverEveryMs'
+  'mode' | 'durability' | 'concurrency' | 'maxActiveExecutions' | 'retries' | 'recoverEveryMs' | 'retention'
 >;
 
 /** What a process of a world is made of. */

@@ -164,6 +164,55 @@ describe('time', () => {
     expect(sent).toEqual(['e/n0', 'e/n1']);
   });
 
+  it('a deletion by force in the middle of a recovery does not take away what is being brought here', async () => {
+    const workflow = workflowOf({});
+    const { boot, during, pass } = quietWorld(workflow, () => succeeds(100));
+    const first = await boot();
+    await during(first.runtime!.start(workflow, {}, { executionId: 'e' }));
+    const second = await boot();
+    first.die('killed');
+    const recovering = second.runtime!.recover();
+    // Its lease takes 2 ms; the takeover is on disk, and not answered, after one more.
+    await pass(2.5);
+    const deleted = second.runtime!.delete('e', { force: true });
+    await expect(during(deleted)).rejects.toMatchObject({ code: 'EXECUTION_STATE' });
+    await during(recovering);
+    await pass(1_000);
+    expect(await during(second.runtime!.get('e'))).toMatchObject({ status: 'completed' });
+    expect(await during(second.runtime!.delete('e'))).toBe(true);
+  });
+
+  it('what has been cancelled is deleted once its last steps have stopped, not before', async () => {
+    const workflow = workflowOf({});
+    const { boot, during, pass } = quietWorld(workflow, () => succeeds(Infinity));
+    const [first, second] = [await boot(), await boot()];
+    const all = { olderThanMs: 0 };
+    await during(first.runtime!.start(workflow, {}, { executionId: 'e' }));
+    await during(first.runtime!.cancel('e'));
+    for (const { runtime } of [first, second])
+      expect(await during(runtime!.collect(all))).toMatchObject({ deleted: [] });
+    await expect(during(second.runtime!.delete('e'))).rejects.toMatchObject({ code: 'EXECUTION_OWNED' });
+    await pass(2_000);
+    expect(await during(second.runtime!.collect(all))).toMatchObject({ deleted: ['e'] });
+    await pass(2_000);
+    expect(await during(second.runtime!.get('e'))).toBeUndefined();
+    expect(await during(second.runtime!.list())).toMatchObject({ records: [] });
+  });
+
+  it('a process that was taken for dead writes nothing about what another one has deleted', async () => {
+    const workflow = workflowOf({});
+    const { world, boot, during, pass } = quietWorld(workflow, () => succeeds(Infinity));
+    const first = await boot();
+    await during(first.runtime!.start(workflow, {}, { executionId: 'e' }));
+    await during(first.runtime!.cancel('e'));
+    world.misjudge(first.pid);
+    const second = await boot();
+    expect(await during(second.runtime!.delete('e'))).toBe(true);
+    await pass(2_000);
+    expect(first.runtime!.failure).toMatchObject({ code: 'LEASE_LOST' });
+    expect(await during(second.runtime!.list())).toMatchObject({ records: [] });
+  });
+
   it('a process that is wrongly taken for dead ends with LEASE_LOST; the other one goes on', async () => {
     const workflow = workflowOf({}, { dependencies: ['n0'] });
     const { world, boot, during, pass } = quietWorld(workflow, () => succeeds(1_000));

@@ -2,8 +2,8 @@ import type { NodeStatus } from '../../src/base/model.js';
 import { fateOf, type Planned } from './scenario.js';
 
 /**
- * How each node of an execution must end under `continue`, when nothing but its fates charges attempts: written anew,
- * without the engine.
+ * How each node of an execution must end under `continue`, when nothing but its fates charges attempts, nothing is
+ * asked again, and reviewers decide as fated: written anew, without the engine.
  */
 export function expectedStatuses(planned: Planned): Map<string, NodeStatus> {
   const nodes = new Map(planned.workflow.spec.nodes.map((node) => [node.id, node]));
@@ -11,12 +11,23 @@ export function expectedStatuses(planned: Planned): Map<string, NodeStatus> {
   const statusOf = (id: string): NodeStatus => {
     const known = statuses.get(id);
     if (known !== undefined) return known;
-    const { dependencies = [], condition, retry_policy } = nodes.get(id)!;
+    const {
+      dependencies = [],
+      condition,
+      retry_policy,
+      wait_for,
+      sleep,
+      wait_until,
+      review,
+    } = nodes.get(id)!;
     const before = dependencies.map(statusOf);
     let status: NodeStatus = 'failed';
     if (before.some((each) => each === 'failed' || each === 'blocked')) status = 'blocked';
     else if (before.includes('skipped') || condition === 'false') status = 'skipped';
-    else {
+    else if (wait_for ?? sleep ?? wait_until) status = 'completed';
+    else if (review !== undefined) {
+      if (review.on_reject === 'complete' || approves(planned, id)) status = 'completed';
+    } else {
       for (let attempt = 1; attempt <= retry_policy!.max_attempts!; attempt++)
         if (fateOf(planned, id, attempt).outcome !== 'fail') status = 'completed';
     }
@@ -25,4 +36,9 @@ export function expectedStatuses(planned: Planned): Map<string, NodeStatus> {
   };
   for (const id of nodes.keys()) statusOf(id);
   return statuses;
+}
+
+/** What reviewers who keep to the fates decide. */
+export function approves(planned: Planned, nodeId: string): boolean {
+  return fateOf(planned, nodeId, 1).outcome !== 'fail';
 }

@@ -1,4 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { WORKFLOW, type Entry } from '../../src/engine/entries.js';
+import { workflowFromSpec, type Workflow } from '../../src/spec/index.js';
+import { FORMAT_VERSION, sealJson, unsealJson } from '../../src/store/envelope.js';
+import { decodeJournalRecord, encodeJournalRecord } from '../../src/store/journal-codec.js';
+import type { InboxRequest } from '../../src/store/types.js';
 import type { Kv, KvGuard, KvOp } from '../../src/store/kv.js';
 import { explore } from './explore.js';
 import type { Broken } from './run.js';
@@ -18,6 +23,51 @@ function withCommit(
     commit,
     close: () => kv.close(),
   };
+}
+
+/** A disk that writes what `change` makes of the ops. */
+function withOps(change: (ops: readonly KvOp[]) => readonly KvOp[]): () => Broken {
+  return () => ({
+    disk: (kv) => withCommit(kv, (ops, guards) => kv.commit(change(ops), guards)),
+  });
+}
+
+/** A disk that changes the values of keys that match. */
+function withValues(match: RegExp, change: (key: string, value: Uint8Array) => Uint8Array): () => Broken {
+  return withOps((ops) =>
+    ops.map((op) =>
+      op.op === 'put' && match.test(op.key) ? { ...op, value: change(op.key, op.value) } : op,
+    ),
+  );
+}
+
+/** A disk that changes the entries of journal records that match. */
+function withEntries(match: RegExp, change: (entries: readonly Entry[]) => readonly Entry[]): () => Broken {
+  return withValues(match, (key, value) => {
+    const record = decodeJournalRecord(key, value);
+    return encodeJournalRecord(key, { ...record, entries: change(record.entries) });
+  });
+}
+
+const FORK_BEGINS = /^x\/f\d+\/j\/0+$/;
+
+/** A decision in the inbox, turned around. */
+function turned(key: string, value: Uint8Array): Uint8Array {
+  const request = unsealJson(key, value) as InboxRequest;
+  if (request.kind !== 'answer' || request.answer.type !== 'reviewDecided') return value;
+  const decision = request.answer.decision === 'approve' ? 'reject' : 'approve';
+  return sealJson(key, { ...request, answer: { ...request.answer, decision } }, FORMAT_VERSION);
+}
+
+/** A workflow of which each node may have one attempt more. */
+function moreAttempts({ spec, ...workflow }: Workflow): Workflow {
+  const nodes = spec.nodes.map(({ retry_policy, ...node }) => ({
+    ...node,
+    ...(retry_policy && {
+      retry_policy: { ...retry_policy, max_attempts: retry_policy.max_attempts! + 1 },
+    }),
+  }));
+  return workflowFromSpec({ ...spec, nodes }, { functions: workflow.functions });
 }
 
 /** Defects planted in the parts a runtime is given, and the promises whose breach tells of them. */
@@ -99,6 +149,84 @@ const MUTATIONS: Readonly<Record<string, { broken: () => Broken; codes: readonly
     }),
     codes: ['TOLD_ONCE'],
   },
+  'a signal to another process is told as kept, and is not': {
+    broken: withOps((ops) => ops.filter(({ op, key }) => !(op === 'put' && key.startsWith('q/')))),
+    codes: ['ANSWER_LOST'],
+  },
+  'an answer stays in the inbox although it was heard': {
+    broken: withOps((ops) => ops.filter(({ op, key }) => !(op === 'del' && key.startsWith('q/')))),
+    codes: ['SIGNAL_ONCE'],
+  },
+  'a decision is another one when it arrives': {
+    broken: withValues(/^q\//, turned),
+    codes: ['REVIEW_IS_FINAL'],
+  },
+  'a deletion is told, and is not done': {
+    broken: withOps((ops) => ops.filter(({ op, key }) => !(op === 'del' && /^x\/.*\/r$/.test(key)))),
+    codes: ['DELETED_IS_GONE', 'READS', 'STORE_VERIFIES'],
+  },
+  'a deletion leaves something behind': {
+    broken: withOps((ops) => ops.filter(({ op, key }) => !(op === 'del' && /^x\/.*\/g$/.test(key)))),
+    codes: ['DELETED_IS_GONE', 'STORE_VERIFIES'],
+  },
+  'what was deleted is written again': {
+    broken: () => ({
+      disk: (kv) => {
+        let gone: KvOp[] = [];
+        return withCommit(kv, (ops, guards) => {
+          const late = gone;
+          gone = ops
+            .filter(({ op, key }) => op === 'del' && key.endsWith('/r'))
+            .map(({ key }) => ({ op: 'put', key: key.replace(/r$/, 'g'), value: new Uint8Array(9) }));
+          return kv.commit([...ops, ...late], guards);
+        });
+      },
+    }),
+    codes: ['DELETED_IS_GONE'],
+  },
+  'a deletion takes another execution along': {
+    broken: withOps((ops) =>
+      ops.some(({ op, key }) => op === 'del' && /^x\/e1\/r$/.test(key))
+        ? [...ops, { op: 'del', key: 'x/e0/r' }]
+        : ops,
+    ),
+    codes: ['DELETED_WHEN_ENDED', 'STORE_VERIFIES'],
+  },
+  'a fork has another result than its source': {
+    broken: withEntries(FORK_BEGINS, (entries) =>
+      entries.map((entry) =>
+        entry.event.type === 'attemptSucceeded'
+          ? { ...entry, event: { ...entry.event, output: '{"id":"another"}' } }
+          : entry,
+      ),
+    ),
+    codes: ['FORK_IS_SOURCE'],
+  },
+  'a fork forgets what its source had done': {
+    broken: withEntries(FORK_BEGINS, (entries) => entries.slice(0, 1)),
+    codes: ['FORK_IS_SOURCE', 'ANNOUNCED_NEVER_RERUNS'],
+  },
+  'a node has more attempts than its policy says': {
+    broken: () => ({ workflow: moreAttempts }),
+    codes: ['ATTEMPTS_OF_POLICY'],
+  },
+  'a failure stops nothing': {
+    broken: () => ({
+      workflow: ({ spec, functions }) =>
+        workflowFromSpec({ ...spec, workflow: { ...spec.workflow, on_failure: 'continue' } }, { functions }),
+    }),
+    codes: ['FAIL_FAST_HOLDS'],
+  },
+  'the limit of a rerun is forgotten': {
+    broken: withEntries(/^x\/.*\/j\//, (entries) =>
+      entries.map((entry) =>
+        entry.event.type === 'rerunRequested' && entry.node === WORKFLOW
+          ? ({ ...entry, event: { ...entry.event, standing: 1000, nodes: [...Array(20).keys()] } } as Entry)
+          : entry,
+      ),
+    ),
+    codes: ['FAIL_FAST_HOLDS'],
+  },
   'something depends on chance': {
     broken: () => ({
       boot: {
@@ -116,7 +244,7 @@ describe('a planted defect is found within the seeds of the normal run', () => {
     for (let seed = 1; seed <= CI_SEEDS; seed++) {
       const { finding } = await explore(seed, broken());
       if (finding === null) continue;
-      expect(codes).toContain(finding.code);
+      expect(codes, finding.message).toContain(finding.code);
       return;
     }
     expect.fail(`not found within ${CI_SEEDS} seeds`);

@@ -1,4 +1,4 @@
-import { isMaestroError, MaestroError, toErrorDocument } from '../../src/base/errors.js';
+import { isMaestroError, toErrorDocument } from '../../src/base/errors.js';
 import { isWorkflowStatusEnded } from '../../src/base/model.js';
 import type { Kv, KvOp } from '../../src/store/kv.js';
 import type { ExecutionEvent } from '../../src/observe/events.js';
@@ -7,9 +7,12 @@ import type { LocalRuntime } from '../../src/runtime/local-runtime.js';
 import { SimulatedDisk, type CommitFault, type DiskUser } from '../../src/simulation/disk.js';
 import { SimulatedPool, type SimulatedAttempt } from '../../src/simulation/pool.js';
 import { Timeline } from '../../src/simulation/timeline.js';
-import { World, type BootOptions, type SimulatedProcess } from '../../src/simulation/world.js';
+import { World, type BootOptions } from '../../src/simulation/world.js';
+import type { Workflow } from '../../src/spec/index.js';
 import { checkEnd } from './end.js';
-import { fateOf, outputOf, type Fault, type Planned, type Scenario, type StepFault } from './scenario.js';
+import { fateOf, outputOf, type Fault, type Scenario, type StepFault } from './scenario.js';
+import { lasting, Users, type Process } from './users.js';
+import type { Shadow } from './shadow.js';
 import type { Violation } from './violation.js';
 import { Witness } from './witness.js';
 
@@ -20,6 +23,8 @@ export interface Broken {
   readonly pool?: (pool: SimulatedPool) => SimulatedPool;
   readonly boot?: Partial<BootOptions<SimulatedPool>>;
   readonly event?: (event: ExecutionEvent, tell: (event: ExecutionEvent) => void) => void;
+  /** The workflow that is started instead. */
+  readonly workflow?: (workflow: Workflow) => Workflow;
 }
 
 export interface RunReport {
@@ -31,8 +36,6 @@ export interface RunReport {
   readonly lives: number;
   readonly simulatedMs: number;
 }
-
-type Process = SimulatedProcess<SimulatedPool>;
 
 const GRACE_MS = 300;
 /** What an execution may take once nothing goes wrong any more. */
@@ -57,7 +60,7 @@ export class Run {
   private readonly processes: Process[] = [];
   private readonly pending: Fault[];
   private readonly commitFaults = new Map<number, CommitFault>();
-  private readonly started = new Set<string>();
+  private readonly users: Users;
   private calm = false;
   private latencyCount = 0;
   private lossCount = 0;
@@ -66,7 +69,7 @@ export class Run {
     private readonly scenario: Scenario,
     private readonly broken: Broken = {},
   ) {
-    this.witness = new Witness(scenario);
+    this.witness = new Witness(scenario, (shadow, node) => void this.users.answerSoon(shadow, node));
     this.pending = scenario.faults.filter(({ at }) => at === 'step');
     for (const fault of scenario.faults)
       if (fault.at === 'commit') this.commitFaults.set(fault.n, fault.commit);
@@ -77,16 +80,27 @@ export class Run {
       torn: (key) => this.witness.torn(key),
       note: (user, text) => this.note(`${user.name} ${text}`),
     });
+    this.users = new Users({
+      scenario,
+      witness: this.witness,
+      timeline: this.timeline,
+      living: () => this.living,
+      started: broken.workflow ?? ((workflow) => workflow),
+      hash: (n) => this.hash(n),
+      note: (text) => this.note(text),
+      judge: (what, error) => this.judge(what, error),
+    });
   }
 
   async play(): Promise<RunReport> {
     this.keepRunning('a');
-    for (const planned of this.scenario.executions) void this.startWhenDue(planned);
-    const { executions } = this.scenario;
+    for (const planned of this.scenario.executions) void this.users.startWhenDue(planned);
     const allDone = (): boolean =>
       this.witness.violation !== null ||
-      (this.started.size === executions.length && executions.every(({ id }) => this.isDone(id)));
-    await this.timeline.run(allDone, { maxSteps: 1_000, beforeStep: () => this.strike() });
+      (this.users.areAnswered && [...this.witness.shadows.values()].every((shadow) => this.isDone(shadow)));
+    const allOver = (): boolean =>
+      this.witness.violation !== null || (this.pending.length === 0 && allDone());
+    await this.timeline.run(allOver, { maxSteps: 1_000, beforeStep: () => this.strike() });
     this.calm = true;
     this.disk.full = false;
     this.note('calm');
@@ -103,12 +117,10 @@ export class Run {
 
   private async finish(allDone: () => boolean): Promise<void> {
     const limits = { maxSteps: CALM_STEPS, untilMs: this.timeline.nowMs + CALM_MS };
-    void this.resumeWhatRests();
+    void this.users.seeToTheEnd((shadow) => this.isDone(shadow));
     if (!(await this.timeline.run(allDone, limits)) && this.witness.violation === null) {
-      const open = this.scenario.executions.filter(({ id }) => !this.isDone(id));
-      const said = open.map(
-        ({ id }) => `${id} is ${this.witness.shadows.get(id)!.record?.status ?? 'not stored'}`,
-      );
+      const open = [...this.witness.shadows.values()].filter((shadow) => !this.isDone(shadow));
+      const said = open.map(({ planned, record }) => `${planned.id} is ${record?.status ?? 'not stored'}`);
       this.witness.fail('ENDS', `did not end although nothing went wrong any more: ${said.join(', ')}`);
     }
     if (this.witness.violation !== null) return;
@@ -120,11 +132,11 @@ export class Run {
     if (!checked) this.witness.fail('ENDS', 'the store could not be read to its end');
   }
 
-  /** An execution needs nothing more: it has ended and left, or is damaged, which is all that can be said of it. */
-  private isDone(id: string): boolean {
-    const { record, damaged } = this.witness.shadows.get(id)!;
-    if (damaged) return true;
-    if (record === null || !isWorkflowStatusEnded(record.status)) return false;
+  /** An execution needs nothing more: it has ended and left, is deleted, or is damaged, which is all that can be said. */
+  private isDone({ record, damaged, deleted, lineage }: Shadow): boolean {
+    if (damaged || deleted) return true;
+    if (record === null) return lineage !== null;
+    if (!isWorkflowStatusEnded(record.status)) return false;
     return !this.processes.some(
       ({ alive, name }) => alive && this.witness.ownerIdOf(name) === record.ownerId,
     );
@@ -153,7 +165,7 @@ export class Run {
   }
 
   private bootOptions(): BootOptions<SimulatedPool> {
-    const { seed, mode, durability, slots, maxActive, executions } = this.scenario;
+    const { seed, mode, durability, slots, maxActive, executions, retention } = this.scenario;
     const tell = (event: ExecutionEvent): void => this.witness.announced(event);
     return {
       seed,
@@ -161,6 +173,7 @@ export class Run {
       durability,
       maxActiveExecutions: maxActive,
       recoverEveryMs: 1_000,
+      retention,
       workflows: executions.map(({ workflow }) => workflow),
       graceMs: GRACE_MS,
       openDisk: (user) => {
@@ -208,98 +221,26 @@ export class Run {
   }
 
   private attemptOf(process: { name: string }, job: Job): SimulatedAttempt {
-    const { executionId, nodeId, attempt } = job.call;
+    const { executionId, nodeId, attempt, idempotencyKey } = job.call;
+    const run = Number(idempotencyKey.split('/').at(-1));
     const owner = this.processes.find(({ name }) => name === process.name)!;
     this.witness.dispatched(owner, job);
     this.note(`${process.name} ${nameOf(job)} is sent`);
-    const planned = this.scenario.executions.find(({ id }) => id === executionId)!;
+    const { planned } = this.witness.shadows.get(executionId)!;
     const { outcome, durationMs } = fateOf(planned, nodeId, attempt);
     const error = toErrorDocument(Object.assign(new Error(`${nodeId} failed`), { code: 'STEP_FAILED' }));
     if (!this.calm && this.hash(this.lossCount++) < this.scenario.lossRate)
       return { durationMs, outcome: { ok: false, kind: 'lost', error } };
     if (outcome === 'fail') return { durationMs, outcome: { ok: false, kind: 'error', error, durationMs } };
-    const ok = { ok: true, output: outputOf(nodeId, attempt), artifacts: [], durationMs } as const;
+    const ok = { ok: true, output: outputOf(nodeId, run, attempt), artifacts: [], durationMs } as const;
     if (outcome === 'hang') return { durationMs: Infinity, outcome: ok };
     return { durationMs: outcome === 'late' ? Infinity : durationMs, outcome: ok, late: outcome === 'late' };
   }
-
-  // Users
 
   private get living(): Process[] {
     return this.processes.filter(
       ({ alive, runtime }) => alive && runtime !== null && runtime.failure === undefined,
     );
-  }
-
-  private async startWhenDue(planned: Planned): Promise<void> {
-    await this.timeline.sleep(planned.atMs);
-    for (;;) {
-      const [process] = this.living;
-      if (process !== undefined) {
-        try {
-          const handle = await lasting(
-            process,
-            process.runtime!.start(planned.workflow, {}, { executionId: planned.id }),
-          );
-          this.listen(planned.id, process, handle.result);
-          this.started.add(planned.id);
-          this.witness.watch(() => {
-            if (this.scenario.durability !== 'exit' && this.witness.shadows.get(planned.id)!.record === null)
-              this.witness.fail('DURABLE_BEFORE_TOLD', `${planned.id} was started but is not stored`);
-          });
-          return;
-        } catch (error) {
-          if (isMaestroError(error, 'EXECUTION_EXISTS')) return void this.started.add(planned.id);
-          this.judge(`start ${planned.id}`, error);
-        }
-      }
-      await this.timeline.sleep(50);
-    }
-  }
-
-  private listen(id: string, process: Process, result: Promise<{ status: string }>): void {
-    result.then(
-      ({ status }) => {
-        if (!process.alive) return;
-        this.note(`${process.name} result ${id} ${status}`);
-        this.witness.acknowledged(id, status);
-      },
-      () => {},
-    );
-  }
-
-  private async ask(
-    kind: 'pause' | 'resume' | 'cancel' | 'retry',
-    id: string,
-    process: Process,
-  ): Promise<void> {
-    const runtime = process.runtime!;
-    const shadow = this.witness.shadows.get(id)!;
-    this.note(`${process.name} is asked to ${kind} ${id}`);
-    if (kind === 'retry') shadow.retriesAsked++;
-    if (kind === 'cancel' || kind === 'retry') shadow.disturbed = true;
-    try {
-      if (kind === 'resume' || kind === 'retry') {
-        const handle = await lasting(process, runtime[kind](id));
-        this.listen(id, process, handle.result);
-      } else await lasting(process, runtime[kind](id));
-      this.note(`${process.name} did ${kind} ${id}`);
-    } catch (error) {
-      this.judge(`${kind} ${id}`, error);
-    }
-  }
-
-  /** Once nothing goes wrong any more, what is paused is resumed and what nobody runs is looked for. */
-  private async resumeWhatRests(): Promise<void> {
-    for (;;) {
-      for (const { id } of this.scenario.executions) {
-        const [process] = this.living;
-        if (process === undefined || this.isDone(id)) continue;
-        const status = this.witness.shadows.get(id)!.record?.status;
-        if (status === 'paused' || status === 'running') await this.ask('resume', id, process);
-      }
-      await this.timeline.sleep(1_000);
-    }
   }
 
   // What goes wrong
@@ -339,13 +280,8 @@ export class Run {
         return;
       case 'jump':
         return process.clock.jump(fault.ms);
-      case 'pause':
-      case 'resume':
-      case 'cancel':
-      case 'retry': {
-        const { id } = this.scenario.executions[fault.execution];
-        return void this.ask(fault.kind, id, fault.other ? living[living.length - 1] : process);
-      }
+      default:
+        return void this.users.ask(fault, fault.other ? living[living.length - 1] : process);
     }
   }
 
@@ -383,17 +319,4 @@ export class Run {
 
 function nameOf({ call }: Job): string {
   return `${call.executionId}/${call.nodeId}#${call.attempt}`;
-}
-
-/** The dead get no answer, and give none. */
-function lasting<T>(process: Process, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    work.then(
-      (value) => process.alive && resolve(value),
-      (error: unknown) => process.alive && reject(error as Error),
-    );
-    void process.dead.then(() => {
-      reject(new MaestroError('RUNTIME_DIED', 'the process died'));
-    });
-  });
 }

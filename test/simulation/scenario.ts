@@ -16,14 +16,26 @@ export type Fault =
 
 export type StepFault =
   | { readonly kind: 'kill' | 'close' | 'misjudge' | 'second' | 'repeat' }
-  | {
-      readonly kind: 'pause' | 'resume' | 'cancel' | 'retry';
-      readonly execution: number;
-      readonly other: boolean;
-    }
+  | RequestFault
   | { readonly kind: 'worker'; readonly pick: number }
   | { readonly kind: 'jump'; readonly ms: number }
   | { readonly kind: 'full'; readonly ms: number };
+
+/** A user asks for something, of the process that is asked most or of another one. */
+export type RequestFault = Asked & {
+  /** Of the planned executions, or of the forks that there are by then. */
+  readonly execution: number;
+  readonly other: boolean;
+};
+
+export type Asked =
+  | { readonly kind: 'pause' | 'resume' | 'cancel' | 'retry' }
+  | { readonly kind: 'signal'; readonly name: string; readonly hasId: boolean }
+  | { readonly kind: 'review'; readonly pick: number; readonly approve: boolean }
+  | { readonly kind: 'rerun'; readonly pick: number; readonly cascade: boolean }
+  | { readonly kind: 'fork'; readonly picks: readonly number[] }
+  | { readonly kind: 'delete'; readonly force: boolean }
+  | { readonly kind: 'collect'; readonly policy: { readonly olderThanMs: number; readonly keep?: number } };
 
 export interface Scenario {
   readonly seed: number;
@@ -34,6 +46,8 @@ export interface Scenario {
   readonly maxActive: number;
   readonly lossRate: number;
   readonly latencyMs: number;
+  /** Ended executions are deleted in the background. */
+  readonly retention: { readonly olderThanMs: number; readonly everyMs: number } | undefined;
   readonly faults: readonly Fault[];
 }
 
@@ -47,12 +61,16 @@ export interface Planned {
 }
 
 const LARGE = 70_000;
+/** When simulated worlds begin. */
+const TIME_ZERO_MS = Date.UTC(2030, 0, 1);
 
 /** What an attempt returns: it names the attempt, so that the results of two cannot be mistaken. */
-export function outputOf(nodeId: string, attempt: number): string {
+export function outputOf(nodeId: string, run: number, attempt: number): string {
   const text = nodeId.endsWith('7') ? 'x'.repeat(LARGE) : '';
-  return JSON.stringify({ id: nodeId, attempt, text });
+  return JSON.stringify({ id: nodeId, run, attempt, text });
 }
+
+export const SIGNAL_NAMES = ['a', 'b'] as const;
 
 export function fateOf(planned: Planned, nodeId: string, attempt: number): Fate {
   const fates = planned.fates.get(nodeId)!;
@@ -64,7 +82,8 @@ export function scenarioOf(seed: number): Scenario {
   const random = seededRandom(seed * 2 + 1);
   const count = 1 + below(random, 3);
   const failureRate = oneOf(random, [0, 0.1, 0.4]);
-  const executions = Array.from({ length: count }, (_, k) => planned(random, k, failureRate));
+  const waitRate = oneOf(random, [0, 0, 0.2, 0.5]);
+  const executions = Array.from({ length: count }, (_, k) => planned(random, k, failureRate, waitRate));
   return {
     seed,
     executions,
@@ -74,32 +93,42 @@ export function scenarioOf(seed: number): Scenario {
     maxActive: oneOf(random, [1, 100]),
     lossRate: oneOf(random, [0, 0, 0.1]),
     latencyMs: oneOf(random, [0, 2, 20]),
-    faults: Array.from({ length: below(random, 8) }, () => faultOf(random, count)).sort((a, b) => a.n - b.n),
+    retention: random() < 0.1 ? { olderThanMs: oneOf(random, [0, 200]), everyMs: 300 } : undefined,
+    faults: [
+      ...Array.from({ length: below(random, 8) }, () => faultOf(random)),
+      ...Array.from({ length: oneOf(random, [0, 1, 3, 6]) }, () => requestOf(random, count)),
+    ].sort((a, b) => a.n - b.n),
   };
 }
 
-function planned(random: Random, index: number, failureRate: number): Planned {
+function planned(random: Random, index: number, failureRate: number, waitRate: number): Planned {
   const size = 1 + below(random, 14);
   const density = oneOf(random, [0.5, 1, 2]);
   const failureMode = oneOf<FailureMode>(random, ['continue', 'fail_fast']);
   const fates = new Map<string, Fate[]>();
   const nodes: NodeSpec[] = [];
+  const waiting = new Set<string>();
   const functions = new Map<string, () => null>();
   for (let i = 0; i < size; i++) {
     const id = `n${i}`;
     const dependencies = new Set<string>();
     for (let k = below(random, density + 1.5); k > 0 && i > 0; k--) dependencies.add(`n${below(random, i)}`);
     const node: NodeSpec = { id, name: id, type: 'custom', dependencies: [...dependencies] };
-    if (random() < 0.3) functions.set(id, () => null);
+    const waits = random() < waitRate;
+    if (waits) {
+      waiting.add(id);
+      Object.assign(node, waitOf(random));
+    } else if (random() < 0.3) functions.set(id, () => null);
     else node.run = 'simulated';
-    const condition = conditionOn([...dependencies], random);
+    const condition = conditionOn([...dependencies], random, waiting);
     if (condition !== undefined) node.condition = condition;
-    node.retry_policy = {
-      max_attempts: 1 + below(random, 3),
-      retry_delay_seconds: oneOf(random, [0, 0.05, 3]),
-      jitter: 'full',
-    };
-    const hasTimeout = random() < 0.2;
+    if (!waits)
+      node.retry_policy = {
+        max_attempts: 1 + below(random, 3),
+        retry_delay_seconds: oneOf(random, [0, 0.05, 3]),
+        jitter: 'full',
+      };
+    const hasTimeout = !waits && random() < 0.2;
     if (hasTimeout) node.timeout_seconds = 2;
     if (hasTimeout && random() < 0.3) node.heartbeat_timeout_seconds = 1;
     nodes.push(node);
@@ -117,6 +146,34 @@ function planned(random: Random, index: number, failureRate: number): Planned {
   return { id: `e${index}`, atMs, workflow: workflowFromSpec(spec, { functions }), failureMode, fates };
 }
 
+/** A node that waits. Its fate says what reviewers decide. */
+function waitOf(random: Random): Partial<NodeSpec> {
+  const deadline = random() < 0.3 ? { deadline_seconds: oneOf(random, [0.1, 2]) } : {};
+  switch (oneOf(random, ['signal', 'signal', 'review', 'review', 'sleep', 'until'])) {
+    case 'signal':
+      return {
+        wait_for: {
+          signal: oneOf(random, SIGNAL_NAMES),
+          ...deadline,
+          ...('deadline_seconds' in deadline && random() < 0.5 && { default: 'nobody' }),
+        },
+      };
+    case 'review':
+      return {
+        type: 'human_review',
+        review: {
+          ...deadline,
+          on_reject: oneOf(random, ['fail', 'complete']),
+          ...('deadline_seconds' in deadline && random() < 0.5 && { default: { decision: 'approve' } }),
+        },
+      };
+    case 'sleep':
+      return { sleep: { seconds: oneOf(random, [0, 0.05, 2]) } };
+    default:
+      return { wait_until: { time: new Date(TIME_ZERO_MS + below(random, 3_000) - 500).toISOString() } };
+  }
+}
+
 function outcomeOf(random: Random, failureRate: number, hasTimeout: boolean): Fate['outcome'] {
   if (random() < failureRate) return 'fail';
   if (!hasTimeout || random() < 0.7) return 'ok';
@@ -124,17 +181,21 @@ function outcomeOf(random: Random, failureRate: number, hasTimeout: boolean): Fa
 }
 
 /** Mostly none; true, false, or about the output of a dependency, which is an error when that was skipped. */
-function conditionOn(dependencies: readonly string[], random: Random): string | undefined {
+function conditionOn(
+  dependencies: readonly string[],
+  random: Random,
+  waiting: ReadonlySet<string>,
+): string | undefined {
   if (random() < 0.85) return undefined;
   const choice = random();
-  if (dependencies.length === 0 || choice < 0.5) return String(choice < 0.3);
+  if (dependencies.length === 0 || choice < 0.5 || waiting.has(dependencies[0])) return String(choice < 0.3);
   return `outputs['${dependencies[0]}'].id == '${dependencies[0]}'`;
 }
 
-function faultOf(random: Random, executions: number): Fault {
+function faultOf(random: Random): Fault {
   const n = Math.floor(random() * random() * 120);
   if (random() < 0.45) return { at: 'commit', n: Math.floor(n / 3), commit: commitFaultOf(random) };
-  return { at: 'step', n, step: stepFaultOf(random, executions) };
+  return { at: 'step', n, step: stepFaultOf(random) };
 }
 
 function commitFaultOf(random: Random): CommitFault {
@@ -145,24 +206,54 @@ function commitFaultOf(random: Random): CommitFault {
   return kind === 'fails' ? { kind: 'fails', applied } : { kind: 'crash', applied };
 }
 
-function stepFaultOf(random: Random, executions: number): StepFault {
+function stepFaultOf(random: Random): StepFault {
   const kind = oneOf(random, [
     ...(['kill', 'kill', 'kill', 'close', 'misjudge', 'misjudge', 'second', 'second', 'repeat'] as const),
     ...(['worker', 'worker', 'jump', 'jump', 'full'] as const),
-    ...(['pause', 'pause', 'resume', 'cancel', 'retry'] as const),
   ]);
   switch (kind) {
-    case 'pause':
-    case 'resume':
-    case 'cancel':
-    case 'retry':
-      return { kind, execution: below(random, executions), other: random() < 0.3 };
     case 'worker':
       return { kind, pick: below(random, 100) };
     case 'jump':
       return { kind, ms: oneOf(random, [-60_000, -5_000, 5_000, 60_000]) };
     case 'full':
       return { kind, ms: oneOf(random, [50, 5_000]) };
+    default:
+      return { kind };
+  }
+}
+
+/** What users ask for, while all that happens. */
+function requestOf(random: Random, executions: number): Fault {
+  const kind = oneOf(random, [
+    ...(['pause', 'pause', 'resume', 'cancel', 'retry', 'signal', 'review', 'review'] as const),
+    ...(['rerun', 'rerun', 'rerun', 'fork', 'fork', 'delete', 'collect'] as const),
+  ]);
+  const step = {
+    ...askedOf(random, kind),
+    execution: below(random, executions + 2),
+    other: random() < 0.3,
+  };
+  return { at: 'step', n: 10 + Math.floor(random() * 150), step };
+}
+
+function askedOf(random: Random, kind: Asked['kind']): Asked {
+  switch (kind) {
+    case 'signal':
+      return { kind, name: oneOf(random, SIGNAL_NAMES), hasId: random() < 0.5 };
+    case 'review':
+      return { kind, pick: below(random, 100), approve: random() < 0.5 };
+    case 'rerun':
+      return { kind, pick: below(random, 100), cascade: random() < 0.6 };
+    case 'fork':
+      return { kind, picks: Array.from({ length: 1 + below(random, 2) }, () => below(random, 100)) };
+    case 'delete':
+      return { kind, force: random() < 0.2 };
+    case 'collect':
+      return {
+        kind,
+        policy: { olderThanMs: oneOf(random, [0, 300]), ...(random() < 0.5 && { keep: below(random, 2) }) },
+      };
     default:
       return { kind };
   }

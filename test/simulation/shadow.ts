@@ -1,9 +1,17 @@
 import type { Entry } from '../../src/engine/entries.js';
+import { isWorkflowStatusEnded } from '../../src/base/model.js';
 import { LEAF } from '../../src/engine/columns.js';
 import { ExecutionState } from '../../src/engine/execution-state.js';
 import { planOf } from '../../src/spec/index.js';
 import type { ExecutionRecord } from '../../src/store/types.js';
-import { outputOf, type Planned } from './scenario.js';
+import type { NodeOutput } from '../../src/base/model.js';
+import type { WorkflowEvent } from '../../machines/events.js';
+import { WORKFLOW } from '../../src/engine/entries.js';
+import { Answers } from './answers.js';
+import type { Lineage } from './lineage.js';
+import { approves } from './model.js';
+import { fateOf, outputOf, type Planned } from './scenario.js';
+import { Starts } from './starts.js';
 import { demand } from './violation.js';
 
 /** What a witness knows of one execution from what is on disk alone: its journal, replayed as it is written. */
@@ -16,12 +24,45 @@ export class Shadow {
   damaged = false;
   /** Something charged an attempt that the fates do not say: the outcome cannot be foretold. */
   disturbed = false;
-  retriesAsked = 0;
-  private suspect: { node: number; status: string } | null = null;
+  /** Somebody asked for a retry or a rerun. */
+  againAsked = false;
+  /** Its record was taken away. */
+  deleted = false;
+  /** Somebody asked for it to be deleted whatever its state. */
+  forced = false;
+  readonly answers: Answers;
+  /** The text of each node's result, as far as it is a result still. */
+  readonly results = new Map<number, string>();
+  private readonly everHad = new Set<string>();
+  private readonly starts: Starts;
+  private suspect: { node: number; code: string; why: string } | null = null;
   private readonly ended = new Set<string>();
 
-  constructor(readonly planned: Planned) {
+  constructor(
+    readonly planned: Planned,
+    /** Of a fork. */
+    readonly lineage: Lineage | null = null,
+  ) {
     this.state = new ExecutionState(planOf(planned.workflow.spec));
+    const { columns } = this.state;
+    const isOver = (): boolean => this.damaged || this.deleted || this.hasEnded;
+    this.answers = new Answers(planned.id, columns, isOver);
+    this.starts = new Starts(planned.failureMode, this.plan, columns);
+  }
+
+  get hasEnded(): boolean {
+    return this.record !== null && isWorkflowStatusEnded(this.record.status);
+  }
+
+  /** Whether a node waits instead of executing something. */
+  isWait(node: number): boolean {
+    const { type, wait_for, sleep, wait_until } = this.planned.workflow.spec.nodes[node];
+    return type === 'human_review' || (wait_for ?? sleep ?? wait_until) !== undefined;
+  }
+
+  /** Whether this was ever the result of a node. Large ones are told by their size alone. */
+  had(node: number, output: NodeOutput): boolean {
+    return typeof output === 'string' ? this.everHad.has(`${node} ${output}`) : this.results.has(node);
   }
 
   get plan(): ExecutionState['plan'] {
@@ -37,36 +78,79 @@ export class Shadow {
     return [...dependencies.slice(dependencyOffsets[node], dependencyOffsets[node + 1])];
   }
 
-  /** Takes one entry that is on disk now. */
-  take(entry: Entry): void {
+  /** Takes a journal record that is on disk now. */
+  takeRecord(entries: readonly Entry[]): void {
+    const isFork = this.lineage !== null && this.sequence === 0;
+    if (isFork) {
+      this.lineage.check(this, entries);
+      this.disturbed ||= this.lineage.source.disturbed;
+    }
+    for (const entry of entries) this.take(entry, isFork);
+    this.answers.checkKept();
+    this.sequence++;
+  }
+
+  private take(entry: Entry, isKept: boolean): void {
     const { columns } = this.state;
     const { id } = this.planned;
     const before = this.state.workflowLeaf;
     const { type } = entry.event;
     this.checkSuspect(entry);
-    if (before === 'cancelled' && type === 'retryRequested') {
-      demand(this.retriesAsked > 0, 'CANCELLED_IS_FINAL', `${id} was retried, but nobody asked for that`);
+    if (before === 'cancelled' && (type === 'retryRequested' || type === 'rerunRequested')) {
+      demand(this.againAsked, 'CANCELLED_IS_FINAL', `${id} took ${type}, but nobody asked for that`);
     } else if (before === 'cancelled') {
       demand(type === 'cancelRequested', 'CANCELLED_IS_FINAL', `${id} took ${type} after it was cancelled`);
     }
-    if (type === 'attemptStarted') this.checkStart(entry.node, before);
+    if (entry.node === WORKFLOW) this.starts.requested(entry.event as WorkflowEvent, before);
+    if (type === 'attemptStarted' || type === 'waitStarted') this.checkStart(entry.node, before);
     if (type === 'attemptSucceeded' || type === 'attemptFailed') {
       const { node } = entry;
       const name = `${this.plan.ids[node]} run ${columns.run[node]} attempt ${columns.attempt[node]}`;
       demand(!this.ended.has(name), 'ATTEMPT_ENDS_ONCE', `${id}: ${name} ended twice`);
       this.ended.add(name);
-      if (type === 'attemptSucceeded') this.checkOutput(node, entry.event.output, name);
+      if (type === 'attemptSucceeded') this.takeResult(node, entry.event.output, name, isKept);
     }
+    if (entry.event.type === 'attemptFailed') this.noteFailure(entry.node, entry.event.error.code);
+    this.noteWait(entry);
+    this.answers.take(entry);
     try {
       this.state.replay(entry);
     } catch (error) {
       demand(false, 'LEGAL_TRANSITIONS', `${id}: ${(error as Error).message}`);
     }
+    if (type === 'attemptStarted') this.checkAttempt(entry.node);
+  }
+
+  /** Failures that the fates do not foretell: crashed workers; what a jumping clock makes late. */
+  private noteFailure(node: number, code: string | undefined): void {
+    const { outcome } = fateOf(this.planned, this.plan.ids[node], this.state.columns.attempt[node]);
+    const foretold =
+      code === 'CONDITION_FAILED' || (code === 'STEP_FAILED' ? outcome === 'fail' : code !== 'WORKER_LOST');
+    if (!foretold || outcome === 'hang' || outcome === 'late') this.disturbed = true;
+  }
+
+  /** Deadlines, and reviewers who decide otherwise than fated, lead where the fates do not. */
+  private noteWait({ node, event }: Entry): void {
+    if (event.type === 'waitEnded' && event.by === 'deadline') this.disturbed = true;
+    if (event.type !== 'attemptSucceeded' && event.type !== 'attemptFailed') return;
+    if (!this.isWait(node) || this.planned.workflow.spec.nodes[node].type !== 'human_review') return;
+    const rejected = event.type === 'attemptFailed' || JSON.stringify(event.output).includes('rejected');
+    if (rejected === approves(this.planned, this.plan.ids[node])) this.disturbed = true;
+  }
+
+  private checkAttempt(node: number): void {
+    const { attempt, run } = this.state.columns;
+    const allowed = this.planned.workflow.spec.nodes[node].retry_policy?.max_attempts ?? 1;
+    const what = `${this.planned.id}: ${this.plan.ids[node]} run ${run[node]} began attempt ${attempt[node]}`;
+    demand(attempt[node] <= allowed, 'ATTEMPTS_OF_POLICY', `${what} of ${allowed}`);
   }
 
   private checkStart(node: number, status: string): void {
     const name = `${this.planned.id}: ${this.plan.ids[node]}`;
-    if (status !== 'running') this.suspect = { node, status };
+    const refusal = this.starts.refusal(node);
+    if (status !== 'running')
+      this.suspect = { node, code: 'STARTS_ONLY_WHILE_RUNNING', why: `while ${status}` };
+    else if (refusal !== null) this.suspect = { node, code: 'FAIL_FAST_HOLDS', why: refusal };
     for (const dependency of this.dependenciesOf(node)) {
       const what = `${name} started before ${this.plan.ids[dependency]} had completed`;
       demand(this.isCompleted(dependency), 'DEPENDENCIES_FIRST', what);
@@ -76,17 +160,29 @@ export class Shadow {
   /** Only a condition that could not be evaluated charges an attempt, which never ran, while nothing may start. */
   private checkSuspect({ node, event }: Entry): void {
     if (this.suspect === null) return;
-    const { node: started, status } = this.suspect;
+    const { node: started, code, why } = this.suspect;
     this.suspect = null;
     const failed =
       event.type === 'attemptFailed' && event.error.code === 'CONDITION_FAILED' && node === started;
-    const what = `${this.planned.id}: ${this.plan.ids[started]} started while ${status}`;
-    demand(failed, 'STARTS_ONLY_WHILE_RUNNING', what);
+    const what = `${this.planned.id}: ${this.plan.ids[started]} started ${why}`;
+    demand(failed, code, what);
   }
 
-  private checkOutput(node: number, output: unknown, name: string): void {
-    const expected = outputOf(this.plan.ids[node], this.state.columns.attempt[node]);
-    const same = typeof output === 'string' ? output === expected : expected.length > 64 * 1024;
-    demand(same, 'RESULT_OF_ITS_ATTEMPT', `${this.planned.id}: ${name} has the result of another attempt`);
+  /** What is kept of a source has its run and attempt; what waited, the words of others. */
+  private takeResult(node: number, output: NodeOutput, name: string, isKept: boolean): void {
+    const { columns } = this.state;
+    const { id } = this.planned;
+    const own = outputOf(this.plan.ids[node], columns.run[node], columns.attempt[node]);
+    const foreign = isKept || this.isWait(node);
+    const text =
+      typeof output === 'string' ? output : foreign ? this.lineage!.source.results.get(node)! : own;
+    const isLarge = typeof output !== 'string' && own.length > 64 * 1024;
+    demand(
+      foreign || isLarge || output === own,
+      'RESULT_OF_ITS_ATTEMPT',
+      `${id}: ${name} has another's result`,
+    );
+    this.results.set(node, text);
+    this.everHad.add(`${node} ${text}`);
   }
 }

@@ -6,25 +6,46 @@ import { decodeJournalRecord } from '../../src/store/journal-codec.js';
 import * as keys from '../../src/store/keys.js';
 import type { KvOp } from '../../src/store/kv.js';
 import { decodeRecord } from '../../src/store/record-codec.js';
+import type { Entry } from '../../src/engine/entries.js';
 import { LEAF } from '../../src/engine/columns.js';
 import type { DiskUser } from '../../src/simulation/disk.js';
-import { fateOf, outputOf, type Scenario } from './scenario.js';
+import type { InboxRequest } from '../../src/store/types.js';
+import { unsealJson } from '../../src/store/envelope.js';
+import { outputOf, type Planned, type Scenario } from './scenario.js';
+import { Lineage } from './lineage.js';
 import { Shadow } from './shadow.js';
 import { demand, Violation } from './violation.js';
 
 /** Sees every commit, dispatch and announcement, and says which promise was broken first. */
 export class Witness {
-  readonly shadows: ReadonlyMap<string, Shadow>;
+  readonly shadows: Map<string, Shadow>;
   violation: Violation | null = null;
   /** Announced events by execution and id. */
   readonly told = new Map<string, ExecutionEvent>();
   private readonly completed = new Set<string>();
+  /** Runs that completed, by execution, journal record and node. */
+  private readonly completions = new Map<string, number[]>();
+  /** Whose answers are in the inbox, by key. */
+  private readonly inbox = new Map<string, Shadow>();
   private readonly owners = new Map<string, string>();
   private readonly durability: Durability;
 
-  constructor(scenario: Scenario) {
+  constructor(
+    scenario: Scenario,
+    /** A node waits from here on. */
+    private readonly waits: (shadow: Shadow, node: number) => void = () => {},
+  ) {
     this.durability = scenario.durability;
     this.shadows = new Map(scenario.executions.map((planned) => [planned.id, new Shadow(planned)]));
+  }
+
+  /** A fork is asked for: it may be stored from here on. */
+  expectFork(planned: Planned, source: Shadow, from: readonly number[]): Shadow {
+    const shadow = new Shadow(planned, new Lineage(source, from));
+    shadow.disturbed = source.disturbed;
+    shadow.damaged = source.damaged;
+    this.shadows.set(planned.id, shadow);
+    return shadow;
   }
 
   /** The lease of a process, once it has one. */
@@ -38,18 +59,20 @@ export class Witness {
       for (const op of ops) {
         if (op.op === 'put' && op.key.startsWith(keys.OWNERS)) this.owners.set(user.name, op.key.slice(2));
       }
-      const touched = new Set<Shadow>();
       for (const op of ops) {
         const shadow = this.shadows.get(executionOf(op.key) ?? '');
-        if (op.op !== 'put' || shadow === undefined || shadow.damaged) continue;
-        this.takeJournal(user, shadow, op.key, op.value);
-        touched.add(shadow);
+        if (op.op !== 'put' || shadow === undefined) continue;
+        const { id } = shadow.planned;
+        demand(!shadow.deleted, 'DELETED_IS_GONE', `${user.name} wrote ${op.key} after ${id} was deleted`);
+        if (!shadow.damaged) this.takeJournal(user, shadow, op.key, op.value);
       }
       for (const op of ops) {
         const shadow = this.shadows.get(executionOf(op.key) ?? '');
-        if (op.op !== 'put' || shadow === undefined || shadow.damaged) continue;
-        if (op.key === keys.recordKey(shadow.planned.id)) this.takeRecord(shadow, op.value);
+        if (shadow === undefined || op.key !== keys.recordKey(shadow.planned.id)) continue;
+        if (op.op === 'del') this.takeDeletion(shadow);
+        else if (!shadow.damaged) this.takeRecord(shadow, op.value);
       }
+      for (const op of ops) if (op.key.startsWith(keys.INBOX)) this.takeRequest(op);
     });
   }
 
@@ -75,13 +98,7 @@ export class Witness {
         'IDEMPOTENCY_KEY',
         `${name} has ${idempotencyKey}`,
       );
-      const inputs = JSON.parse(dependencyOutputs) as Record<string, { id: string; attempt: number }>;
-      for (const dependency of shadow.dependenciesOf(node)) {
-        const id = shadow.plan.ids[dependency];
-        demand(id in inputs, 'DEPENDENCIES_FIRST', `${name} was sent without the output of ${id}`);
-        const expected = outputOf(id, inputs[id].attempt);
-        demand(JSON.stringify(inputs[id]) === expected, 'INPUTS', `${name} got another output of ${id}`);
-      }
+      this.checkInputs(shadow, node, dependencyOutputs);
       if (shadow.damaged || !this.owns(user, shadow)) return;
       if (this.durability !== 'exit') {
         const again = this.completed.has(`${executionId}/${nodeId}/${run}`);
@@ -101,6 +118,21 @@ export class Witness {
     });
   }
 
+  private checkInputs(shadow: Shadow, node: number, dependencyOutputs: string): void {
+    const name = `${shadow.planned.id}: ${shadow.plan.ids[node]}`;
+    const inputs = JSON.parse(dependencyOutputs) as Record<string, { run: number; attempt: number }>;
+    for (const dependency of shadow.dependenciesOf(node)) {
+      const id = shadow.plan.ids[dependency];
+      demand(id in inputs, 'DEPENDENCIES_FIRST', `${name} was sent without the output of ${id}`);
+      const known =
+        this.durability === 'sync' && !shadow.damaged ? shadow.results.get(dependency) : undefined;
+      const input = inputs[id];
+      const expected = known ?? (shadow.isWait(dependency) ? null : outputOf(id, input.run, input.attempt));
+      const fits = expected === null || JSON.stringify(input) === expected;
+      demand(fits, 'INPUTS', `${name} got another output of ${id}`);
+    }
+  }
+
   /** An observer was told. */
   announced(event: ExecutionEvent): void {
     if (event.event_id === undefined) return;
@@ -115,7 +147,7 @@ export class Witness {
       demand(!this.told.has(key), 'TOLD_ONCE', `${name} was announced twice`);
       this.told.set(key, event);
       if (event_type !== 'node_completed') return;
-      const run = shadow.state.columns.run[shadow.plan.indexOf.get(node_id!)!];
+      const run = this.completions.get(`${execution_id}/${event_id!.split('-')[0]}/${node_id}`)?.shift();
       const completion = `${execution_id}/${node_id}/${run}`;
       demand(!this.completed.has(completion), 'TOLD_ONCE', `${name}: completed twice`);
       this.completed.add(completion);
@@ -126,7 +158,7 @@ export class Witness {
   acknowledged(executionId: string, status: string): void {
     this.watch(() => {
       const shadow = this.shadows.get(executionId)!;
-      if (shadow.damaged) return;
+      if (shadow.damaged || shadow.deleted) return;
       const stored = shadow.record?.status;
       demand(
         stored === status,
@@ -174,20 +206,49 @@ export class Witness {
       'JOURNAL_WITHOUT_GAPS',
       `${id}: ${sequence} after ${shadow.sequence - 1}`,
     );
-    for (const entry of entries) {
-      if (entry.event.type === 'attemptFailed') this.noteFailure(shadow, entry.node, entry.event.error.code);
-      shadow.take(entry);
-    }
-    shadow.sequence++;
+    this.noteCompletions(shadow, entries);
+    shadow.takeRecord(entries);
+    for (const { node, event } of entries)
+      if (event.type === 'waitStarted' && shadow.state.columns.waits.has(node)) this.waits(shadow, node);
   }
 
-  /** Failures that the fates do not foretell: crashed workers; what a jumping clock makes late. */
-  private noteFailure(shadow: Shadow, node: number, code: string | undefined): void {
-    const { ids } = shadow.plan;
-    const { outcome } = fateOf(shadow.planned, ids[node], shadow.state.columns.attempt[node]);
-    const foretold =
-      code === 'CONDITION_FAILED' || (code === 'STEP_FAILED' ? outcome === 'fail' : code !== 'WORKER_LOST');
-    if (!foretold || outcome === 'hang' || outcome === 'late') shadow.disturbed = true;
+  private noteCompletions(shadow: Shadow, entries: readonly Entry[]): void {
+    const runs = new Map<number, number>();
+    for (const { node, event } of entries) {
+      const run = runs.get(node) ?? shadow.state.columns.run[node];
+      if (event.type === 'rerunRequested') runs.set(node, run + 1);
+      if (event.type !== 'attemptSucceeded') continue;
+      const key = `${shadow.planned.id}/${shadow.sequence}/${shadow.plan.ids[node]}`;
+      this.completions.set(key, [...(this.completions.get(key) ?? []), run]);
+    }
+  }
+
+  private takeDeletion(shadow: Shadow): void {
+    const { id } = shadow.planned;
+    const status = shadow.record?.status;
+    const mayGo = shadow.hasEnded || shadow.forced || shadow.damaged;
+    demand(mayGo, 'DELETED_WHEN_ENDED', `${id} was deleted while ${status}`);
+    shadow.deleted = true;
+  }
+
+  private takeRequest(op: KvOp): void {
+    if (op.op === 'del') {
+      const shadow = this.inbox.get(op.key);
+      this.inbox.delete(op.key);
+      shadow?.answers.removed(op.key);
+      return;
+    }
+    let request: InboxRequest;
+    try {
+      request = unsealJson(op.key, op.value) as InboxRequest;
+    } catch (error) {
+      if (!isMaestroError(error, 'RECORD_CORRUPT')) throw error;
+      return;
+    }
+    if (request.kind !== 'answer') return;
+    const shadow = this.shadows.get(request.executionId)!;
+    this.inbox.set(op.key, shadow);
+    shadow.answers.put(op.key, request.answer);
   }
 
   private takeRecord(shadow: Shadow, value: Uint8Array): void {
