@@ -43,6 +43,8 @@ export type WorkflowEvent =
    * would stop everything (fail_fast); while there are such, only `nodes` may start. Dense indices.
    */
   | { type: 'rerunRequested'; node: number; cascade: boolean; standing: number; nodes: readonly number[] }
+  /** A member of a group failed for good, and nodes start over: their own events say which. Dense indices. */
+  | { type: 'groupRestarted'; group: number; node: number }
   /** Nobody ran it for so long that it was given up: `error` says by what rule. */
   | { type: 'abandoned'; error: ErrorDocument }
   /** `payload` is JSON text; `id`, when the sender gave one, tells a signal sent again. */
@@ -78,6 +80,7 @@ export const WORKFLOW_EVENT_TYPES = [
   'abandoned',
   'signalReceived',
   'rerunRequested',
+  'groupRestarted',
 ] as const satisfies readonly WorkflowEvent['type'][];
 
 /** Leaf states in the order of their codes in snapshots. Append only. `failed` has two leaves. */

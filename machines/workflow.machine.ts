@@ -43,6 +43,7 @@ export const workflowMachine = setup({
         // Kept until a node takes it.
         signalReceived: 'running',
         rerunRequested: { actions: 'noteRerun' },
+        groupRestarted: 'running',
         // Asked twice, by two people or through the inbox.
         resumeRequested: late,
         retryRequested: late,
@@ -56,6 +57,8 @@ export const workflowMachine = setup({
         cancelRequested: 'cancelled',
         abandoned: { target: 'failed', actions: 'noteFailure' },
         signalReceived: 'paused',
+        // What was running when it was paused may still fail.
+        groupRestarted: 'paused',
         // Asked twice.
         pauseRequested: late,
       },

@@ -72,6 +72,11 @@ export class NodeColumns {
     };
   }
 
+  /** Whether this is about the attempt under way. */
+  isCurrent({ node, run, attempt }: { node: number; run: number; attempt: number }): boolean {
+    return this.leaf[node] === LEAF.running && this.run[node] === run && this.attempt[node] === attempt;
+  }
+
   /** The nodes that are in any of these leaves, in the order of the plan. O(nodes). */
   nodesIn(...leaves: readonly number[]): number[] {
     const found: number[] = [];
@@ -185,14 +190,20 @@ export class NodeColumns {
     if (row.comments.length > 0) this.comments.set(node, row.comments);
   }
 
-  /** The node that failed for good first (by time, then order); -1 when none did. */
+  /**
+   * The node that failed for good first (by time, then order); -1 when none did. What was cancelled at the same moment
+   * was cancelled because of it.
+   */
   firstFailed(): number {
     const { leaf, endedAtMs, counts } = this;
     let first = -1;
     if (counts[LEAF['failed.exhausted']] + counts[LEAF.cancelled] === 0) return first;
     for (let node = 0; node < leaf.length; node++) {
       if (leaf[node] !== LEAF['failed.exhausted'] && leaf[node] !== LEAF.cancelled) continue;
-      if (first < 0 || endedAtMs[node] < endedAtMs[first]) first = node;
+      const isCause = leaf[node] !== LEAF.cancelled && first >= 0 && leaf[first] === LEAF.cancelled;
+      const isEarlier =
+        endedAtMs[node] < endedAtMs[first] || (endedAtMs[node] === endedAtMs[first] && isCause);
+      if (first < 0 || isEarlier) first = node;
     }
     return first;
   }

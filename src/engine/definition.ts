@@ -1,5 +1,6 @@
 import type { FailureMode, RetryPolicy } from '../base/model.js';
 import type { Plan } from '../graph/plan.js';
+import type { GroupPolicy } from '../policy/group.js';
 import type { WaitPlan } from '../policy/wait.js';
 
 /** What the engine must know of a workflow: its plan, and per node only what decisions depend on. */
@@ -13,6 +14,8 @@ export interface EngineDefinition {
   waitOf(node: number): WaitPlan | null;
   /** Whether any node waits. */
   readonly hasWaits: boolean;
+  /** By the group's node: one for each group of the plan. */
+  readonly groups: ReadonlyMap<number, GroupPolicy>;
   /** Nodes of different lanes never wait for each other's room (inline, threads, processes). */
   laneOf(node: number): number;
   readonly laneCount: number;

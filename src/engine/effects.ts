@@ -14,8 +14,8 @@ export type Effect =
     }
   /** Stop the attempt that runs; its result no longer matters. */
   | { readonly kind: 'cancel'; readonly node: number }
-  /** Evaluate the node's condition; answer with conditionEvaluated. */
-  | { readonly kind: 'evaluate'; readonly node: number; readonly run: number }
+  /** Evaluate the node's condition; answer with conditionEvaluated and the number of the question. */
+  | { readonly kind: 'evaluate'; readonly node: number; readonly question: number }
   /** Send `woke` at the given time. */
   | { readonly kind: 'wake'; readonly node: number; readonly atMs: number };
 
@@ -44,7 +44,7 @@ export type EngineEvent =
   | {
       readonly type: 'conditionEvaluated';
       readonly node: number;
-      readonly run: number;
+      readonly question: number;
       readonly verdict: ConditionVerdict;
     }
   | { readonly type: 'woke'; readonly node: number }

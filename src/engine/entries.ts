@@ -1,5 +1,6 @@
 import type { ErrorDocument } from '../base/errors.js';
 import type { NodeOutput, ReviewComment, Wait } from '../base/model.js';
+import type { RestartWindow } from '../policy/restart-intensity.js';
 import type {
   NodeContext,
   NodeEvent,
@@ -64,6 +65,8 @@ export interface WorkflowRow {
   rerun?: RerunLimit;
   /** Nodes that keep results whose inputs were made again since; absent when there are none. */
   outdated?: readonly number[];
+  /** When each group was restarted since a retry or rerun was last asked for, newest first; absent when none was. */
+  restarts?: readonly (readonly [group: number, times: RestartWindow])[];
   /** Absent when there have been none. */
   signals?: SignalsRow;
 }

@@ -1,15 +1,19 @@
 import { invariant } from '../base/assert.js';
 import type { ErrorDocument } from '../base/errors.js';
 import type { Random } from '../base/random.js';
+import { dependentsOf } from '../graph/queries.js';
 import { nextRetryDelayMs } from '../policy/retry.js';
 import { LEAF } from './columns.js';
 import type { EngineDefinition } from './definition.js';
-import type { ConditionVerdict, Effect, EngineEvent, RerunRequest, WorkflowRequest } from './effects.js';
+import type { Effect, EngineEvent, RerunRequest, WorkflowRequest } from './effects.js';
 import { ExecutionState } from './execution-state.js';
-import { Lanes } from './lanes.js';
-import { Readiness, type Finish } from './readiness.js';
-import { failedDependency, rerunEvent, StartLimit } from './rerun.js';
+import { Propagation } from './propagation.js';
+import { finishOfLeaf, type Readiness } from './readiness.js';
+import { rerunEvent } from './rerun.js';
+import { Starts } from './starts.js';
 import { Waits } from './waits.js';
+
+const CANCELLED = { name: 'Cancelled', message: 'the node was cancelled', code: 'STEP_CANCELLED' };
 
 /**
  * One execution: turns engine events into entries (state changes to persist) and effects (things to do).
@@ -17,15 +21,10 @@ import { Waits } from './waits.js';
  */
 export class ExecutionEngine {
   readonly state: ExecutionState;
-  readonly readiness: Readiness;
-  private readonly lanes: Lanes;
+  private readonly starts: Starts;
   private readonly waits: Waits;
-  private readonly limit = new StartLimit();
+  private readonly propagation: Propagation;
   private effects: Effect[] = [];
-  /** Condition evaluations asked for and not answered. */
-  private evaluating = 0;
-  /** The turn that made each node ready: its dispatch must wait until that turn is durable. */
-  private readonly readyTurn: Uint32Array;
   /** Number of the open turn, kept by the caller. */
   turn = 0;
 
@@ -36,20 +35,28 @@ export class ExecutionEngine {
   ) {
     const { plan } = definition;
     this.state = state ?? new ExecutionState(plan);
-    this.readiness = new Readiness(plan);
-    this.readyTurn = new Uint32Array(plan.nodeCount);
-    this.lanes = new Lanes(definition);
+    this.starts = new Starts(definition, this.state);
+    this.propagation = new Propagation(definition, this.state, this.starts, {
+      act: (effect) => this.effects.push(effect),
+      ready: (node) => this.enqueue(node),
+      failed: (node, atMs) => this.fail(node, atMs),
+    });
     this.waits = new Waits(definition, this.state, {
       wake: (node, atMs) => this.effects.push({ kind: 'wake', node, atMs }),
-      ended: (node, finish, atMs) => this.propagate(node, finish, atMs),
+      ended: (node, finish, atMs) =>
+        finish === 'failed' ? this.fail(node, atMs) : this.propagation.tell(node, finish, atMs),
     });
+  }
+
+  get readiness(): Readiness {
+    return this.propagation.readiness;
   }
 
   /** Takes one event. Late and stale ones change nothing. @throws ILLEGAL_TRANSITION on a bug */
   apply(event: EngineEvent, atMs: number): void {
     switch (event.type) {
       case 'attemptSucceeded':
-        if (!this.isCurrent(event)) return;
+        if (!this.columns.isCurrent(event)) return;
         this.state.sendNode(
           event.node,
           {
@@ -60,20 +67,18 @@ export class ExecutionEngine {
           },
           atMs,
         );
-        this.propagate(event.node, 'succeeded', atMs);
+        this.propagation.tell(event.node, 'succeeded', atMs);
         break;
       case 'attemptFailed':
-        if (this.isCurrent(event)) this.failAttempt(event.node, event.error, event.durationMs, atMs);
+        if (this.columns.isCurrent(event)) this.failAttempt(event.node, event.error, event.durationMs, atMs);
         break;
       case 'attemptLost':
-        if (!this.isCurrent(event)) return;
+        if (!this.columns.isCurrent(event)) return;
         this.state.sendNode(event.node, { type: 'recovered', reason: 'worker' }, atMs);
         this.enqueue(event.node);
         break;
       case 'conditionEvaluated':
-        this.evaluating--;
-        if (this.awaitsCondition(event.node, event.run))
-          this.settleCondition(event.node, event.verdict, atMs);
+        this.propagation.answer(event.node, event.question, event.verdict, atMs);
         break;
       case 'woke':
         if (this.columns.leaf[event.node] === LEAF['failed.retrying']) this.enqueue(event.node);
@@ -85,7 +90,8 @@ export class ExecutionEngine {
         this.waits.answer(event, atMs);
         break;
       case 'nodeCancelRequested':
-        this.cancelNode(event.node, atMs);
+        for (const node of [event.node, ...(this.definition.plan.groups.get(event.node) ?? [])])
+          this.cancelNode(node, atMs);
         break;
       default:
         this.applyRequest(event, atMs);
@@ -97,7 +103,7 @@ export class ExecutionEngine {
   private applyRequest(event: WorkflowRequest, atMs: number): void {
     switch (event.type) {
       case 'startRequested':
-        if (this.state.sendWorkflow({ type: 'started' }, atMs)) this.admitPending(atMs);
+        if (this.state.sendWorkflow({ type: 'started' }, atMs)) this.propagation.admitAll(atMs);
         break;
       case 'pauseRequested':
       case 'resumeRequested':
@@ -123,22 +129,18 @@ export class ExecutionEngine {
   /** The next node to start in a lane; -1 when nothing may start now. */
   peek(lane: number): number {
     const node = this.next(lane);
-    return node >= 0 && this.lanes.isWait(node) ? -1 : node;
+    return node >= 0 && this.starts.lanes.isWait(node) ? -1 : node;
   }
 
   private next(lane: number): number {
-    if (this.state.workflowLeaf !== 'running' || this.halted) return -1;
-    let node = this.lanes.peek(lane);
-    // A node cancelled while queued is dropped here, not searched for when it is cancelled.
-    for (; node >= 0 && !this.isStartable(node); node = this.lanes.peek(lane)) this.lanes.pop(lane);
-    return this.isHeldInOrder(node) ? -1 : node;
+    return this.starts.next(lane, this.propagation.evaluating);
   }
 
   /** Starts the next node of a lane: its attempt is charged, its dispatch becomes an effect. */
   start(lane: number, atMs: number): number {
     const node = this.peek(lane);
     invariant(node >= 0, 'start() without a node that may start');
-    this.lanes.pop(lane);
+    this.starts.lanes.pop(lane);
     this.state.sendNode(node, { type: 'attemptStarted' }, atMs);
     const { attempt, run } = this.columns;
     this.effects.push({
@@ -146,7 +148,7 @@ export class ExecutionEngine {
       node,
       attempt: attempt[node],
       run: run[node],
-      readyTurn: this.readyTurn[node],
+      readyTurn: this.starts.readyTurn[node],
     });
     return node;
   }
@@ -155,10 +157,10 @@ export class ExecutionEngine {
   private beginWaits(atMs: number): void {
     if (!this.definition.hasWaits) return;
     const inOrder = this.definition.startOrder === 'topological';
-    const lane = this.lanes.ofWaits;
-    for (let node = this.next(lane); node >= 0 && this.lanes.isWait(node); node = this.next(lane)) {
+    const lane = this.starts.lanes.ofWaits;
+    for (let node = this.next(lane); node >= 0 && this.starts.lanes.isWait(node); node = this.next(lane)) {
       if (inOrder && this.columns.executing > 0) return;
-      this.lanes.pop(lane);
+      this.starts.lanes.pop(lane);
       this.waits.begin(node, atMs);
     }
   }
@@ -171,7 +173,7 @@ export class ExecutionEngine {
 
   /** Nothing executes and nothing is being evaluated. */
   get isIdle(): boolean {
-    return this.columns.executing === 0 && this.evaluating === 0;
+    return this.columns.executing === 0 && this.propagation.evaluating === 0;
   }
 
   /**
@@ -181,8 +183,9 @@ export class ExecutionEngine {
   recover(atMs: number): void {
     const { leaf, wakeAtMs, waits } = this.columns;
     this.readiness.recount(leaf);
+    this.starts.groups.recount();
     this.waits.restore();
-    this.limit.set(this.state.workflowContext.rerun, leaf);
+    this.starts.takeLimit();
     for (let node = 0; node < leaf.length; node++) {
       if (leaf[node] === LEAF.running && !waits.has(node))
         this.state.sendNode(node, { type: 'recovered', reason: 'process' }, atMs);
@@ -190,7 +193,7 @@ export class ExecutionEngine {
     }
     for (const [node, at] of wakeAtMs) this.effects.push({ kind: 'wake', node, atMs: at });
     if (this.state.workflowLeaf === 'running' || this.state.workflowLeaf === 'paused')
-      this.admitPending(atMs);
+      this.propagation.admitAll(atMs);
     this.beginWaits(atMs);
     this.settle(atMs);
   }
@@ -199,53 +202,8 @@ export class ExecutionEngine {
     return this.state.columns;
   }
 
-  /** Under fail_fast nothing new starts once a node has failed for good or was cancelled, but for a rerun. */
-  private get halted(): boolean {
-    if (this.definition.failureMode !== 'fail_fast') return false;
-    const failures = this.columns.counts[LEAF['failed.exhausted']] + this.columns.counts[LEAF.cancelled];
-    return failures > 0 && failures > (this.state.workflowContext.rerun?.standing ?? 0);
-  }
-
-  /** Nodes in a leaf that may start as far as a rerun's limit goes. */
-  private countIn(leaf: number): number {
-    return this.columns.counts[leaf] - this.limit.heldIn(leaf);
-  }
-
-  /** In topological order a node that waits (also for its retry or its condition) holds back those after it. */
-  private isHeldInOrder(next: number): boolean {
-    if (this.definition.startOrder !== 'topological') return false;
-    const { waits, wakeAtMs } = this.columns;
-    if (this.evaluating > 0 || waits.size > 0) return true;
-    const { rank } = this.definition.plan;
-    for (const node of wakeAtMs.keys()) if (rank[node] < rank[next] && this.limit.allows(node)) return true;
-    return false;
-  }
-
-  private isStartable(node: number): boolean {
-    const leaf = this.columns.leaf[node];
-    return leaf === LEAF.ready || leaf === LEAF['failed.retrying'];
-  }
-
-  private isCurrent(event: { node: number; run: number; attempt: number }): boolean {
-    const { leaf, run, attempt } = this.columns;
-    return (
-      leaf[event.node] === LEAF.running &&
-      run[event.node] === event.run &&
-      attempt[event.node] === event.attempt
-    );
-  }
-
-  /** An answer that comes after the workflow ended changes nothing, nor one about outputs that are made again. */
-  private awaitsCondition(node: number, run: number): boolean {
-    const open = this.state.workflowLeaf === 'running' || this.state.workflowLeaf === 'paused';
-    const waits = this.columns.leaf[node] === LEAF.pending && this.columns.run[node] === run;
-    return open && waits && this.limit.allows(node) && this.readiness.decide(node) === 'run';
-  }
-
   private enqueue(node: number): void {
-    if (!this.limit.allows(node)) return;
-    this.readyTurn[node] = this.turn;
-    this.lanes.push(node);
+    this.starts.enqueue(node, this.turn);
   }
 
   private failAttempt(node: number, error: ErrorDocument, durationMs: number, atMs: number): void {
@@ -259,94 +217,52 @@ export class ExecutionEngine {
       return;
     }
     this.state.sendNode(node, { type: 'attemptFailed', error, durationMs }, atMs);
-    this.propagate(node, 'failed', atMs);
+    this.fail(node, atMs);
   }
 
-  /** Tells the dependents of a finished node, and theirs as far as the news travels. Iterative: graphs are deep. */
-  private propagate(first: number, finish: Finish, atMs: number): void {
-    const { dependentOffsets, dependents, ids } = this.definition.plan;
-    const work: { node: number; finish: Finish }[] = [{ node: first, finish }];
-    for (let item = work.pop(); item !== undefined; item = work.pop()) {
-      for (let k = dependentOffsets[item.node]; k < dependentOffsets[item.node + 1]; k++) {
-        const dependent = dependents[k];
-        const decision = this.readiness.note(dependent, item.finish);
-        if (this.columns.leaf[dependent] !== LEAF.pending) continue;
-        if (decision === 'run') this.makeReady(dependent, atMs);
-        else if (decision === 'block') {
-          this.state.sendNode(dependent, { type: 'dependencyFailed', by: item.node }, atMs);
-          work.push({ node: dependent, finish: 'failed' });
-        } else if (decision === 'skip') {
-          const condition = `dependency "${ids[item.node]}" was skipped`;
-          this.state.sendNode(dependent, { type: 'conditionNotMet', condition }, atMs);
-          work.push({ node: dependent, finish: 'skipped' });
-        }
-      }
-    }
+  /** The node has failed for good: what supervises it says what comes of that. */
+  private fail(node: number, atMs: number): void {
+    if (this.restart(node, atMs)) return;
+    this.propagation.tell(node, 'failed', atMs);
+    for (const other of this.starts.groups.endingWith(node)) this.cancelNode(other, atMs);
   }
 
-  private makeReady(node: number, atMs: number): void {
-    if (!this.limit.allows(node)) return;
-    if (this.definition.hasCondition(node)) {
-      this.evaluating++;
-      this.effects.push({ kind: 'evaluate', node, run: this.columns.run[node] });
-      return;
-    }
-    this.state.sendNode(node, { type: 'dependenciesMet' }, atMs);
-    this.enqueue(node);
-  }
-
-  private settleCondition(node: number, verdict: ConditionVerdict, atMs: number): void {
-    if (verdict.met === false) {
-      this.state.sendNode(node, { type: 'conditionNotMet', condition: verdict.condition }, atMs);
-      this.propagate(node, 'skipped', atMs);
-      return;
-    }
-    this.state.sendNode(node, { type: 'dependenciesMet' }, atMs);
-    if (verdict.met === true) {
-      this.enqueue(node);
-      return;
-    }
-    // A condition that cannot be evaluated fails its node for good: it never runs by accident.
-    this.state.sendNode(node, { type: 'attemptStarted' }, atMs);
-    this.state.sendNode(node, { type: 'attemptFailed', error: verdict.error, durationMs: 0 }, atMs);
-    this.propagate(node, 'failed', atMs);
-  }
-
-  /** Looks at every pending node once, dependencies first: at the start, after a restore, after a retry. */
-  private admitPending(atMs: number): void {
+  /** Members of its group start over instead. Costs what starts over and its dependents. @returns false: they do not */
+  private restart(node: number, atMs: number): boolean {
+    if (this.starts.isHaltedByOthers) return false;
+    const again = this.starts.groups.startingOver(node, atMs, (at) => this.starts.allows(at));
+    if (again.length === 0) return false;
     const { plan } = this.definition;
     const { leaf } = this.columns;
-    for (const node of plan.order) {
-      if (leaf[node] !== LEAF.pending) continue;
-      const decision = this.readiness.decide(node);
-      if (decision === 'run') this.makeReady(node, atMs);
-      else if (decision === 'block') {
-        const by = failedDependency(plan, leaf, node);
-        this.state.sendNode(node, { type: 'dependencyFailed', by }, atMs);
-        this.propagate(node, 'failed', atMs);
-      } else if (decision === 'skip') {
-        this.state.sendNode(node, { type: 'conditionNotMet', condition: 'a dependency was skipped' }, atMs);
-        this.propagate(node, 'skipped', atMs);
-      }
+    this.state.sendWorkflow({ type: 'groupRestarted', group: plan.groupOf.get(node)!, node }, atMs);
+    for (const at of again) {
+      const finish = at === node ? null : finishOfLeaf(leaf[at]);
+      // Nobody is told of the end of this one: it only makes way for its next run.
+      if (leaf[at] === LEAF.running) this.stop(at, atMs);
+      this.state.sendNode(at, { type: 'rerunRequested' }, atMs);
+      if (finish !== null)
+        for (const dependent of dependentsOf(plan, at)) this.readiness.retract(dependent, finish);
     }
+    for (const at of again) this.propagation.admit(at, atMs);
+    return true;
   }
 
   private cancelNode(node: number, atMs: number): void {
-    const wasRunning = this.columns.leaf[node] === LEAF.running;
-    if (!this.state.sendNode(node, { type: 'cancelRequested' }, atMs)) return;
-    if (wasRunning) this.effects.push({ kind: 'cancel', node });
-    this.propagate(node, 'failed', atMs);
+    if (this.stop(node, atMs)) this.propagation.tell(node, 'failed', atMs);
+  }
+
+  /** @returns false when it had ended already */
+  private stop(node: number, atMs: number): boolean {
+    if (this.columns.leaf[node] === LEAF.running) this.effects.push({ kind: 'cancel', node });
+    return this.state.sendNode(node, { type: 'cancelRequested' }, atMs);
   }
 
   /** The workflow is cancelled: so is every node that could still move. */
   private cancelNodes(atMs: number): void {
     const { leaf } = this.columns;
-    for (let node = 0; node < leaf.length; node++) {
-      if (leaf[node] === LEAF.running) this.effects.push({ kind: 'cancel', node });
-      this.state.sendNode(node, { type: 'cancelRequested' }, atMs);
-    }
+    for (let node = 0; node < leaf.length; node++) this.stop(node, atMs);
     this.readiness.recount(leaf);
-    this.lanes.clear();
+    this.starts.lanes.clear();
   }
 
   /** A request that no longer fits is late: who asks looks before and after. */
@@ -365,22 +281,28 @@ export class ExecutionEngine {
       if (leaf[node] === LEAF.blocked && this.readiness.decide(node) !== 'block')
         this.state.sendNode(node, { type: 'dependencyRestored' }, atMs);
     }
-    this.limit.set(this.state.workflowContext.rerun, leaf);
-    this.lanes.clear();
+    this.starts.takeLimit();
+    this.starts.lanes.clear();
     for (const node of this.columns.nodesIn(LEAF.ready)) this.enqueue(node);
     for (const [node, at] of wakeAtMs) this.effects.push({ kind: 'wake', node, atMs: at });
-    this.admitPending(atMs);
+    this.propagation.admitAll(atMs);
   }
 
   /** Ends the workflow when nothing can happen any more. */
   private settle(atMs: number): void {
     if (this.state.workflowLeaf !== 'running' || this.columns.executing > 0) return;
     const { counts, waits } = this.columns;
-    if (this.halted) for (const node of this.waits.withdraw(atMs)) this.enqueue(node);
+    if (this.starts.isHalted) for (const node of this.waits.withdraw(atMs)) this.enqueue(node);
     else {
-      if (this.evaluating + waits.size + this.countIn(LEAF.ready) + this.countIn(LEAF['failed.retrying']) > 0)
+      if (
+        this.propagation.evaluating +
+          waits.size +
+          this.starts.countIn(LEAF.ready) +
+          this.starts.countIn(LEAF['failed.retrying']) >
+        0
+      )
         return;
-      const stuck = this.limit.isSet ? 0 : counts[LEAF.pending];
+      const stuck = this.starts.isLimited ? 0 : counts[LEAF.pending];
       invariant(stuck === 0, `${stuck} nodes wait for nothing`);
     }
     const failed = this.columns.firstFailed();
@@ -388,11 +310,7 @@ export class ExecutionEngine {
       this.state.sendWorkflow({ type: 'allNodesSettled' }, atMs);
       return;
     }
-    const error = this.columns.error.get(failed) ?? {
-      name: 'Cancelled',
-      message: 'the node was cancelled',
-      code: 'STEP_CANCELLED',
-    };
+    const error = this.columns.error.get(failed) ?? CANCELLED;
     this.state.sendWorkflow({ type: 'nodeFailedForGood', node: failed, error }, atMs);
   }
 }

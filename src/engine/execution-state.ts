@@ -10,13 +10,15 @@ import { compiledNode, compiledWorkflow } from '../../machines/index.js';
 import { MaestroError } from '../base/errors.js';
 import type { Plan } from '../graph/plan.js';
 import { dependentsOf } from '../graph/queries.js';
+import { MAX_GROUP_RESTARTS } from '../policy/group.js';
+import type { RestartWindow } from '../policy/restart-intensity.js';
 import { startNodeActor, startWorkflowActor, type NodeActor, type WorkflowActor } from './actors.js';
 import { isSettledLeaf, LEAF, NodeColumns } from './columns.js';
 import { Signals } from './signals.js';
 import { WORKFLOW, type Entry, type OpenEntry, type WorkflowRow } from './entries.js';
 
 const STORY_LENGTH = 128;
-const KEEPS_RESULT = new Set([LEAF.completed, LEAF.skipped, LEAF['failed.exhausted']]);
+const KEEPS_RESULT = new Set([LEAF.running, LEAF.completed, LEAF.skipped, LEAF['failed.exhausted']]);
 
 /**
  * Where an execution is: the workflow actor, the actors of the frontier, and the columns they write. Every change
@@ -33,8 +35,12 @@ export class ExecutionState {
   private endedAtMs = 0;
   /** Nodes that keep results whose inputs were made again since. */
   private outdated = new Set<number>();
+  /** When each group was restarted since a retry or rerun was last asked for: newest first, and no more than matter. */
+  private restarts = new Map<number, RestartWindow>();
   /** When anything in it changed last, as far as entries say; 0 when none has been seen since a checkpoint. */
   changedAtMs = 0;
+  /** Told of every change of a node's leaf but those replayed. */
+  moved: ((node: number, from: number, to: number) => void) | null = null;
   private workflowActor: WorkflowActor | null = null;
   /** Live actors: nodes between their first event and a settled state, no others. */
   private readonly actors = new Map<number, NodeActor>();
@@ -63,6 +69,7 @@ export class ExecutionState {
       ...(signals !== undefined && { signals }),
       ...(rerun !== null && { rerun }),
       ...(this.outdated.size > 0 && { outdated: [...this.outdated] }),
+      ...(this.restarts.size > 0 && { restarts: [...this.restarts] }),
     };
   }
 
@@ -70,6 +77,7 @@ export class ExecutionState {
     this.workflowLeafCode = row.leaf;
     this.workflowContext = { failedNode: row.failedNode, error: row.error, rerun: row.rerun ?? null };
     this.outdated = new Set(row.outdated);
+    this.restarts = new Map(row.restarts);
     this.startedAtMs = row.startedAtMs;
     this.endedAtMs = row.endedAtMs;
     this.signals.restore(row.signals);
@@ -78,6 +86,11 @@ export class ExecutionState {
   /** Whether a node keeps a result whose inputs were made again since. */
   isOutdated(node: number): boolean {
     return this.outdated.has(node);
+  }
+
+  /** When a group was restarted since a retry or rerun was last asked for: newest first. */
+  restartsOf(group: number): RestartWindow {
+    return this.restarts.get(group) ?? [];
   }
 
   get liveActors(): number {
@@ -99,6 +112,7 @@ export class ExecutionState {
     const next = actor.getSnapshot();
     this.takeSignal(node, event);
     columns.apply(node, next.leaf, next.context, event, atMs);
+    this.moved?.(node, leaf, next.leaf);
     if (event.type === 'rerunRequested') this.noteRerun(node);
     this.record({ node, event, atMs, fromLeaf: leaf, from: context });
     if (isSettledLeaf(next.leaf)) this.retire(node, actor);
@@ -171,7 +185,12 @@ export class ExecutionState {
     this.workflowLeafCode = leaf;
     this.workflowContext = context;
     if (event.type === 'started') this.startedAtMs = atMs;
-    if (event.type === 'retryRequested' || event.type === 'rerunRequested') this.endedAtMs = 0;
+    if (event.type === 'retryRequested' || event.type === 'rerunRequested') {
+      this.endedAtMs = 0;
+      this.restarts.clear();
+    }
+    if (event.type === 'groupRestarted')
+      this.restarts.set(event.group, [atMs, ...this.restartsOf(event.group)].slice(0, MAX_GROUP_RESTARTS));
     if (event.type === 'signalReceived') this.signals.add(event.name, event.payload, event.id);
     if (
       event.type === 'allNodesSettled' ||
@@ -183,7 +202,7 @@ export class ExecutionState {
     }
   }
 
-  /** Direct dependents that keep a result have it from what this node gave before. */
+  /** Direct dependents that keep a result, or are at one, have it from what this node gave before. */
   private noteRerun(node: number): void {
     this.outdated.delete(node);
     for (const dependent of dependentsOf(this.plan, node))

@@ -8,6 +8,8 @@ import { FifoQueue, RankQueue, type ReadyQueue } from './ready-queue.js';
 export class Lanes {
   private readonly queues: readonly ReadyQueue[];
   private readonly inLine: Uint8Array;
+  /** Nodes that stand aside until their group has room, by group and lane. They count as in line. */
+  private readonly aside = new Map<number, FifoQueue[]>();
 
   constructor(private readonly definition: EngineDefinition) {
     const { plan, laneCount, startOrder } = definition;
@@ -42,7 +44,22 @@ export class Lanes {
     if (node >= 0) this.inLine[node] = 0;
   }
 
+  /** The next node of a lane stands aside until its group is called up. */
+  setAside(lane: number, group: number): void {
+    let queues = this.aside.get(group);
+    if (queues === undefined) this.aside.set(group, (queues = this.queues.map(() => new FifoQueue())));
+    queues[lane].push(this.queues[lane].pop());
+  }
+
+  /** The first of a group that stands aside in each lane comes back into line. */
+  callUp(group: number): void {
+    this.aside.get(group)?.forEach((queue, lane) => {
+      if (queue.size > 0) this.queues[lane].push(queue.pop());
+    });
+  }
+
   clear(): void {
+    this.aside.clear();
     for (const queue of this.queues) queue.clear();
     this.inLine.fill(0);
   }

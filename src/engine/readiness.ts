@@ -51,6 +51,13 @@ export class Readiness {
     return this.decide(dependent);
   }
 
+  /** Takes back at `dependent` that one of its dependencies finished: it starts over. */
+  retract(dependent: number, finish: Finish): void {
+    this.unfinished[dependent]++;
+    if (finish === 'failed') this.failed[dependent]--;
+    else if (finish === 'skipped') this.skipped[dependent]--;
+  }
+
   decide(node: number): TriggerDecision {
     const failed = this.failed[node];
     const skipped = this.skipped[node];
@@ -58,12 +65,10 @@ export class Readiness {
     // The case of nearly every event: answered without building the counts.
     if (failed === 0 && skipped === 0) return unfinished === 0 ? 'run' : 'wait';
     const total = this.total(node);
-    const decision = decideTrigger({
-      total,
-      succeeded: total - unfinished - failed - skipped,
-      failed,
-      skipped,
-    });
+    const counts = { total, succeeded: total - unfinished - failed - skipped, failed, skipped };
+    // A group has ended well although a branch in it was not taken.
+    const isGroup = this.plan.groups.has(node);
+    const decision = decideTrigger(counts, isGroup ? 'none_failed_min_one_success' : 'all_success');
     // A look at [skipped, running] says skip, and at [skipped, failed] block. The engine waits for the rest before it
     // skips: otherwise the outcome of a node would depend on which dependency finished first, or on a crash between.
     return decision === 'skip' && unfinished > 0 ? 'wait' : decision;

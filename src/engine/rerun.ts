@@ -1,5 +1,5 @@
 import type { RerunLimit, WorkflowEvent } from '../../machines/events.js';
-import { dependenciesOf, dependentsOf, descendants } from '../graph/queries.js';
+import { dependenciesOf, dependentsOf, descendants, withMembers } from '../graph/queries.js';
 import type { Plan } from '../graph/plan.js';
 import { isSettledLeaf, LEAF, type NodeColumns } from './columns.js';
 import type { EngineDefinition } from './definition.js';
@@ -22,8 +22,8 @@ export interface RerunRefusal {
 
 /**
  * With `cascade` everything downstream that ran starts over, too. Without it dependents that have ended keep their
- * results; those that wait to start wait for the new one. Nothing is taken away from under a running node: neither
- * its state nor its input.
+ * results; those that wait to start wait for the new one, and a group ends anew with its member. A group starts over
+ * as its members do. Nothing is taken away from under a running node: neither its state nor its input.
  */
 export function planRerun(
   plan: Plan,
@@ -31,15 +31,34 @@ export function planRerun(
   node: number,
   cascade: boolean,
 ): RerunPlan | RerunRefusal {
-  const refusal = refusalOf(plan, leaf, node);
+  const family = withMembers(plan, [node]);
+  const targets = family.filter((at) => hasRun(leaf[at]) || leaf[at] === LEAF.running);
+  const refusal = refusalOf(plan, leaf, plan.groups.has(node) ? targets : family, new Set(family));
   if (refusal !== null) return refusal;
-  const affected = cascade ? descendants(plan, node) : [...dependentsOf(plan, node)];
+  if (targets.length === 0) return { why: 'not started', node };
+  const below = descendants(plan, family);
+  const affected = cascade ? below : directlyAffected(plan, family);
   const busy = affected.find((dependent) => leaf[dependent] === LEAF.running);
   if (busy !== undefined) return { why: 'running', node: busy };
-  const startsOver = cascade ? hasRun : waitsToStart;
-  const again = [node, ...affected.filter((dependent) => startsOver(leaf[dependent]))];
-  const below = cascade ? affected : descendants(plan, node).filter((at) => leaf[at] === LEAF.blocked);
-  return { again, reach: [node, ...below] };
+  const startsOver = (at: number): boolean =>
+    cascade || plan.groups.has(at) ? hasRun(leaf[at]) : waitsToStart(leaf[at]);
+  const again = [...targets, ...affected.filter(startsOver)];
+  return {
+    again,
+    reach: [...family, ...(cascade ? below : below.filter((at) => leaf[at] === LEAF.blocked))],
+  };
+}
+
+/** What depends on these nodes directly, and on their groups: a group executes nothing, it changes with its members. */
+function directlyAffected(plan: Plan, nodes: readonly number[]): number[] {
+  const found = new Set<number>();
+  for (const node of nodes) {
+    for (const dependent of dependentsOf(plan, node)) found.add(dependent);
+    const group = plan.groupOf.get(node);
+    if (group !== undefined) for (const dependent of dependentsOf(plan, group)) found.add(dependent);
+  }
+  for (const node of nodes) found.delete(node);
+  return [...found];
 }
 
 /** The request as the journal keeps it, and what starts over; null when it no longer fits. */
@@ -63,21 +82,32 @@ export function failedDependency(plan: Plan, leaf: Uint8Array, node: number): nu
   return dependenciesOf(plan, node).find((dependency) => finishOfLeaf(leaf[dependency]) === 'failed') ?? -1;
 }
 
-function refusalOf(plan: Plan, leaf: Uint8Array, node: number): RerunRefusal | null {
-  if (leaf[node] === LEAF.running) return { why: 'running', node };
-  if (leaf[node] === LEAF.pending) return { why: 'not started', node };
+/** @param family what starts over: it is in nobody's way */
+function refusalOf(
+  plan: Plan,
+  leaf: Uint8Array,
+  targets: readonly number[],
+  family: ReadonlySet<number>,
+): RerunRefusal | null {
   const readiness = new Readiness(plan);
-  readiness.recountOf(node, leaf);
-  if (leaf[node] !== LEAF.blocked && readiness.decide(node) !== 'block') return null;
-  return { why: 'blocked', node: failedDependency(plan, leaf, node) };
+  for (const node of targets) {
+    if (leaf[node] === LEAF.running) return { why: 'running', node };
+    if (leaf[node] === LEAF.pending) return { why: 'not started', node };
+    readiness.recountOf(node, leaf);
+    if (leaf[node] !== LEAF.blocked && readiness.decide(node) !== 'block') continue;
+    const by = failedDependency(plan, leaf, node);
+    if (!family.has(by)) return { why: 'blocked', node: by };
+  }
+  return null;
 }
 
 /** Blocked nodes come back by themselves; pending ones have nothing to repeat. */
-function hasRun(leaf: number): boolean {
+export function hasRun(leaf: number): boolean {
   return (isSettledLeaf(leaf) && leaf !== LEAF.blocked) || waitsToStart(leaf);
 }
 
-function waitsToStart(leaf: number): boolean {
+/** Nothing is missing but room, or time until its retry. */
+export function waitsToStart(leaf: number): boolean {
   return leaf === LEAF.ready || leaf === LEAF['failed.retrying'];
 }
 

@@ -21,8 +21,9 @@ export function checkInvariants(engine: ExecutionEngine): void {
       );
     }
     // What a rerun without its dependents left keeps its result while its dependencies run again.
-    const isKept = engine.state.isOutdated(node) && columns.leaf[node] === LEAF.completed;
-    const begun = columns.leaf[node] === LEAF.running || (columns.leaf[node] === LEAF.completed && !isKept);
+    // So does, and runs on, what depends on a restarted member of a group from outside.
+    const isKept = engine.state.isOutdated(node);
+    const begun = (columns.leaf[node] === LEAF.running || columns.leaf[node] === LEAF.completed) && !isKept;
     invariant(!begun || fresh.decide(node) === 'run', `"${plan.ids[node]}" began before its dependencies`);
   }
   invariant(

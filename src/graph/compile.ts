@@ -2,6 +2,7 @@ import { invariant } from '../base/assert.js';
 import { MaestroError } from '../base/errors.js';
 import { Heap } from '../base/heap.js';
 import { describeCycle, findCycle } from './cycle.js';
+import { expandGroups, groupsOf } from './groups.js';
 import type { GraphNode, Plan } from './plan.js';
 
 interface Rows {
@@ -10,11 +11,12 @@ interface Rows {
 }
 
 /**
- * Compiles nodes to a plan. A dependency named twice counts once. O(V log V + E) at worst, O(V + E) when the nodes
+ * Compiles nodes to a plan, groups expanded. A dependency named twice counts once. O(V log V + E) at worst, O(V + E) when the nodes
  * are already in topological order.
  * @throws SPEC_INVALID for a duplicate id or an unknown dependency, CYCLE (`details.cycle`: the cycle) for a cycle
  */
-export function compilePlan(nodes: readonly GraphNode[]): Plan {
+export function compilePlan(given: readonly GraphNode[]): Plan {
+  const nodes = expandGroups(given);
   const ids = nodes.map((node) => node.id);
   const indexOf = indexNodes(ids);
   const dependencies = compileDependencies(nodes, indexOf);
@@ -43,6 +45,7 @@ export function compilePlan(nodes: readonly GraphNode[]): Plan {
     order,
     rank,
     generation,
+    ...groupsOf(nodes, { dependencies: dependencies.targets, dependencyOffsets: dependencies.offsets }),
   };
 }
 

@@ -1,6 +1,7 @@
 export { compilePlan, cycleError } from './compile.js';
 export { criticalPath, type CriticalPath } from './critical-path.js';
 export { describeCycle, findCycle, findCycles } from './cycle.js';
+export { expandGroups } from './groups.js';
 export type { GraphNode, Plan } from './plan.js';
 export {
   ancestors,
@@ -8,6 +9,7 @@ export {
   dependenciesOf,
   dependentsOf,
   descendants,
+  withMembers,
   generations,
   indexOfNode,
   readyNodes,

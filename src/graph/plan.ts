@@ -2,6 +2,8 @@
 export interface GraphNode {
   readonly id: string;
   readonly dependencies: readonly string[];
+  /** Ids of its members, when the node is a group: see `expandGroups`. */
+  readonly members?: readonly string[];
 }
 
 /**
@@ -24,4 +26,8 @@ export interface Plan {
   readonly rank: Uint32Array;
   /** Length of the longest path from a root, in edges: nodes of one generation have no path between them. */
   readonly generation: Uint32Array;
+  /** Members of each group, by the group's index. A member is in one group only. */
+  readonly groups: ReadonlyMap<number, Uint32Array>;
+  /** The group of each member. */
+  readonly groupOf: ReadonlyMap<number, number>;
 }

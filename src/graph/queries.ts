@@ -24,7 +24,10 @@ export function indexOfNode(plan: Plan, id: string): number {
 }
 
 /** Direct dependencies of a node, as a view into the plan. */
-export function dependenciesOf(plan: Plan, index: number): Uint32Array {
+export function dependenciesOf(
+  plan: Pick<Plan, 'dependencies' | 'dependencyOffsets'>,
+  index: number,
+): Uint32Array {
   return plan.dependencies.subarray(plan.dependencyOffsets[index], plan.dependencyOffsets[index + 1]);
 }
 
@@ -33,21 +36,31 @@ export function dependentsOf(plan: Plan, index: number): Uint32Array {
   return plan.dependents.subarray(plan.dependentOffsets[index], plan.dependentOffsets[index + 1]);
 }
 
+/** These nodes, and before each group its members: what stands or falls with them. */
+export function withMembers(plan: Plan, indices: readonly number[]): number[] {
+  return [...new Set(indices.flatMap((index) => [...(plan.groups.get(index) ?? []), index]))];
+}
+
 /** Everything the node depends on, directly or not: indices in ascending order, the node itself left out. */
 export function ancestors(plan: Plan, index: number): number[] {
-  return reach(plan.nodeCount, index, (at) => dependenciesOf(plan, at));
+  return reach(plan.nodeCount, [index], (at) => dependenciesOf(plan, at));
 }
 
-/** Everything that depends on the node, directly or not: indices in ascending order. */
-export function descendants(plan: Plan, index: number): number[] {
-  return reach(plan.nodeCount, index, (at) => dependentsOf(plan, at));
+/** Everything that depends on these nodes, directly or not: indices in ascending order, themselves left out. */
+export function descendants(plan: Plan, from: number | readonly number[]): number[] {
+  const starts = typeof from === 'number' ? [from] : from;
+  return reach(plan.nodeCount, starts, (at) => dependentsOf(plan, at));
 }
 
-function reach(nodeCount: number, start: number, neighbours: (index: number) => Uint32Array): number[] {
+function reach(
+  nodeCount: number,
+  starts: readonly number[],
+  neighbours: (index: number) => Uint32Array,
+): number[] {
   const seen = new Uint8Array(nodeCount);
-  seen[start] = 1;
+  for (const start of starts) seen[start] = 1;
   const found: number[] = [];
-  const queue = [start];
+  const queue = [...starts];
   for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
     for (const next of neighbours(at)) {
       if (seen[next] === 1) continue;

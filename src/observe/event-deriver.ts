@@ -52,7 +52,9 @@ export class EventDeriver {
           timestamp: new Date(entry.atMs).toISOString(),
           data,
         };
-        if (entry.node !== WORKFLOW) event.node_id = source.ids[entry.node];
+        const { node } = entry;
+        if (node !== WORKFLOW) event.node_id = source.ids[node];
+        else if (entry.event.type === 'groupRestarted') event.node_id = source.ids[entry.event.group];
         events.push(event);
       };
       if (entry.node === WORKFLOW) this.ofWorkflow(entry.event as WorkflowEvent, push);
@@ -108,6 +110,8 @@ export class EventDeriver {
         return push('workflow_resumed', { retry: true });
       case 'rerunRequested':
         return push('workflow_resumed', { rerun: this.source.ids[event.node], cascade: event.cascade });
+      case 'groupRestarted':
+        return push('group_restarted', { failed_node: this.source.ids[event.node] });
       case 'allNodesSettled':
         return push('workflow_completed', { completed_nodes: this.completed });
       case 'nodeFailedForGood':

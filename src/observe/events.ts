@@ -20,6 +20,7 @@ export const EVENT_TYPES = [
   'node_progress',
   'node_commented',
   'workflow_signal_received',
+  'group_restarted',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 

@@ -11,13 +11,18 @@ export interface TriggerCounts {
 export type TriggerDecision = 'run' | 'wait' | 'skip' | 'block';
 
 /** When a node runs, given its dependencies. Named as in Airflow. */
-export type TriggerRule = 'all_success';
+export type TriggerRule = 'all_success' | 'none_failed_min_one_success';
 
 const RULES: Readonly<Record<TriggerRule, (counts: TriggerCounts) => TriggerDecision>> = {
   all_success({ total, succeeded, failed, skipped }) {
     if (failed > 0) return 'block';
     if (skipped > 0) return 'skip';
     return succeeded === total ? 'run' : 'wait';
+  },
+  none_failed_min_one_success({ total, succeeded, failed, skipped }) {
+    if (failed > 0) return 'block';
+    if (succeeded + skipped < total) return 'wait';
+    return succeeded > 0 || total === 0 ? 'run' : 'skip';
   },
 };
 

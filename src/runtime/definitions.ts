@@ -50,7 +50,8 @@ export class Definitions {
     }
     const functions = source?.functions ?? new Map<string, never>();
     const missing = spec.nodes.filter(
-      (node) => !node.uses && !node.run && !functions.has(node.id) && !isWaitNode(node),
+      (node) =>
+        !node.uses && !node.run && !functions.has(node.id) && !isWaitNode(node) && node.members === undefined,
     );
     if (missing.length > 0)
       throw executorMissing(

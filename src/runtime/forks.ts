@@ -3,7 +3,7 @@ import { MaestroError } from '../base/errors.js';
 import { LEAF } from '../engine/columns.js';
 import { WORKFLOW, type Entry } from '../engine/entries.js';
 import type { ExecutionState } from '../engine/execution-state.js';
-import { dependenciesOf, descendants, indexOfNode, type Plan } from '../graph/index.js';
+import { dependenciesOf, descendants, indexOfNode, withMembers, type Plan } from '../graph/index.js';
 import type { KvOp } from '../store/kv.js';
 import type { ExecutionRecord, ExecutionStore } from '../store/types.js';
 import { restoreState } from '../supervisor/restore.js';
@@ -58,9 +58,11 @@ export async function fork(
 function keptNodes(plan: Plan, { columns }: ExecutionState, from: readonly string[]): readonly number[] {
   if (!Array.isArray(from) || from.length === 0)
     throw new MaestroError('USAGE', 'a fork needs a list of nodes to begin from');
-  const again = new Set<number>();
-  for (const node of (from as readonly string[]).map((nodeId) => indexOfNode(plan, nodeId)))
-    for (const each of [node, ...descendants(plan, node)]) again.add(each);
+  const first = withMembers(
+    plan,
+    (from as readonly string[]).map((nodeId) => indexOfNode(plan, nodeId)),
+  );
+  const again = new Set([...first, ...descendants(plan, first)]);
   const kept = new Set<number>();
   for (const node of plan.order) {
     const isDone = columns.leaf[node] === LEAF.completed || columns.leaf[node] === LEAF.skipped;

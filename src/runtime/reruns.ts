@@ -39,18 +39,18 @@ export class Reruns {
       const { plan } = active.definition;
       const { leaf, run } = active.engine.state.columns;
       const event = requestFor(plan, nodeId, cascade);
-      assertRerunnable(executionId, plan, leaf, event);
-      const before = run[event.node];
+      const first = assertRerunnable(executionId, plan, leaf, event);
+      const before = run[first];
       await this.steering.apply(executionId, event, []);
-      if (run[event.node] === before) throw moved(executionId);
+      if (run[first] === before) throw moved(executionId);
       return this.host.results.handle(executionId, active.record.workflowId);
     }
     const record = await this.steering.record(executionId);
     const holder = await this.host.ownership.holder(record.ownerId);
     const { plan, leaf, run } = await this.stored(executionId, holder === undefined);
     const event = requestFor(plan, nodeId, cascade);
-    assertRerunnable(executionId, plan, leaf, event);
-    if (holder !== undefined) return this.ask(executionId, event, run[event.node]);
+    const first = assertRerunnable(executionId, plan, leaf, event);
+    if (holder !== undefined) return this.ask(executionId, event, { node: first, run: run[first] });
     if (!this.host.residents.isHere(executionId))
       return this.steering.continueStored(record, [event], workflow);
     if (!(await this.steering.apply(executionId, event, []))) throw moved(executionId);
@@ -77,7 +77,11 @@ export class Reruns {
    * Asks the process that runs it, and watches for a while. Once the execution has ended without having seen the
    * request, that is taken back, and the execution looked at again.
    */
-  private async ask(executionId: string, event: RerunRequest, runBefore: number): Promise<undefined> {
+  private async ask(
+    executionId: string,
+    event: RerunRequest,
+    before: { node: number; run: number },
+  ): Promise<undefined> {
     const { store, settings } = this.host;
     const { clock } = settings;
     const { node, cascade } = event;
@@ -88,7 +92,7 @@ export class Reruns {
       if (await this.isLeft(executionId)) await store.commit([store.deleteRequest(request)]);
       else await new Promise<void>((done) => clock.setTimer(LOOK_MS, done));
     }
-    if ((await this.stored(executionId, false)).run[node] === runBefore) throw moved(executionId);
+    if ((await this.stored(executionId, false)).run[before.node] === before.run) throw moved(executionId);
     return undefined;
   }
 
@@ -109,23 +113,24 @@ function moved(executionId: string): MaestroError {
   return new MaestroError('STORE_CONFLICT', `execution ${executionId} changed at this moment`);
 }
 
-/** @throws EXECUTION_STATE */
+/** @returns a node that starts over for certain. @throws EXECUTION_STATE */
 function assertRerunnable(
   executionId: string,
   plan: Plan,
   leaf: Uint8Array,
   { node, cascade }: RerunRequest,
-): void {
+): number {
   const planned = planRerun(plan, leaf, node, cascade);
-  if (!('why' in planned)) return;
+  if (!('why' in planned)) return planned.again[0];
   const asked = JSON.stringify(plan.ids[node]);
   const other = planned.node < 0 ? 'a dependency' : JSON.stringify(plan.ids[planned.node]);
+  const relation = plan.groupOf.get(planned.node) === node ? 'is a member of it' : 'depends on it';
   const refusals = {
     running:
       planned.node === node
         ? [`node ${asked} is running`, 'Ask again when it has ended, or cancel the execution first.']
         : [
-            `node ${asked} cannot run again while ${other}, which depends on it, is running`,
+            `node ${asked} cannot run again while ${other}, which ${relation}, is running`,
             'Ask again when that has ended, or cancel the execution first.',
           ],
     'not started': [

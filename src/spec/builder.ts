@@ -2,6 +2,7 @@ import { MaestroError } from '../base/errors.js';
 import type { FailureMode, RetryPolicy } from '../base/model.js';
 import type { StepContext, StepFunction } from '../base/step.js';
 import { compilePlan, cycleError, generations, readyNodes, type Plan } from '../graph/index.js';
+import { groupSpec, type GroupOptions, type GroupOutput } from './builder-groups.js';
 import { waitFields, type NoWait, type WaitOptions } from './builder-waits.js';
 import type { Isolation, NodeSpec, NodeType, Workflow, WorkflowHeader, WorkflowSpec } from './types.js';
 import { compact } from './compact.js';
@@ -164,14 +165,27 @@ export class WorkflowBuilder<Outputs extends object> {
     id: Id,
     options: NodeOptions<Pick<Outputs, Dependency>, Dependency, Output, Condition>,
   ): WorkflowBuilder<Outputs & Record<Id, OutputOf<Output, Condition>>> {
-    if (this.#nodes.has(id)) {
-      throw new MaestroError('SPEC_INVALID', `the workflow already has a node ${JSON.stringify(id)}`);
-    }
-    const dependencies = [...new Set<string>(options.dependsOn)];
-    for (const from of dependencies) this.#refuseCycle(from, id);
-    this.#nodes.set(id, { ...nodeSpec(id, options), dependencies });
-    for (const from of dependencies) this.#link(from, id);
+    this.#add(nodeSpec(id, options), [...new Set<string>(options.dependsOn)]);
     if (options.execute !== undefined) this.#functions.set(id, options.execute);
+    return this;
+  }
+
+  /**
+   * Holds nodes together that were added before: its output has theirs by id. @throws SPEC_INVALID, CYCLE
+   */
+  group<
+    const Id extends string,
+    const Member extends keyof Outputs & string,
+    Dependency extends keyof Outputs & string = never,
+  >(
+    id: Id,
+    options: GroupOptions<Member, Dependency>,
+  ): WorkflowBuilder<Outputs & Record<Id, GroupOutput<Outputs, Member>>> {
+    const { members } = options;
+    for (const member of members) this.#get(member);
+    this.#add(groupSpec(id, options), []);
+    for (const member of members) this.#link(member, id);
+    for (const from of new Set<string>(options.dependsOn)) this.edge(from as Dependency, id as never);
     return this;
   }
 
@@ -180,9 +194,11 @@ export class WorkflowBuilder<Outputs extends object> {
     for (const id of [from, to]) this.#get(id);
     const node = this.#get(to);
     if (node.dependencies.includes(from)) return this;
-    this.#refuseCycle(from, to);
+    // What a group depends on its members do.
+    const ends = node.members ?? [to];
+    for (const end of ends) this.#refuseCycle(from, end);
     node.dependencies.push(from);
-    this.#link(from, to);
+    for (const end of ends) this.#link(from, end);
     return this;
   }
 
@@ -217,6 +233,15 @@ export class WorkflowBuilder<Outputs extends object> {
   build(options: { baseDir?: string } = {}): Workflow {
     const spec = { workflow: this.#header, nodes: [...this.#nodes.values()] };
     return workflowFromSpec(spec, { ...options, functions: this.#functions });
+  }
+
+  #add(spec: NodeSpec, dependencies: string[]): void {
+    const { id } = spec;
+    if (this.#nodes.has(id))
+      throw new MaestroError('SPEC_INVALID', `the workflow already has a node ${JSON.stringify(id)}`);
+    for (const from of dependencies) this.#refuseCycle(from, id);
+    this.#nodes.set(id, { ...spec, dependencies });
+    for (const from of dependencies) this.#link(from, id);
   }
 
   #plan(): Plan {

@@ -3,10 +3,12 @@ import {
   components,
   compilePlan,
   describeCycle,
+  expandGroups,
   findCycles,
   type GraphNode,
   type Plan,
 } from '../graph/index.js';
+import { isGroup, membersOf } from './check-groups.js';
 import type { Draft, DraftNode } from './draft.js';
 import type { Findings } from './findings.js';
 import { didYouMean } from './suggest.js';
@@ -22,11 +24,11 @@ const MAX_CYCLES = 20;
 export function checkGraph(draft: Draft, findings: Findings): Plan | undefined {
   checkDuplicates(draft, findings);
   foldEdges(draft, findings);
-  const nodes = [...draft.byId.values()];
+  const nodes = graphOf(draft);
   const plan = compile(nodes, findings);
   if (plan !== undefined) return plan;
   checkDependencies(draft, findings);
-  const known = nodes.map(({ id, dependencies }) => ({
+  const known = expandGroups(nodes).map(({ id, dependencies }) => ({
     id,
     dependencies: dependencies.filter((dependency) => dependency !== id && draft.byId.has(dependency)),
   }));
@@ -36,6 +38,14 @@ export function checkGraph(draft: Draft, findings: Findings): Plan | undefined {
     findings.error('CYCLE', path, `the dependencies form a cycle: ${describeCycle(cycle)}`, cycle[0]);
   }
   return undefined;
+}
+
+/** What the compiler of plans needs of the draft. */
+export function graphOf(draft: Draft): GraphNode[] {
+  return [...draft.byId.values()].map((node) => {
+    const { id, dependencies } = node;
+    return isGroup(node) ? { id, dependencies, members: membersOf(node) } : { id, dependencies };
+  });
 }
 
 /** The graph is right, mostly: only otherwise the costlier search for all mistakes begins. */

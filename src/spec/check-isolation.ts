@@ -1,4 +1,5 @@
 import type { StepFunction } from '../base/step.js';
+import { isGroup } from './check-groups.js';
 import { isRecord, type Draft, type DraftNode } from './draft.js';
 import type { Findings } from './findings.js';
 
@@ -9,6 +10,7 @@ export function checkIsolation(
   findings: Findings,
 ): void {
   for (const node of draft.nodes) {
+    if (isGroup(node)) continue;
     const { isolation, run, uses } = node.fields;
     const name = `node ${JSON.stringify(node.id)}`;
     const refuse = (key: string, message: string): void =>

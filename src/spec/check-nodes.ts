@@ -3,6 +3,7 @@ import { isMaestroError } from '../base/errors.js';
 import { isValidNodeId } from '../base/ids.js';
 import type { StepFunction } from '../base/step.js';
 import type { Draft, DraftNode } from './draft.js';
+import { isGroup } from './check-groups.js';
 import { waitNameOf } from './check-waits.js';
 import type { Findings } from './findings.js';
 import { didYouMean } from './suggest.js';
@@ -20,7 +21,7 @@ export function checkExecutors(draft: Draft, options: ExecutorOptions, findings:
   const functions = options.functions ?? new Map<string, StepFunction>();
   const problemOf = usesChecker(options.baseDir);
   for (const node of draft.nodes) {
-    checkExecutor(node, functions.has(node.id), findings);
+    if (!isGroup(node)) checkExecutor(node, functions.has(node.id), findings);
     const wrong = typeof node.fields.uses === 'string' ? problemOf(node.fields.uses) : null;
     if (wrong === null) continue;
     const message = `node ${JSON.stringify(node.id)}: ${wrong.message}`;
@@ -103,7 +104,6 @@ export function checkNodeIds(draft: Draft, findings: Findings): void {
 export function checkSupported(draft: Draft, findings: Findings): void {
   for (const node of draft.nodes) {
     const { type, condition, input_contracts, output_contracts } = node.fields;
-    if (type === 'parallel_group') refuse(node, 'type', `the type ${type}`, findings);
     if (isNonEmpty(input_contracts)) refuse(node, 'input_contracts', 'input contracts', findings);
     if (isNonEmpty(output_contracts)) refuse(node, 'output_contracts', 'output contracts', findings);
     if (type === 'conditional' && condition === undefined) {

@@ -31,12 +31,15 @@ export {
   type NodeType,
   type ReviewSpec,
   type SignalWaitSpec,
+  type SupervisionSpec,
   type Workflow,
   type WorkflowHeader,
   type WorkflowSpec,
 } from './types.js';
 export { BUILTIN_STEPS, resolveUses, type UsesRef } from './uses.js';
 export type { ReviewOptions, SignalWaitOptions, WaitOptions } from './builder-waits.js';
+export type { GroupOptions, GroupOutput } from './builder-groups.js';
+export { groupPolicyOf } from './groups.js';
 export { answerSchemaOf, isWaitNode, waitPlanOf } from './waits.js';
 export { validateSpec, type ValidateOptions, type Validation } from './validate.js';
 export { importWfFormat, isWfFormat, SLEEP_STEP } from './wfformat.js';

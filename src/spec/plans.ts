@@ -6,7 +6,9 @@ const plans = new WeakMap<WorkflowSpec, Plan>();
 
 /** What the compiler of plans needs of a workflow. */
 export function graphNodes(spec: WorkflowSpec): GraphNode[] {
-  return spec.nodes.map((node) => ({ id: node.id, dependencies: node.dependencies ?? [] }));
+  return spec.nodes.map(({ id, dependencies = [], members }) =>
+    members === undefined ? { id, dependencies } : { id, dependencies, members },
+  );
 }
 
 /**

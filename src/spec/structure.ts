@@ -1,5 +1,7 @@
 import { MaestroError } from '../base/errors.js';
-import type { NodeSpec, WorkflowSpec } from './types.js';
+import { expandGroups, type GraphNode } from '../graph/index.js';
+import { graphNodes } from './plans.js';
+import type { WorkflowSpec } from './types.js';
 
 /** How two definitions of one workflow differ in their graphs. Document form: it goes to users as it is. */
 export interface StructureDifference {
@@ -23,7 +25,7 @@ export function compareStructure(stored: WorkflowSpec, given: WorkflowSpec): Str
     missing_in_stored: given.nodes.filter((node) => !storedNodes.has(node.id)).map((node) => node.id),
     dependencies_differ: [],
   };
-  for (const node of stored.nodes) {
+  for (const node of storedNodes.values()) {
     const other = givenNodes.get(node.id);
     if (other === undefined) continue;
     const [ours, theirs] = [dependencies(node), dependencies(other)];
@@ -33,11 +35,11 @@ export function compareStructure(stored: WorkflowSpec, given: WorkflowSpec): Str
   return Object.values(difference).every((list: unknown[]) => list.length === 0) ? null : difference;
 }
 
-function byId(spec: WorkflowSpec): Map<string, NodeSpec> {
-  return new Map(spec.nodes.map((node) => [node.id, node]));
+function byId(spec: WorkflowSpec): Map<string, GraphNode> {
+  return new Map(expandGroups(graphNodes(spec)).map((node) => [node.id, node]));
 }
 
-function dependencies(node: NodeSpec): string[] {
+function dependencies(node: GraphNode): string[] {
   return [...new Set(node.dependencies)].sort();
 }
 

@@ -1,5 +1,6 @@
 import type { FailureMode, RetryPolicy } from '../base/model.js';
 import type { StepFunction } from '../base/step.js';
+import type { GroupStrategy } from '../policy/group.js';
 
 export const NODE_TYPES = ['phase', 'custom', 'parallel_group', 'conditional', 'human_review'] as const;
 export type NodeType = (typeof NODE_TYPES)[number];
@@ -62,6 +63,14 @@ export interface NodeSpec {
   run?: string;
   /** Environment variables added for `run`. */
   env?: Record<string, string>;
+  /** Of a `parallel_group`: ids of its members. */
+  members?: string[];
+  /** Of a `parallel_group`: members that may execute at once. */
+  max_concurrency?: number;
+  /** Of a `parallel_group`. */
+  supervision?: SupervisionSpec;
+  /** Of a `parallel_group`: what becomes of the others when a member failed and no restart is left. Default continue. */
+  on_member_failure?: 'continue' | 'cancel';
   /** How a `human_review` is decided; it waits without a thread. */
   review?: ReviewSpec;
   /** Instead of executing anything it waits for a signal; its output is the payload. */
@@ -70,6 +79,19 @@ export interface NodeSpec {
   sleep?: { seconds: number };
   /** Instead of executing anything it waits until a moment: ISO 8601 with an offset or Z. */
   wait_until?: { time: string };
+}
+
+/** What becomes of a group when one of its members has failed for good, after its own retries. */
+export interface SupervisionSpec {
+  /**
+   * What starts over: the member; all members; the member and those listed after it, with what depends on one of them
+   * in the group. Default one_for_one.
+   */
+  strategy?: GroupStrategy;
+  /** Restarts of the group, one more and it has failed. Default 0. */
+  max_restarts?: number;
+  /** Only restarts of the last so many seconds count. Default: all. */
+  within_seconds?: number;
 }
 
 export interface ReviewSpec {

@@ -1,6 +1,7 @@
 import { MaestroError, type Problem } from '../base/errors.js';
 import { checkConditions } from './check-conditions.js';
 import { checkGraph } from './check-graph.js';
+import { checkGroups } from './check-groups.js';
 import { checkIsolation } from './check-isolation.js';
 import { checkExecutors, checkNodeIds, checkSupported, type ExecutorOptions } from './check-nodes.js';
 import { checkWaits } from './check-waits.js';
@@ -34,6 +35,7 @@ export function validateSpec(value: unknown, options: ValidateOptions = {}): Val
   checkConditions(draft, findings);
   checkExecutors(draft, options, findings);
   checkWaits(draft, findings);
+  checkGroups(draft, options.functions, findings);
   checkIsolation(draft, options.functions, findings);
   checkSupported(draft, findings);
   const problems = findings.toProblems(options.source);

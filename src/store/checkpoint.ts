@@ -5,6 +5,9 @@ import { checkpointKey, chunkKey, chunkPrefix, lastNumber, under } from './keys.
 import type { Kv, KvOp } from './kv.js';
 import type { Checkpoint } from './types.js';
 
+/** What releases that read only the first version of the format would leave out. */
+const NEWER_KEYS = ['signals', 'rerun', 'outdated', 'restarts'] as const;
+
 /**
  * Ops that store the header and the chunks given. Chunks left out keep what an earlier checkpoint stored: the
  * caller gives those that changed since.
@@ -13,7 +16,7 @@ export function checkpointOps(executionId: string, checkpoint: Checkpoint): KvOp
   const { nextSequence, workflow } = checkpoint;
   const headerKey = checkpointKey(executionId);
   const header: CheckpointHeader = { nextSequence, workflow };
-  const version = workflow.signals === undefined ? BASE_VERSION : FORMAT_VERSION;
+  const version = NEWER_KEYS.some((key) => workflow[key] !== undefined) ? FORMAT_VERSION : BASE_VERSION;
   const ops: KvOp[] = [{ op: 'put', key: headerKey, value: sealJson(headerKey, header, version) }];
   for (const [chunk, rows] of checkpoint.chunks) {
     const key = chunkKey(executionId, chunk);

@@ -38,12 +38,12 @@ const SAME_NODE = 0x80;
 const NODE_CODES = codesOf(NODE_EVENT_TYPES);
 const WORKFLOW_CODES = codesOf(WORKFLOW_EVENT_TYPES);
 const RECOVERY_REASONS = ['process', 'worker', 'halted'] as const;
-/** What releases that read only the first version of the format do not know. */
-const NEWER_EVENTS: ReadonlySet<string> = new Set([
-  'waitStarted',
-  'waitEnded',
-  'commented',
+/** What releases that read only the first version of the format do not know, or would take otherwise. */
+const NEWER_NODE_EVENTS: ReadonlySet<NodeEvent['type']> = new Set(['waitStarted', 'waitEnded', 'commented']);
+const NEWER_WORKFLOW_EVENTS: ReadonlySet<WorkflowEvent['type']> = new Set([
   'signalReceived',
+  'rerunRequested',
+  'groupRestarted',
 ]);
 
 const writer = new ByteWriter();
@@ -58,10 +58,12 @@ export function encodeJournalRecord(key: string, record: JournalRecord): Uint8Ar
   let atMs = 0;
   let version = BASE_VERSION;
   for (const entry of record.entries) {
-    if (NEWER_EVENTS.has(entry.event.type)) version = FORMAT_VERSION;
     const same = entry.atMs === atMs ? SAME_TIME : 0;
-    if (isWorkflowEntry(entry)) writer.byte(OF_WORKFLOW | same | codeOf(WORKFLOW_CODES, entry.event.type));
-    else {
+    if (isWorkflowEntry(entry)) {
+      if (NEWER_WORKFLOW_EVENTS.has(entry.event.type)) version = FORMAT_VERSION;
+      writer.byte(OF_WORKFLOW | same | codeOf(WORKFLOW_CODES, entry.event.type));
+    } else {
+      if (NEWER_NODE_EVENTS.has(entry.event.type)) version = FORMAT_VERSION;
       const code = codeOf(NODE_CODES, entry.event.type);
       writer.byte(entry.node === node ? SAME_NODE | same | code : same | code);
       if (entry.node !== node) writer.varint((node = entry.node));
@@ -201,6 +203,9 @@ function writeWorkflowEvent(w: ByteWriter, event: WorkflowEvent): void {
     w.varint(event.standing);
     w.varint(event.nodes.length);
     for (const node of event.nodes) w.varint(node);
+  } else if (event.type === 'groupRestarted') {
+    w.varint(event.group);
+    w.varint(event.node);
   } else if (event.type === 'abandoned') writeError(w, event.error);
   else if (event.type === 'cancelRequested') writeOptional(w, event.reason, (reason) => w.string(reason));
   else if (event.type === 'signalReceived') {
@@ -224,6 +229,8 @@ function readWorkflowEvent(r: ByteReader, code: number): WorkflowEvent {
       if (count > r.remaining) throw new RangeError(`it claims ${count} nodes`);
       return { type, node, cascade, standing, nodes: Array.from({ length: count }, () => r.varint()) };
     }
+    case 'groupRestarted':
+      return { type, group: r.varint(), node: r.varint() };
     case 'cancelRequested': {
       const reason = readOptional(r, () => r.string());
       return reason === undefined ? { type } : { type, reason };

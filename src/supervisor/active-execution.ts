@@ -7,6 +7,7 @@ import type { EventDeriver } from '../observe/event-deriver.js';
 import { CHECKPOINT_CHUNK, type Checkpoint, type ExecutionRecord, type NodeCounts } from '../store/types.js';
 import type { Definition } from './definition.js';
 import type { RunningJob } from './jobs.js';
+import { Stopping } from './stopping.js';
 import type { TimerHeap } from './timer-heap.js';
 import type { Replicas } from '../engine/replicas.js';
 
@@ -17,6 +18,8 @@ const MIN_CHECKPOINT_ENTRIES = 4096;
 export class ActiveExecution {
   /** The attempt under way of each node that has one. */
   readonly jobs = new Map<number, RunningJob>();
+  /** Attempts that were cancelled and have not ended. */
+  readonly stopping = new Stopping();
   /** Large outputs that are not yet readable from the store, by `outputKey`. */
   readonly unsavedOutputs = new Map<string, string>();
   /** Actor references that users hold. */
@@ -83,7 +86,7 @@ export class ActiveExecution {
    */
   get isAtRest(): boolean {
     const isPaused = this.engine.state.workflowLeaf === 'paused' && this.engine.isIdle;
-    return (this.isEnded || isPaused) && this.jobs.size === 0;
+    return (this.isEnded || isPaused) && this.jobs.size === 0 && this.stopping.isEmpty;
   }
 
   /** It runs, and nothing in it can happen before an answer comes or a time is reached. */

@@ -2,10 +2,18 @@ import type { ExecutionMode, RetryPolicy } from '../base/model.js';
 import type { EngineDefinition } from '../engine/definition.js';
 import type { Plan } from '../graph/index.js';
 import { compileCondition, type CompiledCondition } from '../policy/condition.js';
+import type { GroupPolicy } from '../policy/group.js';
 import { normalizeRetryPolicy } from '../policy/retry.js';
 import type { WaitPlan } from '../policy/wait.js';
 import { kindOfStep, resolveStep, STEP_KINDS, type StepKind, type StepRef } from '../pool/index.js';
-import { isWaitNode, planOf, waitPlanOf, type NodeSpec, type Workflow } from '../spec/index.js';
+import {
+  groupPolicyOf,
+  isWaitNode,
+  planOf,
+  waitPlanOf,
+  type NodeSpec,
+  type Workflow,
+} from '../spec/index.js';
 
 /**
  * A workflow compiled for running: its plan, and per node, on first use, its step, condition and retry policy.
@@ -20,6 +28,7 @@ export class Definition {
   private readonly quotedIds: (string | undefined)[];
   /** Of the nodes that wait instead of executing something. */
   readonly waits: ReadonlyMap<number, WaitPlan>;
+  private readonly groups: ReadonlyMap<number, GroupPolicy>;
 
   constructor(readonly workflow: Workflow) {
     this.plan = planOf(workflow.spec);
@@ -29,6 +38,7 @@ export class Definition {
     this.policies = new Array<RetryPolicy | undefined>(nodeCount);
     this.quotedIds = new Array<string | undefined>(nodeCount);
     this.waits = waitsOf(workflow);
+    this.groups = groupsOf(workflow, this.plan);
   }
 
   nodeSpec(node: number): NodeSpec {
@@ -74,6 +84,7 @@ export class Definition {
       waitOf: (node) => this.waits.get(node) ?? null,
       hasWaits: this.waits.size > 0,
       hasCondition: (node) => spec.nodes[node].condition !== undefined,
+      groups: this.groups,
       laneOf: (node) => (linear ? 0 : STEP_KINDS.indexOf(this.kindOf(node))),
       laneCount: linear ? 1 : STEP_KINDS.length,
       startOrder: linear ? 'topological' : 'ready',
@@ -85,6 +96,10 @@ export class Definition {
     const { functions, spec } = this.workflow;
     return kindOfStep(this.nodeSpec(node), functions, spec.workflow.isolation);
   }
+}
+
+function groupsOf({ spec }: Workflow, plan: Plan): Map<number, GroupPolicy> {
+  return new Map([...plan.groups.keys()].map((node) => [node, groupPolicyOf(spec.nodes[node])]));
 }
 
 function waitsOf({ spec }: Workflow): Map<number, WaitPlan> {

@@ -83,6 +83,7 @@ export class Jobs {
   /** Puts a job into the outbox, once its inputs are at hand. */
   send(job: RunningJob): void {
     if (job.state !== 'held') return;
+    if (job.execution.stopping.holds(job)) return;
     const large = this.largeInputs(job);
     if (large.length === 0) {
       this.enqueue(job, new Map());
@@ -111,8 +112,10 @@ export class Jobs {
   cancel(execution: ActiveExecution, node: number, reason: ErrorDocument): void {
     const job = execution.jobs.get(node);
     if (job === undefined) return;
-    if (job.state === 'sent') this.options.pool.cancel(job.id, reason, this.options.graceMs);
-    else this.remove(job, 'dropped');
+    if (job.state === 'sent') {
+      execution.stopping.add(job);
+      this.options.pool.cancel(job.id, reason, this.options.graceMs);
+    } else this.remove(job, 'dropped');
   }
 
   /** The attempt has an outcome. @returns undefined when it is unknown (dropped before) */
@@ -178,6 +181,7 @@ export class Jobs {
     this.jobs.delete(job.id);
     if (job.execution.jobs.get(job.node) === job) job.execution.jobs.delete(job.node);
     for (const stop of job.stopTimers) stop();
+    for (const next of job.execution.stopping.ended(job)) this.send(next);
   }
 
   private deadline(job: RunningJob, seconds: number, code: 'STEP_TIMEOUT' | 'STEP_HEARTBEAT'): void {

@@ -12,6 +12,7 @@ import { Admission } from './admission.js';
 import { Committer } from './committer.js';
 import { evaluateCondition } from './conditions.js';
 import { Jobs, type RunningJob } from './jobs.js';
+import type { LoopEvent } from './loop-event.js';
 import { outputKey } from './outputs.js';
 import { PoolRelay, type Printed } from './pool-relay.js';
 import { StepLogs } from './step-logs.js';
@@ -45,33 +46,6 @@ export interface SupervisorOptions {
   /** Nothing can be acknowledged any more: the store or the pool failed. */
   readonly died: (error: ErrorDocument, cause: unknown) => void;
 }
-
-/** Who waits for the turn that takes an event to be durable. */
-export interface Waiter {
-  done(): void;
-  failed(error: unknown): void;
-}
-
-/** What comes with an event into the same commit. */
-interface Accompanied {
-  readonly ops?: readonly KvOp[];
-  readonly waiter?: Waiter;
-}
-
-/** What the loop takes in: facts about attempts by job, engine events, executions that come into memory. */
-type LoopEvent = Accompanied &
-  (
-    | { readonly kind: 'settled'; readonly jobId: number; readonly outcome: JobOutcome }
-    | { readonly kind: 'engine'; readonly execution: ActiveExecution; readonly event: EngineEvent }
-    | {
-        readonly kind: 'adopt';
-        readonly execution: ActiveExecution;
-        readonly recover: boolean;
-        readonly events: readonly EngineEvent[];
-      }
-    | { readonly kind: 'suspend' }
-    | { readonly kind: 'commit' }
-  );
 
 /**
  * The one loop: takes what happened, lets engines decide, starts what may start, commits, then acts. Everything
@@ -335,12 +309,13 @@ export class Supervisor {
         this.jobs.cancel(execution, effect.node, { name: 'MaestroError', code: 'STEP_CANCELLED', message });
         return;
       }
-      case 'evaluate':
-        void evaluateCondition(execution, effect.node, (node) => this.jobs.outputText(execution, node)).then(
-          (verdict) =>
-            this.tell(execution, { type: 'conditionEvaluated', node: effect.node, run: effect.run, verdict }),
+      case 'evaluate': {
+        const { node, question } = effect;
+        void evaluateCondition(execution, node, (of) => this.jobs.outputText(execution, of)).then((verdict) =>
+          this.tell(execution, { type: 'conditionEvaluated', node, question, verdict }),
         );
         return;
+      }
       case 'wake':
         execution.wakeAt(this.timers, effect.node, effect.atMs, () =>
           this.tell(execution, { type: 'woke', node: effect.node }),

@@ -93,6 +93,7 @@ export const WORKFLOW_TABLE: Expectation = {
     resumeRequested: LATE,
     retryRequested: LATE,
     signalReceived: 'running',
+    groupRestarted: 'running',
   },
   paused: {
     resumeRequested: 'running',
@@ -102,6 +103,7 @@ export const WORKFLOW_TABLE: Expectation = {
     'rerunRequested+standing': 'running',
     pauseRequested: LATE,
     signalReceived: 'paused',
+    groupRestarted: 'paused',
   },
   completed: {
     retryRequested: 'running',
@@ -167,6 +169,7 @@ export const WORKFLOW_EVENTS: Record<string, WorkflowEvent> = {
   retryRequested: { type: 'retryRequested' },
   signalReceived: { type: 'signalReceived', name: 'go', payload: '{}', id: null },
   rerunRequested: { type: 'rerunRequested', node: 2, cascade: true, standing: 0, nodes: [] },
+  groupRestarted: { type: 'groupRestarted', group: 3, node: 1 },
   'rerunRequested+standing': { type: 'rerunRequested', node: 2, cascade: true, standing: 1, nodes: [2, 5] },
 };
 

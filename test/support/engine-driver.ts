@@ -15,6 +15,8 @@ export interface NodeScript {
   maxAttempts: number;
   /** undefined: unconditional. */
   condition?: boolean | 'error';
+  /** Every attempt fails in runs before this one. */
+  failsUntilRun?: number;
   /** Waits instead of having outcomes. */
   wait?: WaitPlan;
 }
@@ -26,6 +28,7 @@ export interface Script {
   linear: boolean;
   retries: boolean;
   concurrency: number;
+  groups?: EngineDefinition['groups'];
 }
 
 export function definitionOf(script: Script): EngineDefinition {
@@ -39,6 +42,7 @@ export function definitionOf(script: Script): EngineDefinition {
     hasCondition: (node) => script.nodes[node].condition !== undefined,
     waitOf: (node) => script.nodes[node].wait ?? null,
     hasWaits: script.nodes.some(({ wait }) => wait !== undefined),
+    groups: script.groups ?? new Map(),
     laneOf: () => 0,
     laneCount: 1,
     startOrder: script.linear ? 'topological' : 'ready',
@@ -105,8 +109,8 @@ export class EngineDriver {
     switch (effect.kind) {
       case 'dispatch': {
         const { node, run, attempt } = effect;
-        const { outcomes } = this.script.nodes[node];
-        const outcome = outcomes[Math.min(attempt - 1, outcomes.length - 1)];
+        const { outcomes, failsUntilRun = 0 } = this.script.nodes[node];
+        const outcome = run < failsUntilRun ? 'fail' : outcomes[Math.min(attempt - 1, outcomes.length - 1)];
         if (outcome === 'ok') {
           const output = JSON.stringify({ node, run });
           this.pending.push({
@@ -138,7 +142,7 @@ export class EngineDriver {
               ? { met: true as const }
               : { met: false as const, condition: 'false' };
         this.pending.push({
-          event: { type: 'conditionEvaluated', node: effect.node, run: effect.run, verdict },
+          event: { type: 'conditionEvaluated', node: effect.node, question: effect.question, verdict },
         });
         return;
       }

@@ -36,6 +36,8 @@ export function describeEvent(event: ExecutionEvent, color: Colors): string | un
       return `commented ${node}: ${typeof data.comment === 'string' ? oneLine(data.comment) : ''}`;
     case 'workflow_signal_received':
       return `signal ${oneLine(String(data.signal))}`;
+    case 'group_restarted':
+      return `restart ${node} after ${oneLine(String(data.failed_node))}`;
     default:
       return undefined;
   }

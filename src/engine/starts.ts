@@ -1,0 +1,98 @@
+import { LEAF } from './columns.js';
+import type { EngineDefinition } from './definition.js';
+import type { ExecutionState } from './execution-state.js';
+import { Groups } from './groups.js';
+import { Lanes } from './lanes.js';
+import { StartLimit, waitsToStart } from './rerun.js';
+
+/** Which nodes may start, and in what order. */
+export class Starts {
+  readonly lanes: Lanes;
+  readonly groups: Groups;
+  private readonly limit = new StartLimit();
+  /** The turn that made each node ready: its dispatch must wait until that turn is durable. */
+  readonly readyTurn: Uint32Array;
+
+  constructor(
+    private readonly definition: EngineDefinition,
+    private readonly state: ExecutionState,
+  ) {
+    this.readyTurn = new Uint32Array(definition.plan.nodeCount);
+    this.lanes = new Lanes(definition);
+    this.groups = new Groups(definition, state, this.lanes);
+  }
+
+  /** Takes the limit that a rerun has set; what is in line stays there. */
+  takeLimit(): void {
+    this.limit.set(this.state.workflowContext.rerun, this.columns.leaf);
+  }
+
+  enqueue(node: number, turn: number): void {
+    if (!this.allows(node)) return;
+    this.readyTurn[node] = turn;
+    this.lanes.push(node);
+  }
+
+  /** The next node of a lane; -1 when nothing may start now. */
+  next(lane: number, evaluating: number): number {
+    if (this.state.workflowLeaf !== 'running' || this.isHalted) return -1;
+    let node = this.lanes.peek(lane);
+    for (; node >= 0; node = this.lanes.peek(lane)) {
+      const group = this.groups.holding(node);
+      if (!waitsToStart(this.columns.leaf[node])) {
+        // A node cancelled while queued is dropped here, not searched for when it is cancelled.
+        this.lanes.pop(lane);
+        this.groups.gaveWay(node);
+      } else if (group >= 0) this.lanes.setAside(lane, group);
+      else break;
+    }
+    return this.isHeldInOrder(node, evaluating) ? -1 : node;
+  }
+
+  /** Under fail_fast nothing new starts once a node has failed for good or was cancelled, but for a rerun. */
+  get isHalted(): boolean {
+    return this.isHaltedBy(this.failures);
+  }
+
+  /** Whether nothing new would start although this one node had not failed. */
+  get isHaltedByOthers(): boolean {
+    return this.isHaltedBy(this.failures - 1);
+  }
+
+  /** Nodes in a leaf that may start as far as a rerun's limit goes. */
+  countIn(leaf: number): number {
+    return this.columns.counts[leaf] - this.limit.heldIn(leaf);
+  }
+
+  get isLimited(): boolean {
+    return this.limit.isSet;
+  }
+
+  allows(node: number): boolean {
+    return this.limit.allows(node);
+  }
+
+  private isHaltedBy(failures: number): boolean {
+    const standing = this.state.workflowContext.rerun?.standing ?? 0;
+    return this.definition.failureMode === 'fail_fast' && failures > standing;
+  }
+
+  private get failures(): number {
+    const { counts } = this.columns;
+    return counts[LEAF['failed.exhausted']] + counts[LEAF.cancelled];
+  }
+
+  /** In topological order a node that waits (also for its retry or its condition) holds back those after it. */
+  private isHeldInOrder(next: number, evaluating: number): boolean {
+    if (this.definition.startOrder !== 'topological') return false;
+    const { waits, wakeAtMs } = this.columns;
+    if (evaluating > 0 || waits.size > 0) return true;
+    const { rank } = this.definition.plan;
+    for (const node of wakeAtMs.keys()) if (rank[node] < rank[next] && this.allows(node)) return true;
+    return false;
+  }
+
+  private get columns(): ExecutionState['columns'] {
+    return this.state.columns;
+  }
+}
