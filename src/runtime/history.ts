@@ -60,10 +60,12 @@ export class History {
       for (;;) {
         // Read before the journal: what has ended it is then among what is read.
         const record = await store.getRecord(executionId);
-        for await (const event of tail.read()) {
+        const last = await store.lastSequence(executionId);
+        for await (const event of this.read(tail)) {
           if (signal?.aborted === true) return;
           yield event;
         }
+        await this.assertRead(tail, last);
         if (!follow || record === undefined || isWorkflowStatusEnded(record.status)) return;
         const stop = isHere(executionId) ? () => {} : clock.setTimer(LOOK_MS, bell.ring);
         await bell.wait().finally(stop);
@@ -81,8 +83,11 @@ export class History {
     const leave = this.listen(bell, undefined, this.followers.join(executionId, bell.ring));
     try {
       const tail = await this.tail(executionId, {});
-      do yield* tail.read();
-      while (bell.hear() || (isLive() && (await bell.wait(), true)));
+      do {
+        const last = await this.options.store.lastSequence(executionId);
+        yield* this.read(tail);
+        await this.assertRead(tail, last);
+      } while (bell.hear() || (isLive() && (await bell.wait(), true)));
     } finally {
       leave();
     }
@@ -131,6 +136,29 @@ export class History {
     const stored = await store.load(executionId);
     if (stored === undefined) throw notFound(executionId);
     return new EventTail(store, definitions, stored, start);
+  }
+
+  /** Rows that are missing are no damage when their execution is being deleted. @throws EXECUTION_NOT_FOUND */
+  private async *read(tail: EventTail): AsyncGenerator<ExecutionEvent> {
+    try {
+      yield* tail.read();
+    } catch (error) {
+      await this.assertRead(tail, Infinity);
+      throw error;
+    }
+  }
+
+  /**
+   * A reader that was overtaken by a deletion is told so, and not that this was all.
+   * @param last the last journal record when the reading began @throws EXECUTION_NOT_FOUND
+   */
+  private async assertRead({ executionId, position }: EventTail, last: number): Promise<void> {
+    if (last >= 0 && position.sequence >= last) return;
+    if ((await this.options.store.getRecord(executionId)) !== undefined) return;
+    throw new MaestroError(
+      'EXECUTION_NOT_FOUND',
+      `execution ${executionId} was deleted while its events were read: some may be missing`,
+    );
   }
 
   /** @returns how to end it */

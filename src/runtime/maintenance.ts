@@ -1,3 +1,4 @@
+import { batches } from '../base/batches.js';
 import type { Clock } from '../base/clock.js';
 import { isMaestroError, MaestroError, type ErrorDocument } from '../base/errors.js';
 import { isWorkflowStatusEnded, type WorkflowStatus } from '../base/model.js';
@@ -87,19 +88,19 @@ export class Maintenance {
     return marked;
   }
 
-  /** What a policy lets go, in batches. An execution that has ended and still stops attempts is in somebody's hands. */
-  private async *expired(policy: RetentionPolicy): AsyncGenerator<ExecutionRecord[]> {
-    const { store, ownership, clock, residents } = this.host;
+  /** What a policy lets go, in batches. */
+  private expired(policy: RetentionPolicy): AsyncGenerator<ExecutionRecord[]> {
+    return batches(this.atRest(expired(this.host.store, policy, this.host.clock.nowMs())), BATCH);
+  }
+
+  /** Without those that have ended and still stop attempts: they are in somebody's hands. */
+  private async *atRest(records: AsyncIterable<ExecutionRecord>): AsyncGenerator<ExecutionRecord> {
+    const { ownership, residents } = this.host;
     const living = await ownership.livingOthers();
-    let batch: ExecutionRecord[] = [];
-    for await (const record of expired(store, policy, clock.nowMs())) {
-      if (residents.isHere(record.executionId) || (record.ownerId !== null && living.has(record.ownerId)))
-        continue;
-      if (batch.push(record) < BATCH) continue;
-      yield batch;
-      batch = [];
+    for await (const record of records) {
+      const { executionId, ownerId } = record;
+      if (!residents.isHere(executionId) && (ownerId === null || !living.has(ownerId))) yield record;
     }
-    if (batch.length > 0) yield batch;
   }
 
   /**

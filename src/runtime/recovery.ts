@@ -1,3 +1,4 @@
+import { batches } from '../base/batches.js';
 import type { Logger } from '../observe/logger.js';
 import type { Clock } from '../base/clock.js';
 import { isMaestroError, toErrorDocument, type ErrorDocument } from '../base/errors.js';
@@ -6,6 +7,8 @@ import type { Definitions } from './definitions.js';
 import type { Ownership } from './ownership.js';
 
 const PAGE = 500;
+/** Executions that are taken over at once: the store writes them together. */
+const BATCH = 100;
 
 /** An execution that was taken over, or why it could not be. */
 export interface Recovered {
@@ -30,19 +33,26 @@ interface RecoveryHost {
  */
 export async function takeOverInterrupted(host: RecoveryHost): Promise<Recovered[]> {
   const recovered: Recovered[] = [];
-  for await (const record of interruptedExecutions(host.store, host.ownership)) {
-    const { executionId } = record;
-    await host.inTurn(executionId, async () => {
-      try {
-        await takeOver(host, record);
-        recovered.push({ executionId });
-      } catch (error) {
-        // Somebody was faster, in another process or here: then it is theirs to run.
-        if (isMaestroError(error, 'STORE_CONFLICT')) return;
-        recovered.push({ executionId, error: toErrorDocument(error) });
-      }
-    });
+  for await (const batch of batches(interruptedExecutions(host.store, host.ownership), BATCH)) {
+    const tried = await Promise.all(batch.map((record) => takeOverInTurn(host, record)));
+    for (const each of tried) if (each !== undefined) recovered.push(each);
   }
+  return recovered;
+}
+
+/** undefined when somebody was faster, in another process or here: then it is theirs to run. */
+async function takeOverInTurn(host: RecoveryHost, record: ExecutionRecord): Promise<Recovered | undefined> {
+  const { executionId } = record;
+  let recovered: Recovered | undefined;
+  await host.inTurn(executionId, async () => {
+    try {
+      await takeOver(host, record);
+      recovered = { executionId };
+    } catch (error) {
+      if (!isMaestroError(error, 'STORE_CONFLICT'))
+        recovered = { executionId, error: toErrorDocument(error) };
+    }
+  });
   return recovered;
 }
 

@@ -28,6 +28,9 @@ interface ResidentsOptions {
   readonly failed: (executionId: string, error: unknown) => void;
 }
 
+/** Executions that are left to others in one commit. */
+const DISOWNED_AT_ONCE = 100;
+
 /** Which of our executions are in memory, which wait in the store, and how one becomes the other. */
 export class Residents {
   private readonly backlog = new Backlog();
@@ -182,9 +185,15 @@ export class Residents {
   /** What still waits is nobody's from now on. */
   async disown(): Promise<void> {
     const { store, supervisor } = this.options;
-    for (let waiting = this.backlog.shift(); waiting !== undefined; waiting = this.backlog.shift()) {
-      const record = await store.getRecord(waiting.executionId);
+    const disownOne = async (executionId: string): Promise<void> => {
+      const record = await store.getRecord(executionId);
       if (record !== undefined) await supervisor.commit(store.update(record, { ...record, ownerId: null }));
+    };
+    while (this.backlog.size > 0) {
+      const batch: Promise<void>[] = [];
+      while (batch.length < DISOWNED_AT_ONCE && this.backlog.size > 0)
+        batch.push(disownOne(this.backlog.shift()!.executionId));
+      await Promise.all(batch);
     }
   }
 }

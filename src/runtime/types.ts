@@ -348,12 +348,13 @@ export interface Runtime {
   /**
    * Events of an execution, oldest first: those that are stored, and with `follow` those that come. They are read at
    * the reader's pace; a slow one costs no memory.
-   * @throws EXECUTION_NOT_FOUND, USAGE when `after` is no event id; following also RUNTIME_CLOSED and RUNTIME_DIED
+   * @throws EXECUTION_NOT_FOUND, also when it is deleted before all are read; USAGE when `after` is no event id;
+   *   following also RUNTIME_CLOSED and RUNTIME_DIED
    */
   events(executionId: string, options?: EventsOptions): AsyncIterable<ExecutionEvent>;
   /**
    * The events of every execution of a workflow from now on, whichever process runs it; those of one execution in
-   * order. Does not end by itself.
+   * order. Does not end by itself. What is deleted before it was read is not told.
    * @throws WATCHER_SLOW when more than 10,000 executions have events that were not read, RUNTIME_CLOSED, RUNTIME_DIED
    */
   watch(workflowId: string, options?: WatchOptions): AsyncIterable<ExecutionEvent>;

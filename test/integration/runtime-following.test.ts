@@ -33,6 +33,45 @@ function reader(events: AsyncIterable<ExecutionEvent>) {
   return { seen, ended, types: () => seen.map(({ event_type }) => event_type) };
 }
 
+describe.each(storeKinds())('a reader that is overtaken by a deletion, on %s', (_, create) => {
+  /** Reads one event, deletes the execution, and reads on. */
+  async function deletedUnder(attempts: number, read: 'stored' | 'followed' | 'handle') {
+    const runtime = await open({ store: create()() });
+    const workflow = defineWorkflow({ id: 'often' })
+      .node('only', {
+        retry: { maxAttempts: attempts, delaySeconds: 0 },
+        execute: ({ attempt }) => (attempt < attempts ? Promise.reject(new Error('again')) : 1),
+      })
+      .build();
+    const execution = await runtime.start(workflow);
+    const live = execution.events()[Symbol.asyncIterator]();
+    const first = await live.next();
+    await execution.result;
+    const stored = runtime.events(execution.id, { follow: read === 'followed' })[Symbol.asyncIterator]();
+    const events = read === 'handle' ? live : stored;
+    const told: ExecutionEvent[] = [read === 'handle' ? first.value : (await events.next()).value];
+    const all = await collect(runtime.events(execution.id));
+    await runtime.delete(execution.id);
+    const rest = (async () => {
+      for (let next = await events.next(); !next.done; next = await events.next()) told.push(next.value);
+    })();
+    return { rest, told, all };
+  }
+
+  it.each(['stored', 'followed', 'handle'] as const)('is told so: %s', async (read) => {
+    const { rest, told, all } = await deletedUnder(200, read);
+    await expect(rest).rejects.toMatchObject({ code: 'EXECUTION_NOT_FOUND' });
+    expect(told.length).toBeLessThan(all.length);
+    expect(all.slice(0, told.length)).toEqual(told);
+  });
+
+  it.each(['stored', 'followed'] as const)('that has all of it already is told nothing: %s', async (read) => {
+    const { rest, told, all } = await deletedUnder(2, read);
+    await rest;
+    expect(told).toEqual(all);
+  });
+});
+
 describe.each(storeKinds())('events after a given one on %s', (_, create) => {
   it('are the rest of all events, from any of them, retried and run again or not', async () => {
     const runtime = await open({ store: create()() });
