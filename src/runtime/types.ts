@@ -348,8 +348,7 @@ export interface Runtime {
   /**
    * Events of an execution, oldest first: those that are stored, and with `follow` those that come. They are read at
    * the reader's pace; a slow one costs no memory.
-   * @throws EXECUTION_NOT_FOUND, also when it is deleted before all are read; USAGE when `after` is no event id;
-   *   following also RUNTIME_CLOSED and RUNTIME_DIED
+   * @throws EXECUTION_NOT_FOUND, also when deleted before all are read; USAGE for a bad `after`; RUNTIME_CLOSED, RUNTIME_DIED
    */
   events(executionId: string, options?: EventsOptions): AsyncIterable<ExecutionEvent>;
   /**
