@@ -58,6 +58,7 @@ export class Meter {
   private readonly commitRows = new Histogram(ROWS);
   private readonly commitBytes = new Histogram(BYTES);
   private failedCommits = 0;
+  private commitBeganMs: number | null = null;
 
   /** Entries of an execution became durable. */
   entries(entries: readonly Entry[]): void {
@@ -69,11 +70,17 @@ export class Meter {
 
   /** The moment from which a commit is timed, for `committed`. */
   beginCommit(): number {
-    return performance.now();
+    return (this.commitBeganMs = performance.now());
+  }
+
+  /** How long the commit under way has taken so far; null when there is none. */
+  get commitUnderWayMs(): number | null {
+    return this.commitBeganMs === null ? null : performance.now() - this.commitBeganMs;
   }
 
   committed(ops: readonly Op[], beganMs: number): void {
     let bytes = 0;
+    this.commitBeganMs = null;
     for (const { key, value } of ops) bytes += key.length + (value === undefined ? 0 : value.length);
     this.commitSeconds.record((performance.now() - beganMs) / 1000);
     this.commitRows.record(ops.length);
@@ -82,6 +89,7 @@ export class Meter {
 
   commitFailed(): void {
     this.failedCommits++;
+    this.commitBeganMs = null;
   }
 
   totals(): Totals {

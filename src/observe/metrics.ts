@@ -16,6 +16,8 @@ export interface RuntimeMetrics extends Totals {
     readonly waitingExecutions: number;
     /** Nodes that could start and wait for a worker, of executions in memory. */
     readonly readyNodes: number;
+    /** How long the commit under way has taken so far, in milliseconds; null when there is none. */
+    readonly commitUnderWayMs: number | null;
   };
   readonly workers: readonly WorkersStatus[];
   /** The store's file and how much of it holds data; null for a store without a file. */

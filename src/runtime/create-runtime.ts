@@ -15,7 +15,7 @@ import type { Runtime, RuntimeOptions } from './types.js';
  */
 export async function createRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
   const settings = settingsOf(options);
-  const store = await openStore(settings.store);
+  const store = await openStore(settings.store, settings.clock);
   const storeLog = componentLogger(settings.rootLogger, 'store');
   storeLog.debug({ store: typeof settings.store === 'string' ? settings.store : 'own' }, 'store opened');
   const pool = createPool({

@@ -38,6 +38,7 @@ export class Metrics {
         activeExecutions: supervisor.active.size,
         waitingExecutions: residents.waiting,
         readyNodes,
+        commitUnderWayMs: meter.commitUnderWayMs,
       },
       workers: pool.status(),
       storeSpace: this.storeSpace(),

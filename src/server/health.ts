@@ -105,8 +105,13 @@ export class HealthMonitor {
     // A pool that stopped is the pool's reason.
     if (failure !== undefined && failure.code !== 'POOL_STOPPED') return `store: ${failure.message}`;
     try {
-      const read = this.runtime.list({ limit: 1 }).then(() => undefined);
-      return await inTime(read, `store: no answer within ${PROBE_TIMEOUT_MS} ms`);
+      const late = `store: no answer within ${PROBE_TIMEOUT_MS} ms`;
+      const read = this.runtime.list({ limit: 1 }).then(() => this.runtime.metrics());
+      const metrics = await inTime(read, late);
+      if (typeof metrics === 'string') return metrics;
+      const { commitUnderWayMs } = metrics.now;
+      if (commitUnderWayMs === null || commitUnderWayMs < PROBE_TIMEOUT_MS) return undefined;
+      return `store: a commit has taken ${Math.floor(commitUnderWayMs / 1000)} s so far`;
     } catch (error) {
       return `store: ${toErrorDocument(error).message}`;
     }

@@ -11,6 +11,8 @@ export type CommitFault =
   /** The process dies and one row of the commit is damaged on disk. */
   | { readonly kind: 'torn' }
   | { readonly kind: 'fails'; readonly applied: boolean }
+  /** It is never answered, and neither is any after it. */
+  | { readonly kind: 'hangs'; readonly applied: boolean }
   | { readonly kind: 'slow'; readonly ms: number };
 
 /** Whose commits go through a handle. */
@@ -106,6 +108,7 @@ class DiskHandle implements Kv {
     const what = `commit ${n}: ${shown(ops)}`;
     if (disk.full) throw this.fail(`${what} fails: no space`);
     if (fault?.kind === 'fails' && !fault.applied) throw this.fail(`${what} fails`);
+    if (fault?.kind === 'hangs' && !fault.applied) return this.hang(`${what} is not written`);
     if (fault?.kind === 'crash' && !fault.applied) return this.crash(`${what} is not written`);
     if (fault?.kind === 'torn') {
       await this.apply(damaged(ops, n, disk.options.torn), guards);
@@ -114,6 +117,7 @@ class DiskHandle implements Kv {
     await this.apply(ops, guards);
     disk.options.note?.(user, what);
     if (fault?.kind === 'fails') throw this.fail(`${what} is written but fails`);
+    if (fault?.kind === 'hangs') return this.hang(what);
     if (fault?.kind === 'crash') return this.crash(`${what} is written, not answered`);
     await this.pass(latencyMs());
   }
@@ -131,6 +135,11 @@ class DiskHandle implements Kv {
 
   private crash(why: string): Promise<never> {
     this.user.die(why);
+    return NEVER;
+  }
+
+  private hang(why: string): Promise<never> {
+    this.disk.options.note?.(this.user, `${why}, never answered`);
     return NEVER;
   }
 

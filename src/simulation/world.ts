@@ -90,7 +90,7 @@ export class World {
       ...settingsOf({ ...rest, store: kv, clock, random, pool: { graceMs } }),
       processes: this.processesFor(process.pid),
     };
-    const store = await openStore(kv);
+    const store = await openStore(kv, clock);
     const tell = (event: ExecutionEvent): void => {
       if (process.alive) onEvent?.(event);
     };

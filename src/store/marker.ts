@@ -21,11 +21,15 @@ const EVERYTHING = { start: '\0', end: '\x7f', limit: 1 };
 export async function ensureMarker(kv: Kv): Promise<void> {
   const bytes = await kv.get(MARKER_KEY);
   if (bytes) return checkMarker(bytes);
-  for await (const key of kv.keys(EVERYTHING))
+  for await (const key of kv.keys(EVERYTHING)) {
+    // Another process may have made it one meanwhile.
+    const now = await kv.get(MARKER_KEY);
+    if (now) return checkMarker(now);
     throw new MaestroError(
       'STORE_CORRUPT',
       `it holds ${key}, but nothing says that it is a store of maestro-dag`,
     );
+  }
   try {
     await kv.commit(
       [{ op: 'put', key: MARKER_KEY, value: sealJson(MARKER_KEY, MARKER) }],

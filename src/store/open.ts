@@ -1,3 +1,4 @@
+import { systemClock } from '../base/clock.js';
 import { MaestroError } from '../base/errors.js';
 import { KvExecutionStore } from './execution-store.js';
 import { finishDeletions } from './execution-removal.js';
@@ -5,6 +6,7 @@ import type { Kv } from './kv.js';
 import { openLmdb } from './lmdb-open.js';
 import { ensureMarker } from './marker.js';
 import { MemoryKv } from './memory-kv.js';
+import { TimedKv } from './timed-kv.js';
 
 /**
  * Opens a store: `memory:`, `lmdb:PATH`, or just PATH (which means lmdb). PATH is a folder and is created.
@@ -23,9 +25,12 @@ export async function openKv(url: string): Promise<Kv> {
   return openLmdb(path);
 }
 
-/** Opens a store, or takes an open one, for executions. Finishes deletions that a crash interrupted. */
-export async function openStore(store: string | Kv): Promise<KvExecutionStore> {
-  const kv = typeof store === 'string' ? await openKv(store) : store;
+/**
+ * Opens a store, or takes an open one, for executions. Finishes deletions that a crash interrupted. Of one that is given
+ * nobody knows whether it always answers: a call that takes too long fails.
+ */
+export async function openStore(store: string | Kv, clock = systemClock): Promise<KvExecutionStore> {
+  const kv = typeof store === 'string' ? await openKv(store) : new TimedKv(store, clock);
   await ensureMarker(kv);
   await finishDeletions(kv);
   return new KvExecutionStore(kv);

@@ -365,6 +365,27 @@ export function executionStoreContract(name: string, open: () => Promise<Kv>): v
           expect(await kv.get('m/format')).toBeUndefined();
         }),
       );
+
+      test(
+        'takes an empty store that another process is just making one',
+        withStore(async (_store, kv) => {
+          for await (const { key } of kv.scan({ start: '\0', end: '\x7f' }))
+            await kv.commit([{ op: 'del', key }]);
+          const second: Kv = {
+            get: (key) => kv.get(key),
+            scan: (range) => kv.scan(range),
+            async *keys(range) {
+              // Between its two looks.
+              await openStore(kv);
+              yield* kv.keys(range);
+            },
+            commit: (ops, guards) => kv.commit(ops, guards),
+            close: () => kv.close(),
+          };
+          await openStore(second);
+          expect(await collect(kv.keys({ start: '\0', end: '\x7f' }))).toEqual(['m/format']);
+        }),
+      );
     });
   });
 }

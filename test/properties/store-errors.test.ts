@@ -6,16 +6,10 @@ import type { ExecutionDocument, Runtime } from '../../src/runtime/types.js';
 import { exportSnapshot, importSnapshot, verifyStore } from '../../src/snapshot/index.js';
 import { defineWorkflow } from '../../src/spec/index.js';
 import type { Kv } from '../../src/store/kv.js';
+import { TimedKv } from '../../src/store/timed-kv.js';
 import { MemoryKv } from '../../src/store/memory-kv.js';
 import { FAULTS, faulty, type Fault } from '../support/faulty-kv.js';
-import {
-  buryOwners,
-  crashing,
-  quiet,
-  simulate,
-  type Fate,
-  type SimulatedClock,
-} from '../support/simulation.js';
+import { buryOwners, crashing, quiet, simulate, type Fate, SimulatedClock } from '../support/simulation.js';
 import { outliving } from '../support/outliving-kv.js';
 
 /*
@@ -66,8 +60,14 @@ interface Scenario {
   act: (runtime: Runtime, told: Told, clock: SimulatedClock, kv: Kv) => Promise<void>;
 }
 
-async function opened(kv: Kv, told?: Told, broken = false): Promise<Awaited<ReturnType<typeof simulate>>> {
+async function opened(
+  kv: Kv,
+  told?: Told,
+  broken = false,
+  clock = new SimulatedClock(),
+): Promise<Awaited<ReturnType<typeof simulate>>> {
   return simulate(kv, {
+    clock,
     seed: 1,
     workflows: [workflow],
     slots: 2,
@@ -167,8 +167,8 @@ const SCENARIOS: Scenario[] = [
   },
   {
     name: 'import',
-    act: async (_runtime, told, _clock, kv) => {
-      await importSnapshot(kv, async function* () {
+    act: async (_runtime, told, clock, kv) => {
+      await importSnapshot(new TimedKv(kv, clock), async function* () {
         yield* exported;
       });
       told.imported = true;
@@ -186,8 +186,8 @@ function essence({ status, node_states, node_outputs }: ExecutionDocument): unkn
 async function survives(scenario: Scenario, call: number, fault: Fault, clean: unknown): Promise<boolean> {
   const kv = outliving(new MemoryKv());
   await scenario.before?.(kv);
-  let clock: SimulatedClock | undefined;
-  const store = faulty(kv, () => clock, call, fault);
+  const clock = new SimulatedClock();
+  const store = faulty(kv, clock, call, fault);
   const told: Told = {
     started: false,
     cancelled: false,
@@ -197,8 +197,7 @@ async function survives(scenario: Scenario, call: number, fault: Fault, clean: u
   };
   let failure: unknown;
   try {
-    const simulation = await opened(store, told, scenario.broken);
-    clock = simulation.clock;
+    const simulation = await clock.run(opened(store, told, scenario.broken, clock));
     await clock.run(scenario.act(simulation.runtime, told, clock, store));
     await clock.run(simulation.runtime.close({ drainMs: 0 }));
   } catch (error) {

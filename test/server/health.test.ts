@@ -17,10 +17,19 @@ interface Health {
 const healthOf = async ({ get }: Awaited<ReturnType<typeof open>>) =>
   JSON.parse((await get('/health')).body) as Health;
 
+interface Faults {
+  commit: boolean;
+  read: boolean;
+  hang: boolean;
+  /** Commits are not answered until `answer` is called. */
+  silent: boolean;
+  answer: () => void;
+}
+
 /** A store of which a part stops to work. */
-function failing(): { kv: Kv; fail: { commit: boolean; read: boolean; hang: boolean } } {
+function failing(): { kv: Kv; fail: Faults } {
   const kv = new MemoryKv();
-  const fail = { commit: false, read: false, hang: false };
+  const fail: Faults = { commit: false, read: false, hang: false, silent: false, answer: () => {} };
   const asked = (): void => {
     if (fail.read) throw new MaestroError('STORE_CORRUPT', 'a bad sector');
   };
@@ -30,8 +39,12 @@ function failing(): { kv: Kv; fail: { commit: boolean; read: boolean; hang: bool
       get: async (key) => (asked(), kv.get(key)),
       scan: (range) => (asked(), kv.scan(range)),
       keys: (range) => (asked(), fail.hang ? silence() : kv.keys(range)),
-      commit: (ops, guards) =>
-        fail.commit ? Promise.reject(new MaestroError('STORE_COMMIT', 'no space')) : kv.commit(ops, guards),
+      commit: async (ops, guards) => {
+        if (fail.silent) await new Promise<void>((resolve) => (fail.answer = resolve));
+        return fail.commit
+          ? Promise.reject(new MaestroError('STORE_COMMIT', 'no space'))
+          : kv.commit(ops, guards);
+      },
       close: () => kv.close(),
     },
   };
@@ -78,6 +91,23 @@ describe('/health is degraded', () => {
     expect((await service.get('/health/ready')).status).toBe(503);
     expect((await service.get('/health/live')).status).toBe(200);
     expect((await service.get('/metrics')).body).toContain('\nmaestro_commits_total{result="failed"} 1\n');
+  });
+
+  it('by a commit that is not answered, before the runtime gives up on it', async () => {
+    const { kv, fail } = failing();
+    const service = await open({}, { store: kv });
+    await (
+      await service.runtime.start(quick)
+    ).result;
+    fail.silent = true;
+    const starting = service.runtime.start(quick);
+    starting.catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 2_100));
+    const { reasons } = await healthOf(service);
+    expect(reasons).toEqual([expect.stringMatching(/^store: a commit has taken \d+ s so far$/)]);
+    fail.silent = false;
+    fail.answer();
+    await starting;
   });
 
   it('by an event loop that was blocked', async () => {

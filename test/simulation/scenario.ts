@@ -200,10 +200,10 @@ function faultOf(random: Random): Fault {
 
 function commitFaultOf(random: Random): CommitFault {
   const applied = random() < 0.5;
-  const kind = oneOf(random, ['crash', 'crash', 'crash', 'fails', 'slow', 'torn']);
+  const kind = oneOf(random, ['crash', 'crash', 'crash', 'fails', 'slow', 'torn', 'hangs'] as const);
   if (kind === 'torn') return { kind: 'torn' };
   if (kind === 'slow') return { kind: 'slow', ms: oneOf(random, [500, 5000]) };
-  return kind === 'fails' ? { kind: 'fails', applied } : { kind: 'crash', applied };
+  return { kind, applied };
 }
 
 function stepFaultOf(random: Random): StepFault {

@@ -4,13 +4,23 @@ import type { Kv, KvRange } from '../../src/store/kv.js';
 
 /**
  * What goes wrong with a call: a commit is not applied, or is and fails all the same; either at once, or after the
- * adapter has given up waiting; or from one call on everything fails, reading too.
+ * adapter has given up waiting; or a call, reading too, is never answered, nor any commit after it; or from one call on
+ * everything fails, reading too.
  */
-export const FAULTS = ['before', 'after', 'hangs before', 'hangs after', 'keeps failing'] as const;
+export const FAULTS = [
+  'before',
+  'after',
+  'hangs before',
+  'hangs after',
+  'silent before',
+  'silent after',
+  'keeps failing',
+] as const;
 export type Fault = (typeof FAULTS)[number];
 
 /** As long as the LMDB adapter waits for a commit. */
 const GIVE_UP_MS = 30_000;
+const SILENCE = new Promise<never>(() => {});
 
 export interface FaultyKv extends Kv {
   /** Whether the call that is to fail has come. */
@@ -18,7 +28,7 @@ export interface FaultyKv extends Kv {
 }
 
 /** A store whose call number `fatal` (from 1) goes wrong; as the port demands, no commit is applied after a failed one. */
-export function faulty(kv: Kv, clock: () => Clock | undefined, fatal: number, fault: Fault): FaultyKv {
+export function faulty(kv: Kv, clock: Clock, fatal: number, fault: Fault): FaultyKv {
   let calls = 0;
   let hit = false;
   let failed = false;
@@ -27,8 +37,11 @@ export function faulty(kv: Kv, clock: () => Clock | undefined, fatal: number, fa
     if (calls === fatal) hit = true;
     return calls === fatal || (fault === 'keeps failing' && calls > fatal);
   };
-  const read = (): void => {
-    if (strikes()) throw new MaestroError('STORE_CORRUPT', 'reading the store failed: a fault of the test');
+  const isSilent = fault.startsWith('silent');
+  const read = async (): Promise<void> => {
+    if (!strikes()) return;
+    if (isSilent) await SILENCE;
+    throw new MaestroError('STORE_CORRUPT', 'reading the store failed: a fault of the test');
   };
   const refuse = (): never => {
     failed = true;
@@ -39,25 +52,25 @@ export function faulty(kv: Kv, clock: () => Clock | undefined, fatal: number, fa
       return hit;
     },
     async get(key) {
-      read();
+      await read();
       return kv.get(key);
     },
     async *scan(range: KvRange) {
-      read();
+      await read();
       yield* kv.scan(range);
     },
     async *keys(range: KvRange) {
-      read();
+      await read();
       yield* kv.keys(range);
     },
     async commit(ops, guards) {
+      if (failed && isSilent) await SILENCE;
       if (failed) refuse();
       if (!strikes()) return kv.commit(ops, guards);
       failed = true;
       if (fault.endsWith('after')) await kv.commit(ops, guards);
-      const timer = clock();
-      if (fault.startsWith('hangs') && timer !== undefined)
-        await new Promise<void>((late) => timer.setTimer(GIVE_UP_MS, late));
+      if (isSilent) await SILENCE;
+      if (fault.startsWith('hangs')) await new Promise<void>((late) => clock.setTimer(GIVE_UP_MS, late));
       return refuse();
     },
     close: async () => {},

@@ -145,14 +145,15 @@ export async function simulate(
     slots: number;
     lossRate: number;
     onEvent?: (event: ExecutionEvent) => void;
+    clock?: SimulatedClock;
   },
 ): Promise<{ runtime: LocalRuntime; clock: SimulatedClock; pool: SimulatedPool }> {
   const { seed, workflows, fateOf, slots, lossRate, onEvent, ...rest } = options;
-  const clock = new SimulatedClock();
+  const clock = options.clock ?? new SimulatedClock();
   const random = seededRandom(seed);
   const settings = settingsOf({ ...rest, store: kv, clock, random });
   const pool = new SimulatedPool(clock, fateOf, slots, () => random() < lossRate);
-  const store = await openStore(kv);
+  const store = await openStore(kv, clock);
   const runtime = new LocalRuntime(store, pool, settings, workflows, onEvent ?? null);
   return { runtime, clock, pool };
 }
