@@ -392,7 +392,7 @@ export class LocalRuntime implements Runtime, HandleHost {
 
   /** What has not ended is nobody's from now on: the next runtime on this store takes it over at once. */
   private async leaveToOthers(): Promise<void> {
-    await this.supervisor.suspend();
+    await this.supervisor.suspend(closedBeforeEnd());
     await this.residents.disown();
     await this.ownership.resign();
   }

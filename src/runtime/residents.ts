@@ -172,7 +172,7 @@ export class Residents {
       const waiting = this.backlog.shift();
       if (waiting === undefined) return;
       this.bring(waiting)
-        .catch((error: unknown) => this.options.failed(waiting.executionId, error))
+        .catch((error: unknown) => this.closed || this.options.failed(waiting.executionId, error))
         .finally(() => this.fill());
     }
   }

@@ -65,6 +65,8 @@ export class Supervisor {
   private draining: (() => void) | null = null;
   private dead = false;
   private deathCause: unknown = null;
+  /** Set once nothing in memory may change any more: it belongs to whoever opens the store next. */
+  private suspension: unknown = null;
 
   constructor(private readonly options: SupervisorOptions) {
     const { store, ownerId, pool, clock, durability, artifactRoot, graceMs, meter } = options;
@@ -144,8 +146,10 @@ export class Supervisor {
   }
 
   /** Everything in memory is left to be resumed by whoever opens the store next. Resolves once that is durable. */
-  suspend(): Promise<void> {
-    return this.submit({ kind: 'suspend', ops: this.logs.take() });
+  suspend(why: unknown): Promise<void> {
+    const suspended = this.submit({ kind: 'suspend', ops: this.logs.take() });
+    this.suspension = why;
+    return suspended;
   }
 
   /** Starts nothing new; resolves when no attempt is under way. */
@@ -181,7 +185,9 @@ export class Supervisor {
   }
 
   private enqueue(event: LoopEvent): void {
+    const isLate = this.suspension !== null && (event.kind === 'engine' || event.kind === 'adopt');
     if (this.dead) event.waiter?.failed(this.deathCause);
+    else if (isLate) event.waiter?.failed(this.suspension);
     else this.inbox.push(event);
     this.schedule();
   }
@@ -266,7 +272,7 @@ export class Supervisor {
   }
 
   private apply(execution: ActiveExecution, event: EngineEvent, nowMs: number): void {
-    if (execution.released) return;
+    if (execution.released || execution.suspended) return;
     this.opened(execution).engine.apply(event, nowMs);
     this.committer.turn.touched.add(execution);
     this.committer.turn.urgent = true;

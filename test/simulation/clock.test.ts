@@ -213,6 +213,26 @@ describe('time', () => {
     expect(await during(second.runtime!.list())).toMatchObject({ records: [] });
   });
 
+  it('what a closing process has let go of changes no more, not even by a moment that comes just then', async () => {
+    const workflow = workflowOf({ run: undefined, sleep: { seconds: 1 } });
+    const { timeline, boot, during } = quietWorld(workflow, () => succeeds(1));
+    const { runtime } = await boot();
+    await during(runtime!.start(workflow, {}, { executionId: 'e' }));
+    const { node_states } = (await during(runtime!.get('e')))!;
+    const { until } = node_states.n0.metadata.waiting_for as { until: string };
+    const { total_changes: before } = await during(runtime!.replay('e'));
+    // Its last commit takes 2 ms: the moment comes while that is under way.
+    const closed = timeline
+      .sleep(Date.parse(until) - 0.5 - timeline.nowMs)
+      .then(() => runtime!.close({ drainMs: 0 }));
+    await during(closed);
+    const next = await boot();
+    const taken = (await during(next.runtime!.get('e')))!;
+    expect(taken).toMatchObject({ status: 'running' });
+    const recovered = await during(next.runtime!.replay('e'));
+    expect(recovered.total_changes).toBe(before);
+  });
+
   it('a process that is wrongly taken for dead ends with LEASE_LOST; the other one goes on', async () => {
     const workflow = workflowOf({}, { dependencies: ['n0'] });
     const { world, boot, during, pass } = quietWorld(workflow, () => succeeds(1_000));
