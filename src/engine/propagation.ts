@@ -3,8 +3,7 @@ import { LEAF } from './columns.js';
 import type { EngineDefinition } from './definition.js';
 import type { ConditionVerdict, Effect } from './effects.js';
 import type { ExecutionState } from './execution-state.js';
-import { Readiness, type Finish } from './readiness.js';
-import { failedDependency } from './rerun.js';
+import { dependencyThat, Readiness, skippedBecause, type Finish } from './readiness.js';
 import type { Starts } from './starts.js';
 
 interface PropagationHost {
@@ -44,7 +43,7 @@ export class Propagation {
 
   /** Tells the dependents of a finished node, and theirs as far as the news travels. Iterative: graphs are deep. */
   tell(first: number, finish: Finish, atMs: number): void {
-    const { dependentOffsets, dependents, ids } = this.plan;
+    const { dependentOffsets, dependents } = this.plan;
     const work: { node: number; finish: Finish }[] = [{ node: first, finish }];
     for (let item = work.pop(); item !== undefined; item = work.pop()) {
       for (let k = dependentOffsets[item.node]; k < dependentOffsets[item.node + 1]; k++) {
@@ -56,7 +55,7 @@ export class Propagation {
           this.state.sendNode(dependent, { type: 'dependencyFailed', by: item.node }, atMs);
           work.push({ node: dependent, finish: 'failed' });
         } else if (decision === 'skip') {
-          const condition = `dependency "${ids[item.node]}" was skipped`;
+          const condition = skippedBecause(this.plan, this.leaf, dependent);
           this.state.sendNode(dependent, { type: 'conditionNotMet', condition }, atMs);
           work.push({ node: dependent, finish: 'skipped' });
         }
@@ -75,11 +74,12 @@ export class Propagation {
     const decision = this.readiness.decide(node);
     if (decision === 'run') this.letThrough(node, atMs);
     else if (decision === 'block') {
-      const by = failedDependency(this.plan, this.leaf, node);
+      const by = dependencyThat('failed', this.plan, this.leaf, node);
       this.state.sendNode(node, { type: 'dependencyFailed', by }, atMs);
       this.tell(node, 'failed', atMs);
     } else if (decision === 'skip') {
-      this.state.sendNode(node, { type: 'conditionNotMet', condition: 'a dependency was skipped' }, atMs);
+      const condition = skippedBecause(this.plan, this.leaf, node);
+      this.state.sendNode(node, { type: 'conditionNotMet', condition }, atMs);
       this.tell(node, 'skipped', atMs);
     }
   }

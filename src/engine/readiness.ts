@@ -1,3 +1,4 @@
+import { dependenciesOf } from '../graph/queries.js';
 import type { Plan } from '../graph/plan.js';
 import { decideTrigger, type TriggerDecision } from '../policy/trigger.js';
 import { LEAF } from './columns.js';
@@ -19,6 +20,16 @@ export function finishOfLeaf(leaf: number): Finish | null {
     default:
       return null;
   }
+}
+
+/** The first dependency of a node that came to this end (blocked is failed, too); -1 when there is none. */
+export function dependencyThat(finish: Finish, plan: Plan, leaf: Uint8Array, node: number): number {
+  return dependenciesOf(plan, node).find((dependency) => finishOfLeaf(leaf[dependency]) === finish) ?? -1;
+}
+
+/** What is said of a node that is skipped because a dependency was. */
+export function skippedBecause(plan: Plan, leaf: Uint8Array, node: number): string {
+  return `dependency "${plan.ids[dependencyThat('skipped', plan, leaf, node)]}" was skipped`;
 }
 
 /**

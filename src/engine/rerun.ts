@@ -1,10 +1,10 @@
 import type { RerunLimit, WorkflowEvent } from '../../machines/events.js';
-import { dependenciesOf, dependentsOf, descendants, withMembers } from '../graph/queries.js';
+import { dependentsOf, descendants, withMembers } from '../graph/queries.js';
 import type { Plan } from '../graph/plan.js';
 import { isSettledLeaf, LEAF, type NodeColumns } from './columns.js';
 import type { EngineDefinition } from './definition.js';
 import type { RerunRequest } from './effects.js';
-import { finishOfLeaf, Readiness } from './readiness.js';
+import { dependencyThat, Readiness } from './readiness.js';
 
 /** What it means to run one node again. */
 export interface RerunPlan {
@@ -77,11 +77,6 @@ export function rerunEvent(
   return { event: { type: 'rerunRequested', node, cascade, standing, nodes }, again };
 }
 
-/** A failed or blocked dependency of a node; -1 when there is none. */
-export function failedDependency(plan: Plan, leaf: Uint8Array, node: number): number {
-  return dependenciesOf(plan, node).find((dependency) => finishOfLeaf(leaf[dependency]) === 'failed') ?? -1;
-}
-
 /** @param family what starts over: it is in nobody's way */
 function refusalOf(
   plan: Plan,
@@ -95,7 +90,7 @@ function refusalOf(
     if (leaf[node] === LEAF.pending) return { why: 'not started', node };
     readiness.recountOf(node, leaf);
     if (leaf[node] !== LEAF.blocked && readiness.decide(node) !== 'block') continue;
-    const by = failedDependency(plan, leaf, node);
+    const by = dependencyThat('failed', plan, leaf, node);
     if (!family.has(by)) return { why: 'blocked', node: by };
   }
   return null;

@@ -145,6 +145,22 @@ describe('a condition', () => {
     expect(Object.keys(document.node_outputs).sort()).toEqual(['aside', 'check']);
   });
 
+  it('names the dependency that was skipped, not the last one that ended', async () => {
+    const order = new Gate();
+    const workflow = defineWorkflow({ id: 'late' })
+      .node('never', { condition: 'false', execute: () => 1 })
+      .node('late', { execute: () => order.passed })
+      .node('then', { dependsOn: ['never', 'late'], execute: () => 1 })
+      .build();
+    const runtime = await open();
+    const { id, result } = await runtime.start(workflow);
+    await until(async () => (await statuses(runtime, id)).never === 'skipped', 'never is skipped');
+    order.open();
+    await result;
+    const { then } = (await runtime.get(id))!.node_states;
+    expect(then.metadata).toEqual({ skipped_because: 'dependency "never" was skipped' });
+  });
+
   it.each(['outputs.check.size', 'outputs.check.nothing == 1', 'outputs.check.text > 1'])(
     'that cannot be evaluated fails its node, which never runs: %s',
     async (condition) => {
