@@ -48,6 +48,8 @@ const SAMPLES: [rule: keyof typeof rules, violations: number, files: TidyFile[]]
   ['floors', 1, [file('machines/a.ts', `const b = import('../src/engine/b.js');`)]],
   ['floors', 1, [file('src/policy/a.ts', `type B = import('../engine/b.js').B;`)]],
   ['floors', 2, [file('src/cli/a.ts', `import '../runtime/types.js'; import '../store/kv.js';`)]],
+  ['floors', 0, [file('src/cli/a.ts', `import '../simulation/index.js'; import '../server/index.js';`)]],
+  ['floors', 1, [file('src/cli/a.ts', `import '../simulation/world.js';`)]],
   ['floors', 1, [file('src/server/a.ts', `import '../cli/b.js';`)]],
   ['floors', 1, [file('src/cli/a.ts', `import '../../package.json';`)]],
   ['floors', 2, [file('src/attic/a.ts'), file('src/index.ts')]],

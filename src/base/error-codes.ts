@@ -128,6 +128,11 @@ export const ERROR_CODES = {
   USAGE: { exit: 2, retriable: false, next: 'See `maestro --help`.' },
   SNAPSHOT_FILE: { exit: 2, retriable: true, next: 'Check the path, its permissions and the free space.' },
   FILE_EXISTS: { exit: 2, retriable: false, next: 'Choose an empty folder, or pass --force.' },
+  OUTCOMES_INVALID: {
+    exit: 2,
+    retriable: false,
+    next: 'Correct what is listed: see "Simulating a workflow" in docs/simulate.md.',
+  },
   CONFIG_CONFLICT: { exit: 2, retriable: false, next: 'Fix the option or environment variable named.' },
   STORE_UNAVAILABLE: {
     exit: 2,

@@ -18,6 +18,7 @@ import { addRunCommand } from './commands/run.js';
 import { addServeCommand } from './commands/serve.js';
 import { addShowCommand } from './commands/show.js';
 import { addSignalCommand } from './commands/signal.js';
+import { addSimulateCommand } from './commands/simulate.js';
 import { addSnapshotCommand } from './commands/snapshot.js';
 import { addSystemdCommand } from './commands/systemd.js';
 import { addValidateCommand } from './commands/validate.js';
@@ -44,6 +45,7 @@ const COMMANDS = [
   addValidateCommand,
   addGraphCommand,
   addRunCommand,
+  addSimulateCommand,
   addListCommand,
   addShowCommand,
   addEventsCommand,

@@ -1,10 +1,8 @@
-import type { CancelTimer, Clock } from '../base/clock.js';
+import type { CancelTimer } from '../base/clock.js';
 import type { KvOp } from '../store/kv.js';
 import type { ExecutionStore, InboxRequest } from '../store/types.js';
 import { isWorkflowStatusEnded } from '../base/model.js';
-
-/** How soon a request of another process is seen. */
-const POLL_MS = 100;
+import type { Settings } from './options.js';
 
 interface PollerHost {
   isMine(executionId: string): boolean;
@@ -33,14 +31,15 @@ export class InboxPoller {
 
   constructor(
     private readonly store: ExecutionStore,
-    private readonly clock: Clock,
+    private readonly settings: Pick<Settings, 'clock' | 'inboxEveryMs'>,
     private readonly host: PollerHost,
   ) {}
 
   /** Begins looking, if it does not yet. It ends by itself when nothing is here any more. */
   start(): void {
     if (this.cancelTimer !== null || this.stopped) return;
-    this.cancelTimer = this.clock.setTimer(POLL_MS, () => void this.poll());
+    const { clock, inboxEveryMs } = this.settings;
+    this.cancelTimer = clock.setTimer(inboxEveryMs, () => void this.poll());
   }
 
   stop(): void {

@@ -146,7 +146,7 @@ export class LocalRuntime implements Runtime, HandleHost {
       tidy: (policy, stopped) => this.maintenance.pass(policy, stopped),
       recover: () => this.recover(),
     });
-    this.poller = new InboxPoller(store, clock, {
+    this.poller = new InboxPoller(store, settings, {
       isMine: (id) => this.residents.isHere(id),
       isBusy: () => this.residents.size > 0,
       apply: (request, done) => this.steering.apply(request.executionId, engineRequest(request), [done]),

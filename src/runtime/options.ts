@@ -12,6 +12,7 @@ import type { RuntimeOptions } from './types.js';
 export const DEFAULT_STORE = 'lmdb:.maestro';
 const DEFAULT_MAX_ACTIVE = 1000;
 const DEFAULT_GRACE_MS = 5000;
+const INBOX_EVERY_MS = 100;
 const DEFAULT_MAX_LOG_CHARS = 64 * 1024;
 
 /** RuntimeOptions with every default filled in. */
@@ -28,6 +29,8 @@ export interface Settings {
   readonly retries: boolean;
   readonly recover: boolean;
   readonly recoverEveryMs: number | undefined;
+  /** How soon a request of another process is seen. */
+  readonly inboxEveryMs: number;
   readonly retention: RetentionOptions | undefined;
   /** As it was given: the components' loggers are children of it. */
   readonly rootLogger: Logger;
@@ -58,6 +61,7 @@ export function settingsOf(options: RuntimeOptions): Settings {
     retries: options.retries ?? true,
     recover: options.recover ?? true,
     recoverEveryMs: options.recoverEveryMs && count('recoverEveryMs', options.recoverEveryMs),
+    inboxEveryMs: INBOX_EVERY_MS,
     retention: options.retention && checkedRetention(options.retention),
     rootLogger,
     logger: componentLogger(rootLogger, 'runtime'),

@@ -54,8 +54,10 @@ export class SimulatedDisk {
   }
 }
 
-/** Nothing is answered to the dead. */
-const NEVER = new Promise<never>(() => {});
+/** Nothing is answered to the dead. A promise for each: what waits for one that stays would stay with it. */
+function never(): Promise<never> {
+  return new Promise(() => {});
+}
 
 class DiskHandle implements Kv {
   private closed = false;
@@ -71,7 +73,7 @@ class DiskHandle implements Kv {
   async get(key: string): Promise<Uint8Array | undefined> {
     this.assertOpen();
     const value = await this.disk.rows.get(key);
-    return this.user.alive ? value : NEVER;
+    return this.user.alive ? value : never();
   }
 
   async *scan(range: KvRange): AsyncGenerator<KvEntry> {
@@ -99,7 +101,7 @@ class DiskHandle implements Kv {
 
   private async write(ops: readonly KvOp[], guards: readonly KvGuard[]): Promise<void> {
     const { disk, user } = this;
-    if (!user.alive) return NEVER;
+    if (!user.alive) return never();
     if (this.failure !== null) throw this.failure;
     const { latencyMs, faultOf } = disk.options;
     const n = disk.commits++;
@@ -130,12 +132,12 @@ class DiskHandle implements Kv {
 
   private async pass(ms: number): Promise<void> {
     await this.disk.timeline.sleep(ms);
-    if (!this.user.alive) await NEVER;
+    if (!this.user.alive) await never();
   }
 
   private crash(why: string): Promise<never> {
     this.user.die(why);
-    return NEVER;
+    return never();
   }
 
   private hang(why: string): Promise<never> {

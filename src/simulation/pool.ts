@@ -1,6 +1,6 @@
 import type { CancelTimer, Clock } from '../base/clock.js';
 import { MaestroError, toErrorDocument, type ErrorDocument } from '../base/errors.js';
-import type { Job, JobOutcome, Pool, PoolListener } from '../pool/index.js';
+import type { Job, JobOutcome, Pool, PoolListener, StepKind, StepRef } from '../pool/index.js';
 
 /** What an attempt comes to, unless something happens to it before. */
 export interface SimulatedAttempt {
@@ -9,12 +9,14 @@ export interface SimulatedAttempt {
   readonly outcome: JobOutcome;
   /** It finishes when it is cancelled, instead of stopping. */
   readonly late?: boolean;
+  /** How often it says that it is alive; undefined: never. */
+  readonly heartbeatEveryMs?: number;
 }
 
 export interface SimulatedPoolOptions {
   readonly clock: Clock;
-  /** Attempts at once. */
-  readonly slots: number;
+  /** Attempts at once; `perKind`: of each kind of step. */
+  readonly slots: number | { readonly perKind: Readonly<Record<StepKind, number>> };
   /** Asked once for every attempt, when it begins. */
   attemptOf(job: Job): SimulatedAttempt;
   settled?(job: Job, outcome: JobOutcome): void;
@@ -55,6 +57,7 @@ export class SimulatedPool implements Pool {
       this.open.set(job.id, entry);
       const begin = (): void => {
         if (job.exclusive) this.listener.started(job.id);
+        if (attempt.heartbeatEveryMs !== undefined) this.beat(entry, attempt.heartbeatEveryMs);
         if (attempt.durationMs === Infinity) return;
         entry.stop = this.options.clock.setTimer(attempt.durationMs, () =>
           this.settle(job.id, attempt.outcome),
@@ -83,8 +86,11 @@ export class SimulatedPool implements Pool {
     return [];
   }
 
-  room(): number {
-    return Math.max(0, this.options.slots - this.open.size);
+  room({ kind }: StepRef): number {
+    const { slots } = this.options;
+    if (typeof slots === 'number') return Math.max(0, slots - this.open.size);
+    const taken = [...this.open.values()].filter(({ job }) => job.step.kind === kind).length;
+    return Math.max(0, slots.perKind[kind] - taken);
   }
 
   async close(): Promise<void> {
@@ -115,6 +121,14 @@ export class SimulatedPool implements Pool {
     if (this.last === null || this.closed) return undefined;
     this.listener.settled(this.last.job.id, this.last.outcome);
     return this.last.job;
+  }
+
+  private beat(entry: Open, everyMs: number): void {
+    this.options.clock.setTimer(everyMs, () => {
+      if (this.open.get(entry.job.id) !== entry || entry.cancelled !== null) return;
+      this.listener.heartbeat(entry.job.id);
+      this.beat(entry, everyMs);
+    });
   }
 
   private settle(jobId: number, outcome: JobOutcome): void {

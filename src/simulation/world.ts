@@ -25,6 +25,8 @@ export interface BootOptions<P extends Pool> extends ProcessOptions {
   readonly openDisk: (user: DiskUser) => Kv;
   readonly poolOf: (process: { clock: SimulatedClock; random: Random; name: string }) => P;
   readonly onEvent?: (event: ExecutionEvent) => void;
+  /** How soon requests of other processes are seen. Default: as ever. */
+  readonly inboxEveryMs?: number;
   /** false: what dead processes left behind is left alone. */
   readonly recover?: boolean;
 }
@@ -83,11 +85,23 @@ export class World {
 
   /** Opens the store and the runtime, and recovers what was left behind. @throws what opening a store throws */
   async start<P extends Pool>(process: SimulatedProcess<P>, options: BootOptions<P>): Promise<LocalRuntime> {
-    const { openDisk, poolOf: _poolOf, onEvent, workflows, seed: _seed, graceMs, recover, ...rest } = options;
+    const {
+      openDisk,
+      poolOf: _poolOf,
+      onEvent,
+      workflows,
+      seed: _seed,
+      graceMs,
+      recover,
+      inboxEveryMs,
+      ...rest
+    } = options;
     const kv = openDisk(process);
     const { clock, random } = process;
+    const defaults = settingsOf({ ...rest, store: kv, clock, random, pool: { graceMs } });
     const settings = {
-      ...settingsOf({ ...rest, store: kv, clock, random, pool: { graceMs } }),
+      ...defaults,
+      inboxEveryMs: inboxEveryMs ?? defaults.inboxEveryMs,
       processes: this.processesFor(process.pid),
     };
     const store = await openStore(kv, clock);

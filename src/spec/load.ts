@@ -27,9 +27,14 @@ export interface ParseOptions extends LoadOptions, WorkflowOptions {
  * @throws SPEC_NOT_FOUND, SPEC_UNREADABLE, SPEC_SYNTAX, SPEC_INVALID, CYCLE; the last three with `problems`
  */
 export async function loadWorkflowFile(path: string, options: LoadOptions = {}): Promise<LoadedWorkflow> {
-  const format = formatOf(path);
-  const text = decode(await readBytes(path, format), path);
+  const { text, format } = await readSourceFile(path);
   return parseWorkflow(text, { ...options, format, file: path, baseDir: dirname(resolve(path)) });
+}
+
+/** The text of a YAML or JSON file, also a gzipped one. @throws SPEC_NOT_FOUND, SPEC_UNREADABLE */
+export async function readSourceFile(path: string): Promise<{ text: string; format: SourceFormat }> {
+  const format = formatOf(path);
+  return { text: decode(await readBytes(path, format), path), format };
 }
 
 /** Makes a workflow of a text. @throws SPEC_UNREADABLE, SPEC_SYNTAX, SPEC_INVALID, CYCLE */

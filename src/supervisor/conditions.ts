@@ -1,6 +1,7 @@
 import { toErrorDocument } from '../base/errors.js';
 import { LEAF } from '../engine/columns.js';
 import type { ConditionVerdict } from '../engine/effects.js';
+import type { NodeSpec } from '../spec/index.js';
 import type { ActiveExecution } from './active-execution.js';
 
 /** Evaluates a node's condition over the outputs it refers to. Never rejects: what goes wrong is the verdict. */
@@ -17,22 +18,26 @@ export async function evaluateCondition(
       if (engine.state.columns.leaf[index] !== LEAF.completed) continue;
       outputs.set(definition.plan.ids[index], JSON.parse(await outputText(index)) as unknown);
     }
-    const spec = definition.nodeSpec(node);
     const met = condition.evaluate({
       outputs,
       globalContext: JSON.parse(execution.globalContext) as Record<string, unknown>,
-      node: {
-        id: spec.id,
-        name: spec.name,
-        type: spec.type,
-        config: spec.config ?? {},
-        metadata: spec.metadata ?? {},
-      },
+      node: conditionNode(definition.nodeSpec(node)),
     });
     return met ? { met: true } : { met: false, condition: condition.source };
   } catch (error) {
     return { met: 'error', error: toErrorDocument(error) };
   }
+}
+
+/** What a condition can read of the node it belongs to. */
+export function conditionNode({
+  id,
+  name,
+  type,
+  config = {},
+  metadata = {},
+}: NodeSpec): Record<string, unknown> {
+  return { id, name, type, config, metadata };
 }
 
 /** Only what the expression names is parsed; all completed nodes when it cannot be told. */

@@ -1,0 +1,200 @@
+import type { Random } from '../base/random.js';
+import { compileJsonSchema, type ValueCheck } from '../policy/json-schema.js';
+import type { ReviewPlan } from '../policy/wait.js';
+import { answerSchemaOf } from '../spec/index.js';
+import { conditionNode } from '../supervisor/conditions.js';
+import { keyedRandom, oneOf } from './keyed-random.js';
+import type { ValueShape } from './value-shape.js';
+import type { NodeCondition, WorkflowModel } from './workflow-model.js';
+
+/** What comes of a node if it completes. */
+export interface NodeValue {
+  /** As dependents and conditions see it. */
+  readonly output: unknown;
+  /** Of a review. */
+  readonly decision?: 'approve' | 'reject';
+  /** What the answer to a wait carries. */
+  readonly answer?: unknown;
+}
+
+const APPROVED = 0.75;
+/** How often values are drawn again for a condition to hold, and in all for one seed. */
+const TRIES = 64;
+const TRIES_OF_SEED = 4_000;
+/** So many seeds that aim are enough to have aimed at every node. */
+const TURNS = 40;
+const SCHEMA_TRIES = 20;
+
+/**
+ * The values of one seed, a function of seed and node alone. Every second seed aims at a node: values are drawn until
+ * the conditions on the way to it hold, as far as they can. The others take what comes.
+ */
+export class SeedValues {
+  private readonly values = new Map<number, NodeValue>();
+  private readonly approved = new Set<number>();
+  private readonly met: NodeCondition[] = [];
+  private draws = 0;
+
+  constructor(
+    private readonly model: WorkflowModel,
+    private readonly seed: number,
+    private readonly isUnanswered: (node: number) => boolean,
+  ) {
+    for (const target of this.targets()) this.aimAt(target);
+  }
+
+  of(node: number): NodeValue {
+    const members = this.model.plan.groups.get(node);
+    if (members !== undefined) return { output: this.groupOutput(members) };
+    let value = this.values.get(node);
+    if (value === undefined) {
+      value = this.draw(node, 0);
+      this.values.set(node, value);
+    }
+    return value;
+  }
+
+  /** Every second seed aims at a node with a condition, in turn; at several when there are many. */
+  private targets(): number[] {
+    const { conditions } = this.model;
+    if (this.seed % 2 === 0 || conditions.length === 0) return [];
+    const atOnce = Math.ceil(conditions.length / TURNS);
+    const first = ((this.seed - 1) / 2) * atOnce;
+    return Array.from({ length: atOnce }, (_, k) => conditions[(first + k) % conditions.length].node);
+  }
+
+  /** Draws until the conditions on the way to the target hold, and those that were made to hold before still do. */
+  private aimAt(target: number): void {
+    const needs = this.model.needsOf(target);
+    for (const need of needs) for (const node of need.references) this.approved.add(node);
+    const before = new Map(this.values);
+    const reached = needs.every((need, k) => this.meet(need, [...this.met, ...needs.slice(0, k + 1)]));
+    if (reached) this.met.push(...needs);
+    // What is out of reach for a later target must not undo what an earlier one has got.
+    else if (this.met.length > 0) for (const [node, value] of before) this.values.set(node, value);
+  }
+
+  private meet({ references }: NodeCondition, all: readonly NodeCondition[]): boolean {
+    for (let left = TRIES; left >= 0; left--) {
+      if (all.every((need) => this.holds(need))) return true;
+      if (references.length === 0 || ++this.draws > TRIES_OF_SEED) return false;
+      for (const node of references)
+        if (!this.model.isGroup(node)) this.values.set(node, this.draw(node, this.draws));
+    }
+    return false;
+  }
+
+  private holds({ node, condition, references }: NodeCondition): boolean {
+    const { nodes, plan, globalContext } = this.model;
+    const outputs = new Map(references.map((index) => [plan.ids[index], this.of(index).output]));
+    try {
+      return condition.evaluate({ outputs, globalContext, node: conditionNode(nodes[node]) });
+    } catch {
+      return false;
+    }
+  }
+
+  private draw(node: number, draw: number): NodeValue {
+    const random = keyedRandom(this.seed, 'value', this.model.nodes[node].id, draw);
+    const wait = this.model.waitOf(node);
+    if (wait === null) return { output: this.stepOutput(node, random) };
+    if (wait.kind === 'time') return { output: { waited_until: new Date(0).toISOString() } };
+    const fallback = this.isUnanswered(node) ? wait.fallback : null;
+    if (fallback === null)
+      return wait.kind === 'signal' ? this.payload(node, random) : this.review(node, wait, random);
+    return {
+      output: 'payload' in fallback ? fallback.payload : reviewOutput(fallback.decision, fallback.response),
+    };
+  }
+
+  private groupOutput(members: Iterable<number>): Record<string, unknown> {
+    return Object.fromEntries(
+      [...members].map((member) => [this.model.nodes[member].id, this.of(member).output]),
+    );
+  }
+
+  private stepOutput(node: number, random: Random): unknown {
+    const { outputs } = this.model.outcomeOf(node);
+    if (outputs !== undefined) return oneOf(random, outputs);
+    return this.model.shapeOf(node)?.sample(random, this.model.schemaValues) ?? {};
+  }
+
+  private payload(node: number, random: Random): NodeValue {
+    const answer = this.answer(node, this.model.shapeOf(node), random);
+    return { output: answer, answer };
+  }
+
+  private review(node: number, { onReject }: ReviewPlan, random: Random): NodeValue {
+    const { decisions } = this.model.outcomeOf(node);
+    let decision: 'approve' | 'reject' = random() < APPROVED ? 'approve' : 'reject';
+    if (decisions !== undefined) decision = oneOf(random, decisions);
+    // Nothing comes after a rejection that fails its node: a seed that aims further needs an approval.
+    else if (onReject === 'fail' && this.approved.has(node)) decision = 'approve';
+    const answer = this.answer(node, this.model.shapeOf(node)?.field('response'), random);
+    return { output: reviewOutput(decision, answer), decision, answer };
+  }
+
+  private answer(node: number, shape: ValueShape | undefined, random: Random): unknown {
+    const { outputs } = this.model.outcomeOf(node);
+    if (outputs !== undefined) return oneOf(random, outputs);
+    const schema = answerSchemaOf(this.model.nodes[node]);
+    if (schema === undefined) return shape?.sample(random, this.model.schemaValues) ?? null;
+    return fittingValue(this.model, schema, shape, random);
+  }
+}
+
+function reviewOutput(decision: 'approve' | 'reject', response: unknown): Record<string, unknown> {
+  const decided = decision === 'approve' ? 'approved' : 'rejected';
+  return {
+    decision: decided,
+    response,
+    comment: null,
+    reviewer: REVIEWER,
+    decided_at: new Date(0).toISOString(),
+  };
+}
+
+/** Who answers reviews. */
+export const REVIEWER = 'simulated';
+
+/**
+ * A value that fits the schema, with what conditions look for in it where the schema allows that.
+ * @returns undefined when none was found
+ */
+export function fittingValue(
+  { schemaValues }: Pick<WorkflowModel, 'schemaValues'>,
+  schema: object,
+  shape: ValueShape | undefined,
+  random: Random,
+): unknown {
+  const check = checkOf(schema);
+  const fits = (value: unknown): boolean => value !== undefined && check(value).length === 0;
+  for (let left = SCHEMA_TRIES; left > 0; left--) {
+    const plain = schemaValues(schema, random);
+    const wanted = shape === undefined ? plain : overlaid(plain, shape.sample(random, schemaValues));
+    if (fits(wanted)) return wanted;
+    if (fits(plain)) return plain;
+  }
+  return undefined;
+}
+
+/** Compiled once for each schema: that takes much longer than a check. */
+const checks = new WeakMap<object, ValueCheck>();
+
+function checkOf(schema: object): ValueCheck {
+  const check = checks.get(schema) ?? compileJsonSchema(schema);
+  checks.set(schema, check);
+  return check;
+}
+
+function overlaid(plain: unknown, wanted: unknown): unknown {
+  if (!isObject(plain) || !isObject(wanted)) return wanted;
+  const merged: Record<string, unknown> = { ...plain };
+  for (const [key, value] of Object.entries(wanted))
+    merged[key] = key in plain ? overlaid(plain[key], value) : value;
+  return merged;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,94 @@
+import { isWorkflowStatusEnded } from '../base/model.js';
+import type { ExecutionEvent } from '../observe/events.js';
+import type { ExecutionDocument } from '../runtime/types.js';
+import type { Cause } from './seed-fates.js';
+import type { Trial } from './trial.js';
+
+export const SURPRISES = [
+  'did_not_end',
+  'condition_failed',
+  'failed',
+  'completed_nothing',
+  'runtime_died',
+] as const;
+export type SurpriseKind = (typeof SURPRISES)[number];
+
+/** An end that nothing declared and no fault explains. */
+export interface Surprise {
+  readonly kind: SurpriseKind;
+  readonly node_id: string | null;
+  readonly message: string;
+}
+
+/** What made a node fail for good; a rejected review is a way to end like any other. */
+export type FailureCause = Cause | 'rejected';
+
+/** What is to be said of how an execution ended. */
+export interface Verdict {
+  readonly surprises: readonly Surprise[];
+  /** Causes of the failures that were to be expected. */
+  readonly expected: readonly FailureCause[];
+}
+
+export function judge(trial: Trial): Verdict {
+  const { document, failure } = trial;
+  if (failure !== null)
+    return one(
+      'runtime_died',
+      `the runtime itself failed: ${failure.code ?? failure.name}: ${failure.message}`,
+    );
+  if (document === undefined || !isWorkflowStatusEnded(document.status))
+    return one('did_not_end', openText(document));
+  if (document.status === 'completed' && document.completed_nodes === 0)
+    return one('completed_nothing', 'it is completed, but every node was skipped');
+  const surprises: Surprise[] = [];
+  const expected: FailureCause[] = [];
+  for (const event of lastFailures(trial)) {
+    const cause = causeOf(trial, event);
+    if (cause !== null) expected.push(cause);
+    else surprises.push(surpriseOf(event));
+  }
+  if (document.status === 'failed' && surprises.length + expected.length === 0)
+    return one('failed', 'it failed, but no node did');
+  return { surprises, expected };
+}
+
+function one(kind: SurpriseKind, message: string): Verdict {
+  return { surprises: [{ kind, node_id: null, message }], expected: [] };
+}
+
+/** The failures that nothing came after. */
+function lastFailures({ events, document }: Trial): ExecutionEvent[] {
+  const failures = new Map<string, ExecutionEvent>();
+  for (const event of events)
+    if (event.event_type === 'node_failed' && event.data.will_retry === false)
+      failures.set(event.node_id!, event);
+  return [...failures.values()].filter(({ node_id }) => document!.node_states[node_id!].status === 'failed');
+}
+
+function causeOf(trial: Trial, { node_id, data }: ExecutionEvent): FailureCause | null {
+  if (data.error_code === 'CONDITION_FAILED') return null;
+  const run = Number(trial.document!.node_states[node_id!].metadata.run ?? 0);
+  return (
+    trial.causeOf(node_id!, run, Number(data.attempts)) ??
+    (data.error_code === 'REVIEW_REJECTED' ? 'rejected' : null)
+  );
+}
+
+function surpriseOf({ node_id, data }: ExecutionEvent): Surprise {
+  const kind = data.error_code === 'CONDITION_FAILED' ? 'condition_failed' : 'failed';
+  return { kind, node_id: node_id!, message: String(data.error) };
+}
+
+const MOST_OPEN = 5;
+
+function openText(document: ExecutionDocument | undefined): string {
+  if (document === undefined) return 'it was never stored';
+  const states = Object.values(document.node_states);
+  const open = states.filter(({ status }) => status === 'running' || status === 'ready');
+  const shown = open
+    .slice(0, MOST_OPEN)
+    .map(({ node_id, status }) => `${JSON.stringify(node_id)} is ${status}`);
+  const more = open.length > MOST_OPEN ? ` and ${open.length - MOST_OPEN} more` : '';
+  return `it is ${document.status} when the simulated time is over: ${shown.join(', ') || 'nothing runs'}${more}`;
+}

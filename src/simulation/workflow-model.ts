@@ -1,0 +1,120 @@
+import { ancestors, withMembers, type Plan } from '../graph/index.js';
+import { compileCondition, type CompiledCondition } from '../policy/condition.js';
+import { conditionReads, EACH, type Read } from '../policy/condition-reads.js';
+import { normalizeRetryPolicy } from '../policy/retry.js';
+import type { RetryPolicy } from '../base/model.js';
+import type { WaitPlan } from '../policy/wait.js';
+import { planOf, waitPlanOf, type NodeSpec, type Workflow } from '../spec/index.js';
+import type { Outcome } from './outcomes.js';
+import { ValueShape, type SchemaValues } from './value-shape.js';
+
+/** A node's condition and whose outputs it reads. */
+export interface NodeCondition {
+  readonly node: number;
+  readonly condition: CompiledCondition;
+  readonly references: readonly number[];
+}
+
+interface ModelOptions {
+  readonly workflow: Workflow;
+  readonly outcomes: ReadonlyMap<string, Outcome>;
+  readonly context: Readonly<Record<string, unknown>>;
+  readonly retries: boolean;
+  readonly schemaValues: SchemaValues;
+}
+
+/** What is known of a workflow before any seed is played. */
+export class WorkflowModel {
+  readonly workflow: Workflow;
+  readonly plan: Plan;
+  readonly schemaValues: SchemaValues;
+  /** As nodes see it. */
+  readonly globalContext: Readonly<Record<string, unknown>>;
+  /** In topological order. */
+  readonly conditions: readonly NodeCondition[];
+  private readonly outcomes: ReadonlyMap<string, Outcome>;
+  private readonly retries: boolean;
+  private readonly shapes = new Map<number, ValueShape>();
+  private readonly needs = new Map<number, readonly NodeCondition[]>();
+
+  constructor({ workflow, outcomes, context, retries, schemaValues }: ModelOptions) {
+    this.workflow = workflow;
+    this.outcomes = outcomes;
+    this.retries = retries;
+    this.schemaValues = schemaValues;
+    this.plan = planOf(workflow.spec);
+    this.globalContext = { ...workflow.spec.workflow.global_context, ...context };
+    this.conditions = [...this.plan.order].flatMap((node) => this.conditionOf(node) ?? []);
+  }
+
+  get nodes(): readonly NodeSpec[] {
+    return this.workflow.spec.nodes;
+  }
+
+  outcomeOf(node: number): Outcome {
+    return this.outcomes.get(this.nodes[node].id) ?? {};
+  }
+
+  /** It executes nothing: its output is that of its members. */
+  isGroup(node: number): boolean {
+    return this.plan.groups.has(node);
+  }
+
+  waitOf(node: number): WaitPlan | null {
+    return waitPlanOf(this.nodes[node]);
+  }
+
+  policyOf(node: number): RetryPolicy {
+    return normalizeRetryPolicy(this.retries ? this.nodes[node].retry_policy : { max_attempts: 1 });
+  }
+
+  /** What conditions read of a node's output; undefined when they read nothing of it. */
+  shapeOf(node: number): ValueShape | undefined {
+    return this.shapes.get(node);
+  }
+
+  /** The conditions that must hold for a node to run: its own, and those of all it depends on. In topological order. */
+  needsOf(target: number): readonly NodeCondition[] {
+    let needs = this.needs.get(target);
+    if (needs === undefined) {
+      const above = new Set(ancestors(this.plan, target)).add(target);
+      needs = this.conditions.filter(({ node }) => above.has(node));
+      this.needs.set(target, needs);
+    }
+    return needs;
+  }
+
+  private conditionOf(node: number): NodeCondition | undefined {
+    const source = this.nodes[node].condition;
+    if (source === undefined) return undefined;
+    const condition = compileCondition(source);
+    for (const read of conditionReads(source)) this.takeRead(node, read);
+    const { references } = condition;
+    const indexes =
+      references === 'all'
+        ? ancestors(this.plan, node)
+        : references.flatMap((id) => this.plan.indexOf.get(id) ?? []);
+    return { node, condition, references: withMembers(this.plan, indexes) };
+  }
+
+  private takeRead(reader: number, read: Read): void {
+    const nodes =
+      read.node === EACH
+        ? ancestors(this.plan, reader)
+        : [this.plan.indexOf.get(read.node)].filter((n) => n !== undefined);
+    for (const node of nodes) this.takeReadOf(node, read);
+  }
+
+  private takeReadOf(node: number, read: Read): void {
+    if (this.isGroup(node)) {
+      const [part, ...path] = read.path;
+      const members = [...this.plan.groups.get(node)!];
+      const meant = members.filter((member) => part === EACH || part === this.plan.ids[member]);
+      for (const member of meant) this.takeReadOf(member, { ...read, path });
+      return;
+    }
+    const shape = this.shapes.get(node) ?? new ValueShape();
+    this.shapes.set(node, shape);
+    shape.add(read);
+  }
+}
