@@ -142,7 +142,7 @@ class DiskHandle implements Kv {
 
   private hang(why: string): Promise<never> {
     this.disk.options.note?.(this.user, `${why}, never answered`);
-    return NEVER;
+    return never();
   }
 
   private fail(why: string): MaestroError {
