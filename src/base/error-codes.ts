@@ -99,6 +99,7 @@ export const ERROR_CODES = {
     next: 'Watch again and read faster; what was missed is in the events of each execution.',
   },
   STRUCTURE_MISMATCH: { exit: 1, retriable: false, next: 'Resume with the workflow it was started with.' },
+  SCHEDULE_NOT_FOUND: { exit: 1, retriable: false, next: 'List what is scheduled with `maestro schedule`.' },
   NODE_NOT_FOUND: { exit: 1, retriable: false, next: 'List the nodes with `maestro show <id>`.' },
   SIGNAL_UNKNOWN: {
     exit: 1,

@@ -15,6 +15,7 @@ import { addReplayCommand } from './commands/replay.js';
 import { addForkCommand, addRerunCommand, addResumeCommand, addRetryCommand } from './commands/resume.js';
 import { addReviewCommand, addReviewsCommand } from './commands/review.js';
 import { addRunCommand } from './commands/run.js';
+import { addScheduleCommand } from './commands/schedule.js';
 import { addServeCommand } from './commands/serve.js';
 import { addShowCommand } from './commands/show.js';
 import { addSignalCommand } from './commands/signal.js';
@@ -57,6 +58,7 @@ const COMMANDS = [
   addReviewsCommand,
   addReviewCommand,
   addSignalCommand,
+  addScheduleCommand,
   addRerunCommand,
   addForkCommand,
   addRecoverCommand,

@@ -3,15 +3,20 @@ import type { Settings } from './options.js';
 import { Periodic } from './periodic.js';
 import { defaultEveryMs, type RetentionPolicy } from './retention.js';
 
-/** What a runtime does now and then, as its settings say: it deletes what may go, and looks for what others left. */
+/** How often schedules are looked at: what is due starts this late at most. */
+const SCHEDULES_EVERY_MS = 1000;
+
+/** What a runtime does now and then, as its settings say: it deletes what may go, looks for what others left, and starts what is due. */
 export function beginChores(
   settings: Settings,
   {
     tidy,
     recover,
+    schedule,
   }: {
     tidy: (policy: RetentionPolicy, stopped: AbortSignal) => Promise<number>;
     recover: () => Promise<unknown>;
+    schedule: (stopped: AbortSignal) => Promise<void>;
   },
 ): Periodic[] {
   const { retention, recoverEveryMs, clock, logger } = settings;
@@ -35,5 +40,6 @@ export function beginChores(
     };
     chores.push(new Periodic(clock, recoverEveryMs, look).start(recoverEveryMs));
   }
+  if (settings.schedules) chores.push(new Periodic(clock, SCHEDULES_EVERY_MS, schedule).start(0));
   return chores;
 }

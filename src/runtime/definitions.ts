@@ -11,6 +11,9 @@ import type { ExecutionRecord } from '../store/types.js';
 
 const MAX_CACHED = 256;
 
+/** By what a stored definition is found. */
+type StoredFor = Pick<ExecutionRecord, 'executionId' | 'workflowId' | 'definitionHash' | 'baseDir'>;
+
 /**
  * Compiled workflows, so that many executions of one share it. Those from files are known by hash and folder; those
  * with functions by identity, because functions have no hash.
@@ -40,7 +43,7 @@ export class Definitions {
    * registered under its id).
    * @throws STRUCTURE_MISMATCH, EXECUTOR_MISSING
    */
-  forStored(record: ExecutionRecord, spec: WorkflowSpec, given?: Workflow): Definition {
+  forStored(record: StoredFor, spec: WorkflowSpec, given?: Workflow): Definition {
     const source = given ?? this.registered.get(record.workflowId) ?? this.started.get(record.definitionHash);
     // The hash covers the structure: nothing to compare for the many executions of one workflow.
     if (source?.definitionHash === record.definitionHash) return this.of(source);
@@ -85,7 +88,7 @@ function keep<T>(cache: Map<string, T>, key: string, value: T): void {
   cache.set(key, value);
 }
 
-function executorMissing(record: ExecutionRecord, ids: readonly string[]): MaestroError {
+function executorMissing(record: StoredFor, ids: readonly string[]): MaestroError {
   const shown = ids.slice(0, 10).join(', ') + (ids.length > 10 ? `, and ${ids.length - 10} more` : '');
   return new MaestroError(
     'EXECUTOR_MISSING',

@@ -25,7 +25,6 @@ import { Maintenance } from './maintenance.js';
 import { Metrics } from './metrics.js';
 import type { Settings } from './options.js';
 import { Ownership } from './ownership.js';
-import type { Periodic } from './periodic.js';
 import { readDocument } from './reader.js';
 import { newRecord } from './records.js';
 import { takeOverInterrupted, warnOnce, type Recovered } from './recovery.js';
@@ -33,7 +32,10 @@ import { replayDocument } from './replay.js';
 import { engineRequest, userEvent } from './requests.js';
 import { Reruns } from './reruns.js';
 import { Residents } from './residents.js';
+import type { Periodic } from './periodic.js';
 import { Results } from './results.js';
+import { Scheduler } from './scheduler.js';
+import { StoredSchedules } from './schedules.js';
 import { openReviews } from './reviews.js';
 import { DEFAULT_DRAIN_MS, Shutdown } from './shutdown.js';
 import { Steering } from './steering.js';
@@ -49,11 +51,11 @@ import type {
   LogFilter,
   LogPage,
   ReplayDocument,
-  RerunOptions,
   ReviewFilter,
   ReviewInput,
   ReviewPage,
   Runtime,
+  Schedules,
   SignalOptions,
   StartOptions,
   WatchOptions,
@@ -75,6 +77,7 @@ export class LocalRuntime implements Runtime, HandleHost {
   private numbers: Metrics | undefined;
   private shutdown: Shutdown | null = null;
   private readonly chores: readonly Periodic[];
+  private calendar: Schedules | undefined;
   /** Executions that were found not to be resumable here: said once. */
   private readonly unresumable = new Set<string>();
   private recovering: Promise<readonly Recovered[]> | null = null;
@@ -142,15 +145,25 @@ export class LocalRuntime implements Runtime, HandleHost {
       },
       abandon: (id, error) => this.steering.abandon(id, error),
     });
-    this.chores = beginChores(settings, {
-      tidy: (policy, stopped) => this.maintenance.pass(policy, stopped),
-      recover: () => this.recover(),
-    });
+    this.chores = this.beginChores();
     this.poller = new InboxPoller(store, settings, {
       isMine: (id) => this.residents.isHere(id),
       isBusy: () => this.residents.size > 0,
       apply: (request, done) => this.steering.apply(request.executionId, engineRequest(request), [done]),
     });
+  }
+
+  private beginChores(): readonly Periodic[] {
+    const scheduler = new Scheduler(this.steering);
+    return beginChores(this.settings, {
+      tidy: (policy, stopped) => this.maintenance.pass(policy, stopped),
+      recover: () => this.recover(),
+      schedule: (stopped) => scheduler.look(stopped),
+    });
+  }
+
+  get schedules(): Schedules {
+    return (this.calendar ??= new StoredSchedules(this.steering.host));
   }
 
   /** Takes over what dead processes left behind, when the store is opened. */
@@ -207,27 +220,13 @@ export class LocalRuntime implements Runtime, HandleHost {
     return isStoredFirst ? this.steering.inTurn(record.executionId, begin) : begin();
   }
 
-  resume(executionId: string, options?: { workflow?: Workflow }): Promise<Execution> {
-    return this.steering.resume(executionId, options);
-  }
-
-  retry(executionId: string, options?: { workflow?: Workflow }): Promise<Execution> {
-    return this.steering.retry(executionId, options);
-  }
-
-  rerun(executionId: string, nodeId: string, options?: RerunOptions): Promise<Execution | undefined> {
-    return new Reruns(this.steering).rerun(executionId, nodeId, options);
-  }
-
+  readonly resume: Runtime['resume'] = (id, options) => this.steering.resume(id, options);
+  readonly retry: Runtime['retry'] = (id, options) => this.steering.retry(id, options);
+  readonly rerun: Runtime['rerun'] = (id, nodeId, options) =>
+    new Reruns(this.steering).rerun(id, nodeId, options);
   readonly fork: Runtime['fork'] = (id, options) => fork(this.steering, id, options);
-
-  pause(executionId: string): Promise<void> {
-    return this.steering.pause(executionId);
-  }
-
-  cancel(executionId: string, reason?: string): Promise<void> {
-    return this.steering.cancel(executionId, reason);
-  }
+  readonly pause: Runtime['pause'] = (id) => this.steering.pause(id);
+  readonly cancel: Runtime['cancel'] = (id, reason) => this.steering.cancel(id, reason);
 
   metrics(): Promise<RuntimeMetrics> {
     return (this.numbers ??= this.measure()).read();

@@ -31,6 +31,7 @@ export interface Settings {
   readonly recoverEveryMs: number | undefined;
   /** How soon a request of another process is seen. */
   readonly inboxEveryMs: number;
+  readonly schedules: boolean;
   readonly retention: RetentionOptions | undefined;
   /** As it was given: the components' loggers are children of it. */
   readonly rootLogger: Logger;
@@ -62,6 +63,7 @@ export function settingsOf(options: RuntimeOptions): Settings {
     recover: options.recover ?? true,
     recoverEveryMs: options.recoverEveryMs && count('recoverEveryMs', options.recoverEveryMs),
     inboxEveryMs: INBOX_EVERY_MS,
+    schedules: options.schedules ?? false,
     retention: options.retention && checkedRetention(options.retention),
     rootLogger,
     logger: componentLogger(rootLogger, 'runtime'),

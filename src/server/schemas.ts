@@ -213,3 +213,36 @@ export const DOCUMENT = { ...OBJECT, description: 'The stored document' } as con
 export function responses(success: Record<number, object>): Record<string, object> {
   return { ...success, '4xx': ERROR, '5xx': ERROR };
 }
+
+const MOMENT = { type: 'string', format: 'date-time' } as const;
+
+export const SCHEDULE = {
+  type: 'object',
+  description: 'A workflow that starts by itself',
+  required: ['workflow_id', 'cron', 'timezone', 'catch_up', 'overlap', 'paused', 'next'],
+  properties: {
+    workflow_id: ID,
+    workflow_name: { type: 'string' },
+    cron: { type: 'string' },
+    timezone: { type: 'string' },
+    catch_up: { type: 'string', enum: ['none', 'latest', 'all'] },
+    overlap: { type: 'string', enum: ['skip', 'buffer_one', 'cancel_other', 'allow_all'] },
+    paused: { type: 'boolean' },
+    created_at: MOMENT,
+    next: { type: 'array', items: MOMENT },
+    last: {
+      type: ['object', 'null'],
+      description: 'The newest execution that was started, and for which time',
+      properties: { scheduled_at: MOMENT, execution_id: ID },
+    },
+    buffered_at: TIME,
+    skipped_at: TIME,
+  },
+} as const;
+
+export const SCHEDULES = {
+  type: 'object',
+  description: 'Schedules by workflow id',
+  required: ['schedules'],
+  properties: { schedules: { type: 'array', items: SCHEDULE } },
+} as const;

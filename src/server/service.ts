@@ -21,6 +21,7 @@ import { executionRoutes } from './routes/executions.js';
 import { healthRoutes } from './routes/health.js';
 import { logRoutes } from './routes/logs.js';
 import { metricsRoutes } from './routes/metrics.js';
+import { scheduleRoutes } from './routes/schedules.js';
 import { rerunRoutes } from './routes/reruns.js';
 import { docsRoutes } from './docs.js';
 import { eventRoutes } from './routes/events.js';
@@ -118,6 +119,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     executionRoutes(scope, context);
     answerRoutes(scope, context);
     rerunRoutes(scope, context);
+    scheduleRoutes(scope, context);
     logRoutes(scope, context);
     workflowRoutes(scope, context);
     eventRoutes(scope, context);
@@ -186,6 +188,7 @@ function openapiHead(version: string, secured: boolean) {
     tags: [
       { name: 'workflows', description: 'What can be started' },
       { name: 'executions', description: 'What was started' },
+      { name: 'schedules', description: 'Workflows that start by themselves' },
       { name: 'health', description: 'How the service is' },
     ],
     ...(secured && {

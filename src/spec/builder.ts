@@ -4,7 +4,15 @@ import type { StepContext, StepFunction } from '../base/step.js';
 import { compilePlan, cycleError, generations, readyNodes, type Plan } from '../graph/index.js';
 import { groupSpec, type GroupOptions, type GroupOutput } from './builder-groups.js';
 import { waitFields, type NoWait, type WaitOptions } from './builder-waits.js';
-import type { Isolation, NodeSpec, NodeType, Workflow, WorkflowHeader, WorkflowSpec } from './types.js';
+import type {
+  Isolation,
+  NodeSpec,
+  NodeType,
+  ScheduleSpec,
+  Workflow,
+  WorkflowHeader,
+  WorkflowSpec,
+} from './types.js';
 import { compact } from './compact.js';
 import { copyJson, workflowFromSpec } from './workflow.js';
 
@@ -23,6 +31,8 @@ export interface WorkflowDefinition {
   maxConcurrency?: number;
   /** Where nodes with `uses` run that do not say so themselves. Default thread. */
   isolation?: Isolation;
+  /** When it starts by itself, once `runtime.schedules.add` was given it. */
+  schedule?: ScheduleSpec;
 }
 
 /** How often and when a failed attempt is tried again; see RetryPolicy. */
@@ -133,6 +143,7 @@ export class WorkflowBuilder<Outputs extends object> {
       on_failure: definition.onFailure,
       max_concurrency: definition.maxConcurrency,
       isolation: definition.isolation,
+      schedule: definition.schedule,
     });
   }
 

@@ -30,6 +30,7 @@ export {
   type NodeSpec,
   type NodeType,
   type ReviewSpec,
+  type ScheduleSpec,
   type SignalWaitSpec,
   type SupervisionSpec,
   type Workflow,

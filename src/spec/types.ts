@@ -1,6 +1,7 @@
 import type { FailureMode, RetryPolicy } from '../base/model.js';
 import type { StepFunction } from '../base/step.js';
 import type { GroupStrategy } from '../policy/group.js';
+import type { Schedule } from '../policy/schedule.js';
 
 export const NODE_TYPES = ['phase', 'custom', 'parallel_group', 'conditional', 'human_review'] as const;
 export type NodeType = (typeof NODE_TYPES)[number];
@@ -28,6 +29,13 @@ export interface WorkflowHeader {
   max_concurrency?: number;
   /** Where nodes with `uses` run that do not say so themselves. Default thread. */
   isolation?: Isolation;
+  /** When it starts by itself, once it is scheduled in a store whose runtime looks after schedules. */
+  schedule?: ScheduleSpec;
+}
+
+export interface ScheduleSpec extends Schedule {
+  /** What these executions are started with, besides `scheduled_at`. */
+  context?: Record<string, unknown>;
 }
 
 export interface EdgeSpec {

@@ -4,6 +4,7 @@ import { checkGraph } from './check-graph.js';
 import { checkGroups } from './check-groups.js';
 import { checkIsolation } from './check-isolation.js';
 import { checkExecutors, checkNodeIds, checkSupported, type ExecutorOptions } from './check-nodes.js';
+import { checkSchedule } from './check-schedule.js';
 import { checkWaits } from './check-waits.js';
 import { type Draft, readDraft } from './draft.js';
 import { Findings, type SourceMap } from './findings.js';
@@ -37,6 +38,7 @@ export function validateSpec(value: unknown, options: ValidateOptions = {}): Val
   checkWaits(draft, findings);
   checkGroups(draft, options.functions, findings);
   checkIsolation(draft, options.functions, findings);
+  checkSchedule(value, findings);
   checkSupported(draft, findings);
   const problems = findings.toProblems(options.source);
   if (findings.hasErrors) return { problems };

@@ -10,8 +10,9 @@ import { furtherRows, type FurtherRow } from './further-rows.js';
 import { putLog, readLogs, type StepLog } from './step-logs.js';
 import { sizes, strays } from './survey.js';
 import * as keys from './keys.js';
-import type { Kv, KvOp } from './kv.js';
+import type { Kv, KvGuard, KvOp } from './kv.js';
 import { decodeRecord, encodeRecord } from './record-codec.js';
+import { scheduleChange, type ScheduleRow } from './schedule-rows.js';
 import { WatchedKv } from './watched-kv.js';
 import type {
   Checkpoint,
@@ -64,10 +65,7 @@ export class KvExecutionStore implements ExecutionStore {
     const { executionId: id, definitionHash: hash } = record;
     const ops: KvOp[] = [putRecord(record), ...indexOps(record)];
     ops.push({ op: 'put', key: keys.contextKey(id), value: sealText(keys.contextKey(id), globalContext) });
-    if (!this.storedDefinitions.has(hash)) {
-      const key = keys.definitionKey(hash);
-      ops.push({ op: 'put', key, value: sealJson(key, spec) });
-    }
+    if (!this.storedDefinitions.has(hash)) ops.push(putDefinition(hash, spec));
     return ops;
   }
 
@@ -137,7 +135,7 @@ export class KvExecutionStore implements ExecutionStore {
     );
   }
 
-  async commitNew(record: ExecutionRecord, ops: readonly KvOp[]): Promise<void> {
+  async commitNew(record: ExecutionRecord, ops: readonly KvOp[], guard?: KvGuard): Promise<void> {
     const { executionId: id } = record;
     // Left-overs of a deleted execution with this id must be gone before the id is used again.
     if (await this.kv.get(keys.deletionKey(id))) await purge(this.kv, id);
@@ -145,12 +143,37 @@ export class KvExecutionStore implements ExecutionStore {
       await this.kv.commit(ops, [
         { key: keys.recordKey(id), value: null },
         { key: keys.deletionKey(id), value: null },
+        ...(guard === undefined ? [] : [guard]),
       ]);
     } catch (error) {
-      if (!isMaestroError(error, 'STORE_CONFLICT')) throw error;
+      if (!isMaestroError(error, 'STORE_CONFLICT') || (guard && error.details.key === guard.key)) throw error;
       throw new MaestroError('EXECUTION_EXISTS', `there is already an execution ${id}`, { cause: error });
     }
     this.rememberDefinitions(ops);
+  }
+
+  async schedules(): Promise<{ rows: readonly ScheduleRow[]; damaged: readonly string[] }> {
+    const all = await this.readAll<ScheduleRow>(keys.SCHEDULES);
+    return {
+      rows: all.flatMap(({ row }) => row ?? []),
+      damaged: all.flatMap(({ key, row }) => (row === null ? key.slice(keys.SCHEDULES.length) : [])),
+    };
+  }
+
+  async getSchedule(workflowId: string): Promise<ScheduleRow | undefined> {
+    const key = keys.scheduleKey(workflowId);
+    const bytes = await this.kv.get(key);
+    return bytes && (unsealJson(key, bytes) as ScheduleRow);
+  }
+
+  async changeSchedule(
+    seen: ScheduleRow | undefined,
+    next: ScheduleRow | undefined,
+    spec?: WorkflowSpec,
+  ): Promise<void> {
+    const { op, guard } = scheduleChange(seen, next);
+    const definition = next && spec && putDefinition(next.definitionHash, spec);
+    await this.kv.commit(definition === undefined ? [op] : [op, definition], [guard]);
   }
 
   async takeOver(seen: ExecutionRecord, next: ExecutionRecord): Promise<void> {
@@ -340,6 +363,11 @@ export class KvExecutionStore implements ExecutionStore {
 
 function putRecord(record: ExecutionRecord): KvOp {
   return { op: 'put', key: keys.recordKey(record.executionId), value: encodeRecord(record) };
+}
+
+function putDefinition(hash: string, spec: WorkflowSpec): KvOp {
+  const key = keys.definitionKey(hash);
+  return { op: 'put', key, value: sealJson(key, spec) };
 }
 
 function sealText(key: string, text: string): Uint8Array {

@@ -20,12 +20,14 @@ import type { InboxRequest } from './types.js';
  *   p/<owner>                                   owner (process)
  *   f/<owner>                                   fence: this owner was taken for dead, it commits nothing more
  *   q/<created>/<request>                       inbox
+ *   c/<workflow>                                schedule
  */
 export const MARKER_KEY = 'm/format';
 export const OWNERS = 'p/';
 export const FENCES = 'f/';
 export const INBOX = 'q/';
 export const DELETIONS = 't/';
+export const SCHEDULES = 'c/';
 export const DEFINITIONS = 'd/';
 export const INDEXES = ['s/', 'w/'] as const;
 
@@ -54,6 +56,7 @@ export const logKey = (
   log: { readonly node: number; readonly run: number; readonly attempt: number; readonly beganMs: number },
 ): string =>
   `${logsPrefix(id, log.node)}${hex(log.run, NODE_DIGITS)}/${hex(log.attempt, NODE_DIGITS)}/${hexTime(log.beganMs)}`;
+export const scheduleKey = (workflowId: string): string => `${SCHEDULES}${workflowId}`;
 export const deletionKey = (id: string): string => `${DELETIONS}${id}`;
 export const ownerKey = (ownerId: string): string => `${OWNERS}${ownerId}`;
 export const fenceKey = (ownerId: string): string => `${FENCES}${ownerId}`;

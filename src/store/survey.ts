@@ -17,6 +17,7 @@ const KINDS: Readonly<Record<string, string>> = {
   p: 'owners',
   f: 'fences',
   q: 'requests',
+  c: 'schedules',
   'x/r': 'records',
   'x/g': 'contexts',
   'x/j': 'journals',

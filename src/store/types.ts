@@ -4,7 +4,8 @@ import type { ErrorDocument, MaestroError } from '../base/errors.js';
 import type { Entry, NodeRow, WorkflowRow } from '../engine/entries.js';
 import type { WorkflowSpec } from '../spec/types.js';
 import type { FurtherRow } from './further-rows.js';
-import type { KvOp } from './kv.js';
+import type { KvGuard, KvOp } from './kv.js';
+import type { ScheduleRow } from './schedule-rows.js';
 import type { StepLog } from './step-logs.js';
 
 /** The row of an execution that changes only when its status or owner does. */
@@ -144,8 +145,24 @@ export interface ExecutionStore {
   commitOwned(ownerId: string, ops: readonly KvOp[]): Promise<void>;
   /** Ops that remove the fences made before `untilMs`. */
   deleteFences(untilMs: number): Promise<KvOp[]>;
-  /** Creates unless the id is taken. @throws EXECUTION_EXISTS */
-  commitNew(record: ExecutionRecord, ops: readonly KvOp[]): Promise<void>;
+  /**
+   * Creates unless the id is taken, and a guard of the caller's holds if there is one.
+   * @throws EXECUTION_EXISTS, STORE_CONFLICT for the guard
+   */
+  commitNew(record: ExecutionRecord, ops: readonly KvOp[], guard?: KvGuard): Promise<void>;
+  /** Every schedule that can be read, by workflow id, and the ids of those that cannot. */
+  schedules(): Promise<{ rows: readonly ScheduleRow[]; damaged: readonly string[] }>;
+  /** @throws RECORD_CORRUPT */
+  getSchedule(workflowId: string): Promise<ScheduleRow | undefined>;
+  /**
+   * Replaces a schedule that is still as it was seen; undefined: there is none. A new one brings its definition.
+   * @throws STORE_CONFLICT when somebody else was faster
+   */
+  changeSchedule(
+    seen: ScheduleRow | undefined,
+    next: ScheduleRow | undefined,
+    spec?: WorkflowSpec,
+  ): Promise<void>;
   /**
    * Takes an execution over: succeeds only if its record is still byte-equal to `seen` (compare and set). Its former
    * owner, if it lives after all, commits nothing more.

@@ -122,6 +122,29 @@ describe('a runtime in a thread of its own', () => {
     await expect(runtime.fork(id, { from: ['nope'] })).rejects.toMatchObject({ code: 'NODE_NOT_FOUND' });
   });
 
+  it('keeps schedules, and starts what is due', async () => {
+    const { runtime } = await open({ schedules: true });
+    const scheduled = defineWorkflow({ id: 'each', schedule: { cron: '* * * * * *' } })
+      .node('n', { uses: uses('quick') })
+      .build({ baseDir });
+    expect(await runtime.schedules.add(scheduled, { next: 2 })).toMatchObject({
+      workflow_id: 'each',
+      paused: false,
+    });
+    await until(
+      async () => (await runtime.list({ workflowId: 'each' })).records.length > 0,
+      'one has started',
+    );
+    expect(await runtime.schedules.pause('each')).toMatchObject({ paused: true });
+    expect(await runtime.schedules.resume('each')).toMatchObject({ paused: false });
+    expect(await runtime.schedules.list()).toMatchObject([{ workflow_id: 'each' }]);
+    expect([await runtime.schedules.remove('each'), await runtime.schedules.remove('each')]).toEqual([
+      true,
+      false,
+    ]);
+    await expect(runtime.schedules.pause('each')).rejects.toMatchObject({ code: 'SCHEDULE_NOT_FOUND' });
+  });
+
   it('counts, collects, deletes and marks stale', async () => {
     const { runtime } = await open();
     for (const executionId of ['a', 'b']) {

@@ -38,6 +38,7 @@ export interface ServeFlags extends RuntimeFlags {
   drain: number;
   mode?: ExecutionMode;
   retries?: boolean;
+  schedules: boolean;
   retention?: number;
   keep?: number;
   maxBodyBytes?: number;
@@ -78,7 +79,8 @@ export function addServeOptions(command: Command): Command {
     .option('--drain <time>', 'how long running nodes may go on after SIGTERM', parseDuration, 30_000)
     .addOption(new Option('--mode <mode>', 'default: as MAESTRO_* flags say').choices(EXECUTION_MODES))
     .option('--retries', 'let retry policies take effect (default: as MAESTRO_ENABLE_RETRY_LOGIC says)')
-    .option('--no-retries', 'one attempt for every node');
+    .option('--no-retries', 'one attempt for every node')
+    .option('--no-schedules', 'start nothing that is due: another service on this store does');
   addLimits(command);
   return addRuntimeFlags(command);
 }
@@ -122,9 +124,13 @@ async function serve(context: CommandContext, flags: ServeFlags): Promise<number
     logger,
     workflows,
     recoverEveryMs: RECOVER_EVERY_MS,
+    schedules: flags.schedules,
     retention: flags.retention === undefined ? undefined : { olderThanMs: flags.retention, keep: flags.keep },
   });
   try {
+    for (const workflow of workflows)
+      if (flags.schedules && workflow.spec.workflow.schedule !== undefined)
+        await runtime.schedules.add(workflow);
     const service = await createService({
       runtime,
       workflows,

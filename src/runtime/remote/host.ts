@@ -70,6 +70,18 @@ export class RuntimeHost implements RemoteHost {
 
   reviews: RemoteHost['reviews'] = (filter) => outcome(() => this.opened.reviews(filter));
 
+  addSchedule: RemoteHost['addSchedule'] = (workflow, options) =>
+    outcome(() => this.opened.schedules.add(this.workflow(workflow), options));
+
+  listSchedules: RemoteHost['listSchedules'] = (options) =>
+    outcome(() => this.opened.schedules.list(options));
+
+  pauseSchedule: RemoteHost['pauseSchedule'] = (id) => outcome(() => this.opened.schedules.pause(id));
+
+  resumeSchedule: RemoteHost['resumeSchedule'] = (id) => outcome(() => this.opened.schedules.resume(id));
+
+  removeSchedule: RemoteHost['removeSchedule'] = (id) => outcome(() => this.opened.schedules.remove(id));
+
   get: RemoteHost['get'] = (id) => outcome(() => this.opened.get(id));
 
   definition: RemoteHost['definition'] = (id) => outcome(() => this.opened.definition(id));

@@ -23,6 +23,7 @@ import type {
   ReviewInput,
   ReviewPage,
   Runtime,
+  Schedules,
   SignalOptions,
   StartOptions,
   WatchOptions,
@@ -36,6 +37,7 @@ import {
   type RemoteRerunOptions,
   type RemoteRuntimeOptions,
   type RemoteStarted,
+  type RemoteWorkflow,
 } from './protocol.js';
 
 export type { RemoteRuntimeOptions } from './protocol.js';
@@ -149,20 +151,20 @@ class RemoteRuntimeClient implements RemoteRuntime {
     context: Record<string, unknown> = {},
     options: StartOptions = {},
   ): Promise<RemoteExecution> {
-    const { spec, baseDir, functions } = workflow;
-    if (functions.size > 0) {
-      throw new MaestroError(
-        'EXECUTOR_MISSING',
-        `inline functions cannot cross to another thread: ${[...functions.keys()].join(', ')}`,
-        {
-          next: 'Move them to a module and name it with `uses`.',
-        },
-      );
-    }
-    return this.execution(
-      await this.crossing.call((host) => host.start({ spec, baseDir }, context, options)),
-    );
+    const remote = remoteWorkflow(workflow);
+    return this.execution(await this.crossing.call((host) => host.start(remote, context, options)));
   }
+
+  readonly schedules: Schedules = {
+    add: async (workflow, options) => {
+      const remote = remoteWorkflow(workflow);
+      return this.crossing.call((host) => host.addSchedule(remote, options));
+    },
+    list: (options) => this.crossing.call((host) => host.listSchedules(options)),
+    pause: (id) => this.crossing.call((host) => host.pauseSchedule(id)),
+    resume: (id) => this.crossing.call((host) => host.resumeSchedule(id)),
+    remove: (id) => this.crossing.call((host) => host.removeSchedule(id)),
+  };
 
   async resume(executionId: string): Promise<RemoteExecution> {
     return this.execution(await this.crossing.call((host) => host.resume(executionId)));
@@ -298,4 +300,14 @@ class RemoteRuntimeClient implements RemoteRuntime {
       await close();
     }
   }
+}
+
+/** A workflow as it crosses. @throws EXECUTOR_MISSING for one with functions */
+function remoteWorkflow({ spec, baseDir, functions }: Workflow): RemoteWorkflow {
+  if (functions.size === 0) return { spec, baseDir };
+  throw new MaestroError(
+    'EXECUTOR_MISSING',
+    `inline functions cannot cross to another thread: ${[...functions.keys()].join(', ')}`,
+    { next: 'Move them to a module and name it with `uses`.' },
+  );
 }

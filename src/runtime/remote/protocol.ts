@@ -12,6 +12,7 @@ import type {
   DeleteOptions,
   ExecutionDocument,
   ExecutionResult,
+  ListSchedulesOptions,
   LogFilter,
   LogPage,
   MarkStaleOptions,
@@ -21,6 +22,7 @@ import type {
   ReviewFilter,
   ReviewInput,
   ReviewPage,
+  ScheduleDocument,
   RuntimeOptions,
   SignalOptions,
   StartOptions,
@@ -41,6 +43,7 @@ export type RemoteRuntimeOptions = Pick<
   | 'artifactRoot'
   | 'retention'
   | 'recoverEveryMs'
+  | 'schedules'
 > & { store?: string };
 
 /** A workflow as it crosses: the document and its folder. Inline functions cannot cross. */
@@ -102,6 +105,11 @@ export interface RemoteHost {
   signal(executionId: string, name: string, payload: unknown, options: SignalOptions): Promise<Outcome<void>>;
   review(executionId: string, nodeId: string, review: ReviewInput): Promise<Outcome<void>>;
   reviews(filter?: ReviewFilter): Promise<Outcome<ReviewPage>>;
+  addSchedule(workflow: RemoteWorkflow, options?: ListSchedulesOptions): Promise<Outcome<ScheduleDocument>>;
+  listSchedules(options?: ListSchedulesOptions): Promise<Outcome<ScheduleDocument[]>>;
+  pauseSchedule(workflowId: string): Promise<Outcome<ScheduleDocument>>;
+  resumeSchedule(workflowId: string): Promise<Outcome<ScheduleDocument>>;
+  removeSchedule(workflowId: string): Promise<Outcome<boolean>>;
   get(executionId: string): Promise<Outcome<ExecutionDocument | undefined>>;
   definition(executionId: string): Promise<Outcome<WorkflowSpec | undefined>>;
   recover(): Promise<Outcome<readonly { executionId: string; error?: ErrorDocument }[]>>;

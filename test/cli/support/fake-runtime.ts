@@ -29,6 +29,13 @@ export function fakeRuntime(
     retry: unsupported,
     rerun: unsupported,
     fork: unsupported,
+    schedules: {
+      add: unsupported,
+      list: unsupported,
+      pause: unsupported,
+      resume: unsupported,
+      remove: unsupported,
+    },
     failure: undefined,
     recover: unsupported,
     replay: unsupported,
