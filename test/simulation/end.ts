@@ -111,9 +111,11 @@ function checkTriggers(shadow: Shadow, document: ExecutionDocument): void {
     if (open) demand(halted && status !== 'running', 'TRIGGERS', what);
     // A rerun without cascade leaves what depends on the node as it is, and says so.
     if (shadow.state.isOutdated(node)) return;
+    const isGroup = shadow.plan.groups.has(node);
+    const mayBe: readonly NodeStatus[] = isGroup ? ['completed', 'skipped'] : ['completed'];
     if (status === 'completed')
       demand(
-        before.every((each) => each === 'completed'),
+        before.every((each) => mayBe.includes(each)),
         'TRIGGERS',
         what,
       );
@@ -123,7 +125,9 @@ function checkTriggers(shadow: Shadow, document: ExecutionDocument): void {
         'TRIGGERS',
         what,
       );
-    if (status === 'cancelled') demand(cancelled || shadow.againAsked, 'TRIGGERS', what);
+    const { nodes } = shadow.planned.workflow.spec;
+    const ends = nodes[shadow.plan.groupOf.get(node) ?? node].on_member_failure === 'cancel';
+    if (status === 'cancelled') demand(cancelled || shadow.againAsked || ends, 'TRIGGERS', what);
   });
 }
 

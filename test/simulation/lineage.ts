@@ -16,7 +16,8 @@ export class Lineage {
   ) {
     this.before = doneIn(source);
     for (const node of from)
-      for (const each of [node, ...descendants(source.plan, node)]) this.again.add(each);
+      for (const first of [node, ...(source.plan.groups.get(node) ?? [])])
+        for (const each of [first, ...descendants(source.plan, first)]) this.again.add(each);
   }
 
   /**

@@ -1,4 +1,6 @@
 import type { NodeStatus } from '../../src/base/model.js';
+import { dependenciesOf } from '../../src/graph/index.js';
+import { planOf } from '../../src/spec/index.js';
 import { fateOf, type Planned } from './scenario.js';
 
 /**
@@ -6,23 +8,20 @@ import { fateOf, type Planned } from './scenario.js';
  * asked again, and reviewers decide as fated: written anew, without the engine.
  */
 export function expectedStatuses(planned: Planned): Map<string, NodeStatus> {
-  const nodes = new Map(planned.workflow.spec.nodes.map((node) => [node.id, node]));
+  const { spec } = planned.workflow;
+  const nodes = new Map(spec.nodes.map((node) => [node.id, node]));
+  const plan = planOf(spec);
   const statuses = new Map<string, NodeStatus>();
   const statusOf = (id: string): NodeStatus => {
     const known = statuses.get(id);
     if (known !== undefined) return known;
-    const {
-      dependencies = [],
-      condition,
-      retry_policy,
-      wait_for,
-      sleep,
-      wait_until,
-      review,
-    } = nodes.get(id)!;
+    const { condition, retry_policy, wait_for, sleep, wait_until, review, members } = nodes.get(id)!;
+    const dependencies = [...dependenciesOf(plan, plan.indexOf.get(id)!)].map((node) => plan.ids[node]);
     const before = dependencies.map(statusOf);
     let status: NodeStatus = 'failed';
     if (before.some((each) => each === 'failed' || each === 'blocked')) status = 'blocked';
+    else if (members !== undefined)
+      status = before.every((each) => each === 'skipped') ? 'skipped' : 'completed';
     else if (before.includes('skipped') || condition === 'false') status = 'skipped';
     else if (wait_for ?? sleep ?? wait_until) status = 'completed';
     else if (review !== undefined) {

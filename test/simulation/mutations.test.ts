@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { WORKFLOW, type Entry } from '../../src/engine/entries.js';
+import type { ErrorDocument } from '../../src/base/errors.js';
+import type { Job, PoolListener, StepRef } from '../../src/pool/index.js';
+import type { SimulatedPool } from '../../src/simulation/pool.js';
 import { workflowFromSpec, type Workflow } from '../../src/spec/index.js';
 import { FORMAT_VERSION, sealJson, unsealJson } from '../../src/store/envelope.js';
 import { decodeJournalRecord, encodeJournalRecord } from '../../src/store/journal-codec.js';
@@ -46,6 +49,24 @@ function withEntries(match: RegExp, change: (entries: readonly Entry[]) => reado
   return withValues(match, (key, value) => {
     const record = decodeJournalRecord(key, value);
     return encodeJournalRecord(key, { ...record, entries: change(record.entries) });
+  });
+}
+
+/** A pool that says at once that a cancelled attempt has ended. */
+function hasty(pool: SimulatedPool): SimulatedPool {
+  let heard: PoolListener;
+  return Object.assign(Object.create(pool) as SimulatedPool, {
+    listen(listener: PoolListener) {
+      heard = listener;
+      pool.listen(listener);
+    },
+    cancel(jobId: number, error: ErrorDocument, graceMs: number) {
+      pool.cancel(jobId, error, graceMs);
+      queueMicrotask(() => heard.settled(jobId, { ok: false, kind: 'error', error, durationMs: 0 }));
+    },
+    dispatch: (jobs: readonly Job[]) => pool.dispatch(jobs),
+    room: (step: StepRef) => pool.room(step),
+    close: () => pool.close(),
   });
 }
 
@@ -155,7 +176,7 @@ const MUTATIONS: Readonly<Record<string, { broken: () => Broken; codes: readonly
   },
   'an answer stays in the inbox although it was heard': {
     broken: withOps((ops) => ops.filter(({ op, key }) => !(op === 'del' && key.startsWith('q/')))),
-    codes: ['SIGNAL_ONCE'],
+    codes: ['SIGNAL_ONCE', 'ENDS'],
   },
   'a decision is another one when it arrives': {
     broken: withValues(/^q\//, turned),
@@ -227,6 +248,16 @@ const MUTATIONS: Readonly<Record<string, { broken: () => Broken; codes: readonly
     ),
     codes: ['FAIL_FAST_HOLDS'],
   },
+  'a cancelled attempt is said to have ended while it goes on': {
+    broken: () => ({ pool: hasty }),
+    codes: ['ATTEMPTS_OVERLAP', 'GROUP_STOPS_FIRST', 'GROUP_LIMIT'],
+  },
+  'a restart counts twice': {
+    broken: withEntries(/^x\/.*\/j\//, (entries) =>
+      entries.flatMap((entry) => (entry.event.type === 'groupRestarted' ? [entry, entry] : [entry])),
+    ),
+    codes: ['RESTART_INTENSITY'],
+  },
   'something depends on chance': {
     broken: () => ({
       boot: {
@@ -240,13 +271,17 @@ const MUTATIONS: Readonly<Record<string, { broken: () => Broken; codes: readonly
 };
 
 describe('a planted defect is found within the seeds of the normal run', () => {
-  it.each(Object.entries(MUTATIONS))('%s', async (_, { broken, codes }) => {
-    for (let seed = 1; seed <= CI_SEEDS; seed++) {
-      const { finding } = await explore(seed, broken());
-      if (finding === null) continue;
-      expect(codes, finding.message).toContain(finding.code);
-      return;
-    }
-    expect.fail(`not found within ${CI_SEEDS} seeds`);
-  });
+  it.each(Object.entries(MUTATIONS))(
+    '%s',
+    async (_, { broken, codes }) => {
+      for (let seed = 1; seed <= CI_SEEDS; seed++) {
+        const { finding } = await explore(seed, broken());
+        if (finding === null) continue;
+        expect(codes, finding.message).toContain(finding.code);
+        return;
+      }
+      expect.fail(`not found within ${CI_SEEDS} seeds`);
+    },
+    300_000,
+  );
 });

@@ -185,8 +185,10 @@ export class Run {
           clock: process.clock,
           slots,
           attemptOf: (job) => this.attemptOf(process, job),
-          settled: (job, outcome) =>
-            this.note(`${process.name} ${nameOf(job)} ${outcome.ok ? 'ok' : outcome.kind}`),
+          settled: (job, outcome) => {
+            this.witness.settled(process, job);
+            this.note(`${process.name} ${nameOf(job)} ${outcome.ok ? 'ok' : outcome.kind}`);
+          },
         });
         return this.broken.pool?.(pool) ?? pool;
       },
@@ -227,7 +229,7 @@ export class Run {
     this.witness.dispatched(owner, job);
     this.note(`${process.name} ${nameOf(job)} is sent`);
     const { planned } = this.witness.shadows.get(executionId)!;
-    const { outcome, durationMs } = fateOf(planned, nodeId, attempt);
+    const { outcome, durationMs } = fateOf(planned, nodeId, attempt, run);
     const error = toErrorDocument(Object.assign(new Error(`${nodeId} failed`), { code: 'STEP_FAILED' }));
     if (!this.calm && this.hash(this.lossCount++) < this.scenario.lossRate)
       return { durationMs, outcome: { ok: false, kind: 'lost', error } };

@@ -2,6 +2,7 @@ import type { Durability, ExecutionMode, FailureMode } from '../../src/base/mode
 import { seededRandom, type Random } from '../../src/base/random.js';
 import type { CommitFault } from '../../src/simulation/disk.js';
 import { workflowFromSpec, type NodeSpec, type Workflow } from '../../src/spec/index.js';
+import { addGroups } from './groups.js';
 
 /** What the attempts of a node come to, by attempt; the last one also stands for all later ones. */
 export interface Fate {
@@ -72,9 +73,10 @@ export function outputOf(nodeId: string, run: number, attempt: number): string {
 
 export const SIGNAL_NAMES = ['a', 'b'] as const;
 
-export function fateOf(planned: Planned, nodeId: string, attempt: number): Fate {
+/** A later run goes on where the fates of an earlier one began: what failed may succeed when it starts over. */
+export function fateOf(planned: Planned, nodeId: string, attempt: number, run = 0): Fate {
   const fates = planned.fates.get(nodeId)!;
-  return fates[Math.min(attempt, fates.length) - 1];
+  return fates[Math.min(attempt + run, fates.length) - 1];
 }
 
 /** Everything a seed stands for. */
@@ -83,7 +85,10 @@ export function scenarioOf(seed: number): Scenario {
   const count = 1 + below(random, 3);
   const failureRate = oneOf(random, [0, 0.1, 0.4]);
   const waitRate = oneOf(random, [0, 0, 0.2, 0.5]);
-  const executions = Array.from({ length: count }, (_, k) => planned(random, k, failureRate, waitRate));
+  const grouping = seededRandom(seed * 2);
+  const groups = grouping() < 0.3 ? grouping : null;
+  const rates = { failureRate, waitRate };
+  const executions = Array.from({ length: count }, (_, k) => planned(random, k, rates, groups));
   return {
     seed,
     executions,
@@ -101,7 +106,12 @@ export function scenarioOf(seed: number): Scenario {
   };
 }
 
-function planned(random: Random, index: number, failureRate: number, waitRate: number): Planned {
+function planned(
+  random: Random,
+  index: number,
+  { failureRate, waitRate }: { failureRate: number; waitRate: number },
+  groups: Random | null,
+): Planned {
   const size = 1 + below(random, 14);
   const density = oneOf(random, [0.5, 1, 2]);
   const failureMode = oneOf<FailureMode>(random, ['continue', 'fail_fast']);
@@ -140,6 +150,7 @@ function planned(random: Random, index: number, failureRate: number, waitRate: n
       })),
     );
   }
+  if (groups !== null) addGroups(nodes, groups);
   shuffle(random, nodes);
   const spec = { workflow: { id: `w${index}`, name: `w${index}`, on_failure: failureMode }, nodes };
   const atMs = below(random, 300);

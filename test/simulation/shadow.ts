@@ -8,6 +8,7 @@ import type { NodeOutput } from '../../src/base/model.js';
 import type { WorkflowEvent } from '../../machines/events.js';
 import { WORKFLOW } from '../../src/engine/entries.js';
 import { Answers } from './answers.js';
+import { checkGroupOutput, unmetDependency, Restarts } from './groups.js';
 import type { Lineage } from './lineage.js';
 import { approves } from './model.js';
 import { fateOf, outputOf, type Planned } from './scenario.js';
@@ -35,6 +36,7 @@ export class Shadow {
   readonly results = new Map<number, string>();
   private readonly everHad = new Set<string>();
   private readonly starts: Starts;
+  private readonly restarts = new Restarts(this);
   private suspect: { node: number; code: string; why: string } | null = null;
   private readonly ended = new Set<string>();
 
@@ -58,6 +60,11 @@ export class Shadow {
   isWait(node: number): boolean {
     const { type, wait_for, sleep, wait_until } = this.planned.workflow.spec.nodes[node];
     return type === 'human_review' || (wait_for ?? sleep ?? wait_until) !== undefined;
+  }
+
+  /** Whether a node's output is not its own: the words of somebody, or the outputs of members. */
+  speaksForOthers(node: number): boolean {
+    return this.isWait(node) || this.plan.groups.has(node);
   }
 
   /** Whether this was ever the result of a node. Large ones are told by their size alone. */
@@ -111,6 +118,9 @@ export class Shadow {
       if (type === 'attemptSucceeded') this.takeResult(node, entry.event.output, name, isKept);
     }
     if (entry.event.type === 'attemptFailed') this.noteFailure(entry.node, entry.event.error.code);
+    // What starts over, and what is cancelled meanwhile, depends on who was how far.
+    if (type === 'groupRestarted' || (type === 'cancelRequested' && entry.node >= 0)) this.disturbed = true;
+    this.restarts.take(entry);
     this.noteWait(entry);
     this.answers.take(entry);
     try {
@@ -123,7 +133,8 @@ export class Shadow {
 
   /** Failures that the fates do not foretell: crashed workers; what a jumping clock makes late. */
   private noteFailure(node: number, code: string | undefined): void {
-    const { outcome } = fateOf(this.planned, this.plan.ids[node], this.state.columns.attempt[node]);
+    const { attempt, run } = this.state.columns;
+    const { outcome } = fateOf(this.planned, this.plan.ids[node], attempt[node], run[node]);
     const foretold =
       code === 'CONDITION_FAILED' || (code === 'STEP_FAILED' ? outcome === 'fail' : code !== 'WORKER_LOST');
     if (!foretold || outcome === 'hang' || outcome === 'late') this.disturbed = true;
@@ -147,14 +158,15 @@ export class Shadow {
 
   private checkStart(node: number, status: string): void {
     const name = `${this.planned.id}: ${this.plan.ids[node]}`;
+    const early = unmetDependency(this, node);
+    const what = `${name} started before ${this.plan.ids[early ?? 0]} had completed`;
+    demand(early === null, 'DEPENDENCIES_FIRST', what);
+    // A group executes nothing: it ends with its members, whatever else may start.
+    if (this.plan.groups.has(node)) return;
     const refusal = this.starts.refusal(node);
     if (status !== 'running')
       this.suspect = { node, code: 'STARTS_ONLY_WHILE_RUNNING', why: `while ${status}` };
     else if (refusal !== null) this.suspect = { node, code: 'FAIL_FAST_HOLDS', why: refusal };
-    for (const dependency of this.dependenciesOf(node)) {
-      const what = `${name} started before ${this.plan.ids[dependency]} had completed`;
-      demand(this.isCompleted(dependency), 'DEPENDENCIES_FIRST', what);
-    }
   }
 
   /** Only a condition that could not be evaluated charges an attempt, which never ran, while nothing may start. */
@@ -173,7 +185,8 @@ export class Shadow {
     const { columns } = this.state;
     const { id } = this.planned;
     const own = outputOf(this.plan.ids[node], columns.run[node], columns.attempt[node]);
-    const foreign = isKept || this.isWait(node);
+    const foreign = isKept || this.speaksForOthers(node);
+    if (!isKept && this.plan.groups.has(node)) checkGroupOutput(this, node, output as string);
     const text =
       typeof output === 'string' ? output : foreign ? this.lineage!.source.results.get(node)! : own;
     const isLarge = typeof output !== 'string' && own.length > 64 * 1024;

@@ -25,17 +25,18 @@ export class Starts {
     if (status !== 'running' && status !== 'paused') this.lift();
     const { node, cascade } = event;
     const { leaf } = this.columns;
-    const below = descendants(this.plan, node);
+    const family = [node, ...(this.plan.groups.get(node) ?? [])];
+    const below = family.flatMap((each) => descendants(this.plan, each));
     const waiting = [...dependentsOf(this.plan, node)].filter(
       (at) => leaf[at] === LEAF.ready || leaf[at] === LEAF['failed.retrying'],
     );
-    const again = new Set([node, ...(cascade ? below : waiting)]);
+    const again = new Set([...family, ...(cascade ? below : waiting)]);
     const nodes = [...leaf.keys()];
     this.standing = nodes.filter((at) => isFailure(leaf[at]) && !again.has(at)).length;
     if (this.standing === 0) return this.lift();
     const reached = cascade ? below : below.filter((at) => leaf[at] === LEAF.blocked);
     const running = nodes.filter((at) => leaf[at] === LEAF.running);
-    this.allowed = new Set([...(this.allowed ?? []), node, ...reached, ...running]);
+    this.allowed = new Set([...(this.allowed ?? []), ...family, ...reached, ...running]);
   }
 
   /** Why a node may not start now; null when it may. */

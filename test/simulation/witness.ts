@@ -12,6 +12,7 @@ import type { DiskUser } from '../../src/simulation/disk.js';
 import type { InboxRequest } from '../../src/store/types.js';
 import { unsealJson } from '../../src/store/envelope.js';
 import { outputOf, type Planned, type Scenario } from './scenario.js';
+import { OpenAttempts } from './groups.js';
 import { Lineage } from './lineage.js';
 import { Shadow } from './shadow.js';
 import { demand, Violation } from './violation.js';
@@ -28,6 +29,7 @@ export class Witness {
   /** Whose answers are in the inbox, by key. */
   private readonly inbox = new Map<string, Shadow>();
   private readonly owners = new Map<string, string>();
+  private readonly attempts = new OpenAttempts();
   private readonly durability: Durability;
 
   constructor(
@@ -99,7 +101,9 @@ export class Witness {
         `${name} has ${idempotencyKey}`,
       );
       this.checkInputs(shadow, node, dependencyOutputs);
-      if (shadow.damaged || !this.owns(user, shadow)) return;
+      const isCertain = !shadow.damaged && this.owns(user, shadow);
+      this.attempts.sent(user.name, job, shadow, isCertain && this.durability === 'sync');
+      if (!isCertain) return;
       if (this.durability !== 'exit') {
         const again = this.completed.has(`${executionId}/${nodeId}/${run}`);
         demand(
@@ -118,6 +122,11 @@ export class Witness {
     });
   }
 
+  /** An attempt has ended, as its process sees it. */
+  settled(user: { readonly name: string }, job: Job): void {
+    this.attempts.settled(user.name, job);
+  }
+
   private checkInputs(shadow: Shadow, node: number, dependencyOutputs: string): void {
     const name = `${shadow.planned.id}: ${shadow.plan.ids[node]}`;
     const inputs = JSON.parse(dependencyOutputs) as Record<string, { run: number; attempt: number }>;
@@ -127,7 +136,8 @@ export class Witness {
       const known =
         this.durability === 'sync' && !shadow.damaged ? shadow.results.get(dependency) : undefined;
       const input = inputs[id];
-      const expected = known ?? (shadow.isWait(dependency) ? null : outputOf(id, input.run, input.attempt));
+      const expected =
+        known ?? (shadow.speaksForOthers(dependency) ? null : outputOf(id, input.run, input.attempt));
       const fits = expected === null || JSON.stringify(input) === expected;
       demand(fits, 'INPUTS', `${name} got another output of ${id}`);
     }
