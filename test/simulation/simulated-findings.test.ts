@@ -104,6 +104,22 @@ describe('an end that surprises', () => {
   });
 });
 
+describe('heartbeats', () => {
+  const nodes: Fields[] = [{ id: 'long', heartbeat_timeout_seconds: 5, simulate: { duration_seconds: 600 } }];
+
+  it('are sent as long as an attempt lasts, and stop in one that is to fail so', async () => {
+    const well = await simulate(nodes);
+    expect(well).toMatchObject({
+      surprises: [],
+      makespan_seconds: { executions: 30, max: { seconds: 600 } },
+    });
+    const silent = await simulate(nodes, { faults: ['timeout'], seeds: 100 });
+    expect([kinds(silent), silent.ends.open]).toEqual([[], 0]);
+    expect(silent.ends.failed).toBeGreaterThan(0);
+    expect(silent.expected_failures).toEqual({ timeout: silent.ends.failed });
+  });
+});
+
 describe('nodes that never run', () => {
   const nodes = (condition: string): Fields[] => [{ id: 'a' }, { id: 'b', condition }, { id: 'c' }];
 
