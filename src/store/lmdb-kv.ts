@@ -2,6 +2,7 @@ import { MaestroError } from '../base/errors.js';
 import { checkKey, closedError, conflict, guardHolds, takeGuards, takeOps } from './key-rules.js';
 import type { Kv, KvEntry, KvGuard, KvOp, KvRange } from './kv.js';
 import { PAGE_BYTES, scanPages } from './paging.js';
+import { answered } from './patience.js';
 
 /** The part of an lmdb database that is used; keys are text, values bytes. */
 export interface LmdbDatabase {
@@ -25,6 +26,8 @@ export interface LmdbDatabase {
 /** The part of LMDB's own figures that is used. */
 interface LmdbStats {
   readonly lastPageNumber: number;
+  /** Of the last transaction that any process has committed. */
+  readonly lastTxnId: number;
   readonly root: {
     readonly pageSize: number;
     readonly treeBranchPageCount: number;
@@ -43,7 +46,9 @@ interface LmdbRange {
 }
 
 export interface LmdbKvOptions {
-  /** A write that takes longer than this has failed: LMDB can hang for ever after an I/O error. */
+  /**
+   * A write that takes longer than this, while nobody else writes, has failed: LMDB can hang for ever after an I/O error.
+   */
   readonly commitTimeoutMs?: number;
   /** Asked before each write; throws when the disk is full. Default: nobody is asked. */
   readonly room?: { claim(rows: number, bytes: number): void };
@@ -154,7 +159,7 @@ export class LmdbKv implements Kv {
     await this.writing;
     if (this.failure) {
       // A writer that hangs never lets go: the file then stays open until the process ends.
-      await withTimeout(this.db.close(), CLOSE_TIMEOUT_MS).catch(() => undefined);
+      await answered(this.db.close(), CLOSE_TIMEOUT_MS, () => undefined).catch(() => undefined);
       return;
     }
     await this.db.close();
@@ -221,7 +226,7 @@ export class LmdbKv implements Kv {
     const written = this.db.batch(() => {
       for (const { ops } of group) this.apply(ops);
     });
-    await withTimeout(written, this.commitTimeoutMs);
+    await this.answered(written);
     for (const { resolve } of group) resolve();
   }
 
@@ -229,7 +234,7 @@ export class LmdbKv implements Kv {
   private async writeUnless({ ops, guards: [guard], resolve, reject }: Pending): Promise<void> {
     let written = false;
     const tried = this.db.ifNoExists(guard.key, () => this.apply(ops)).then((done) => (written = done));
-    await withTimeout(tried, this.commitTimeoutMs);
+    await this.answered(tried);
     if (written) resolve();
     else reject(conflict(guard));
   }
@@ -248,12 +253,16 @@ export class LmdbKv implements Kv {
         else broken.set(each, guard);
       }
     });
-    await withTimeout(written, this.commitTimeoutMs);
+    await this.answered(written);
     for (const each of group) {
       const guard = broken.get(each);
       if (guard === undefined) each.resolve();
       else each.reject(conflict(guard));
     }
+  }
+
+  private answered(commit: Promise<unknown>): Promise<void> {
+    return answered(commit, this.commitTimeoutMs, () => (this.db.getStats() as LmdbStats).lastTxnId);
   }
 
   private claimRoom(group: readonly Pending[]): void {
@@ -293,18 +302,4 @@ function lmdbRange(start: string, end: string, limit: number, reverse: boolean):
   return reverse
     ? { start: end, end: start, limit, reverse, inclusiveEnd: true, exclusiveStart: true }
     : { start, end, limit, reverse, inclusiveEnd: false, exclusiveStart: false };
-}
-
-/** Settles as `promise` does, or rejects after `timeoutMs`. The timer does not keep the process alive. */
-async function withTimeout(promise: Promise<unknown>, timeoutMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const expired = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
-    timer.unref();
-  });
-  try {
-    await Promise.race([promise, expired]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,3 +1,4 @@
+import { MessageChannel } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
 import type { KvEntry } from '../../src/store/kv.js';
 import { LmdbKv, type LmdbDatabase } from '../../src/store/lmdb-kv.js';
@@ -48,8 +49,9 @@ class FakeDatabase implements LmdbDatabase {
   backup(): Promise<void> {
     return Promise.resolve();
   }
+  lastTxnId = 0;
   getStats(): object {
-    return {};
+    return { lastTxnId: this.lastTxnId };
   }
   close(): Promise<void> {
     this.closed = true;
@@ -173,6 +175,39 @@ describe('a commit that never ends', () => {
     db.close = () => new Promise(() => undefined);
     await kv.close();
     expect(closed).toBe(false);
+  });
+
+  test('is not given up while other processes commit: it waits for its turn', async () => {
+    const db = new FakeDatabase();
+    const kv = new LmdbKv(db, { commitTimeoutMs: 200 });
+    const others = setInterval(() => db.lastTxnId++, 5);
+    db.next = () => new Promise((resolve) => setTimeout(resolve, 700));
+    await kv.commit([put('a')]);
+    clearInterval(others);
+    const hanging = kv.commit([put('b')]);
+    await expect(hanging).rejects.toMatchObject({ code: 'STORE_COMMIT' });
+  });
+
+  test('is given up at last even then', async () => {
+    const db = new FakeDatabase();
+    const kv = new LmdbKv(db, { commitTimeoutMs: 20 });
+    const others = setInterval(() => db.lastTxnId++, 1);
+    db.next = () => new Promise(() => undefined);
+    await expect(kv.commit([put('a')])).rejects.toThrow('no answer within 200 ms');
+    clearInterval(others);
+  });
+
+  test('is not given up by a process that was kept from running while the answer came', async () => {
+    const db = new FakeDatabase();
+    const kv = new LmdbKv(db, { commitTimeoutMs: 60 });
+    const { port1, port2 } = new MessageChannel();
+    db.next = () => new Promise<void>((resolve) => void port2.once('message', () => resolve()));
+    const committed = kv.commit([put('a')]);
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    port1.postMessage('answer');
+    for (const endMs = performance.now() + 60; performance.now() < endMs;);
+    await committed;
+    port1.close();
   });
 
   test('is given up when it is guarded, too', async () => {
