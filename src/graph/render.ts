@@ -4,20 +4,34 @@ import type { Plan } from './plan.js';
 /** Text for a node in a diagram; its id by default. */
 export type Label = (index: number) => string;
 
-/** A Mermaid flowchart. Nodes are named n0, n1, …, so that any text can stand in a label. */
+/**
+ * A Mermaid flowchart. Nodes are named n0, n1, …, so that any text can stand in a label; members of a group share a frame.
+ */
 export function toMermaid(plan: Plan, label: Label = (index) => plan.ids[index]): string {
+  const node = (i: number): string => `n${i}["${escapeMermaid(label(i))}"]`;
   const lines = ['flowchart TD'];
-  for (let i = 0; i < plan.nodeCount; i++) lines.push(`  n${i}["${escapeMermaid(label(i))}"]`);
+  for (let i = 0; i < plan.nodeCount; i++) if (!plan.groupOf.has(i)) lines.push(`  ${node(i)}`);
+  for (const [group, members] of plan.groups) {
+    lines.push(`  subgraph g${group}["${escapeMermaid(plan.ids[group])}"]`);
+    for (const member of members) lines.push(`    ${node(member)}`);
+    lines.push('  end');
+  }
   for (let i = 0; i < plan.nodeCount; i++) {
     for (const dependent of dependentsOf(plan, i)) lines.push(`  n${i} --> n${dependent}`);
   }
   return lines.join('\n') + '\n';
 }
 
-/** A Graphviz digraph. */
+/** A Graphviz digraph, likewise. */
 export function toDot(plan: Plan, label: Label = (index) => plan.ids[index]): string {
+  const node = (i: number): string => `n${i} [label="${escapeDot(label(i))}"];`;
   const lines = ['digraph workflow {', '  rankdir=TB;', '  node [shape=box];'];
-  for (let i = 0; i < plan.nodeCount; i++) lines.push(`  n${i} [label="${escapeDot(label(i))}"];`);
+  for (let i = 0; i < plan.nodeCount; i++) if (!plan.groupOf.has(i)) lines.push(`  ${node(i)}`);
+  for (const [group, members] of plan.groups) {
+    lines.push(`  subgraph cluster_${group} {`, `    label="${escapeDot(plan.ids[group])}";`);
+    for (const member of members) lines.push(`    ${node(member)}`);
+    lines.push('  }');
+  }
   for (let i = 0; i < plan.nodeCount; i++) {
     for (const dependent of dependentsOf(plan, i)) lines.push(`  n${i} -> n${dependent};`);
   }

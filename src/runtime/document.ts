@@ -118,8 +118,22 @@ function nodeDocument(
         : {}),
       ...(wait === undefined ? {} : { waiting_for: waitDocument(wait) }),
       ...(comments === undefined ? {} : { comments: comments.map(commentDocument) }),
+      ...groupDocument(definition, state, node),
     },
   };
+}
+
+/** How far a group is: its members by status, and its restarts since a retry or rerun was last asked for. */
+function groupDocument({ plan }: Definition, state: ExecutionState, node: number): { group?: unknown } {
+  const all = plan.groups.get(node);
+  if (all === undefined) return {};
+  const members: Record<string, number> = { total: all.length };
+  for (const member of all) {
+    const status = statusOfLeaf(state.columns.leaf[member]);
+    members[status] = (members[status] ?? 0) + 1;
+  }
+  const restarts = state.restartsOf(node).length;
+  return { group: { members, ...(restarts > 0 && { restarts }) } };
 }
 
 export function commentDocument({ text, reviewer, atMs }: ReviewComment): Record<string, unknown> {

@@ -3,9 +3,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { NODE_EVENT_TYPES, WORKFLOW_EVENT_TYPES } from '../../machines/events.js';
 import { isMaestroError } from '../../src/base/errors.js';
-import { WORKFLOW, type Entry } from '../../src/engine/entries.js';
+import { WORKFLOW, type Entry, type WorkflowRow } from '../../src/engine/entries.js';
 import { ByteReader } from '../../src/store/byte-reader.js';
 import { ByteWriter } from '../../src/store/byte-writer.js';
+import { checkpointOps } from '../../src/store/checkpoint.js';
 import { decodeChunk, encodeChunk } from '../../src/store/checkpoint-codec.js';
 import {
   BASE_VERSION,
@@ -66,6 +67,37 @@ describe('journal records', () => {
       }),
       bounded,
     );
+  });
+
+  test('what an older release would misread has a version that it refuses', () => {
+    const versionOf = (entry: Entry): number =>
+      encodeJournalRecord(KEY, {
+        sequence: 0,
+        entries: [{ node: 0, event: { type: 'attemptStarted' }, atMs: 1 }, entry],
+      })[0];
+    const rerun = { type: 'rerunRequested', node: 1, cascade: true, standing: 0, nodes: [] } as const;
+    expect(versionOf({ node: WORKFLOW, event: rerun, atMs: 1 })).toBe(FORMAT_VERSION);
+    expect(versionOf({ node: WORKFLOW, event: { type: 'groupRestarted', group: 2, node: 1 }, atMs: 1 })).toBe(
+      FORMAT_VERSION,
+    );
+    // The node's own event of this name is as old as retries are.
+    expect(versionOf({ node: 1, event: { type: 'rerunRequested' }, atMs: 1 })).toBe(BASE_VERSION);
+    expect(versionOf({ node: WORKFLOW, event: { type: 'retryRequested' }, atMs: 1 })).toBe(BASE_VERSION);
+  });
+
+  test.each([
+    ['signals', { open: [], ids: ['s'] }],
+    ['rerun', { standing: 1, nodes: [2] }],
+    ['outdated', [3]],
+    ['restarts', [[4, [1000]]]],
+  ] as const)('so has a checkpoint with %s', (key, value) => {
+    const row: WorkflowRow = { leaf: 1, startedAtMs: 1, endedAtMs: 0, failedNode: -1, error: null };
+    const versionOf = (workflow: WorkflowRow): number => {
+      const [op] = checkpointOps('e', { nextSequence: 1, workflow, chunks: new Map() });
+      return op.op === 'put' ? op.value[0] : 0;
+    };
+    expect(versionOf(row)).toBe(BASE_VERSION);
+    expect(versionOf({ ...row, [key]: value })).toBe(FORMAT_VERSION);
   });
 
   test('every event type has a stable code', () => {

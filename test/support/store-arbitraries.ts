@@ -103,6 +103,9 @@ const workflowEvent: fc.Arbitrary<WorkflowEvent> = fc.oneof(
   fc
     .record({ node: fc.nat(), cascade: fc.boolean(), standing: fc.nat(), nodes: fc.array(fc.nat()) })
     .map((fields): WorkflowEvent => ({ type: 'rerunRequested', ...fields })),
+  fc
+    .record({ group: fc.nat(), node: fc.nat() })
+    .map((fields): WorkflowEvent => ({ type: 'groupRestarted', ...fields })),
 );
 
 export const anyEntry: fc.Arbitrary<Entry> = fc.oneof(

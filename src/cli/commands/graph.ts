@@ -1,15 +1,17 @@
 import { Option } from 'commander';
 import { examples, type Registry } from '../command-registry.js';
 import { EXIT } from '../error-report.js';
-import { count, oneLine } from '../format/text.js';
+import { count, formatSeconds, oneLine } from '../format/text.js';
 import {
   generations,
   loadWorkflowFile,
   toDot,
   toMermaid,
+  type NodeSpec,
   type Plan,
   type WorkflowSpec,
   planOf,
+  groupPolicyOf,
   waitPlanOf,
 } from '../../runtime/index.js';
 import type { CommandContext } from '../session.js';
@@ -47,20 +49,26 @@ async function graph({ ui }: CommandContext, spec: string, options: { format: Fo
 function render(format: Format, plan: Plan, spec: WorkflowSpec): string {
   switch (format) {
     case 'groups':
-      return formatGroups(plan, spec.workflow.id);
+      return [formatGroups(plan, spec.workflow.id), ...containers(plan, spec)].join('\n');
     case 'mermaid':
       return toMermaid(plan, labels(plan, spec));
     case 'dot':
       return toDot(plan, labels(plan, spec));
     case 'json':
-      return JSON.stringify({ ...graphDocument(plan, spec.workflow.id), ...waitsOf(plan, spec) }, null, 2);
+      return JSON.stringify(
+        { ...graphDocument(plan, spec.workflow.id), ...waitsOf(plan, spec), ...membersOf(plan) },
+        null,
+        2,
+      );
   }
 }
 
-/** Nodes that wait say for what. */
+/** Nodes that wait say for what, groups how they are run. */
 function labels({ ids }: Plan, spec: WorkflowSpec): (node: number) => string {
   return (node) => {
     const wait = waitPlanOf(spec.nodes[node]);
+    if (spec.nodes[node].members !== undefined)
+      return `${ids[node]} (group: ${policyText(spec.nodes[node])})`;
     if (wait === null) return ids[node];
     const what = wait.kind === 'signal' ? `signal ${wait.signal}` : wait.kind;
     return `${ids[node]} (waits: ${what})`;
@@ -73,6 +81,33 @@ function waitsOf({ ids }: Plan, spec: WorkflowSpec): { waits?: Record<string, st
     return wait === null ? [] : [[ids[index], wait.kind] as const];
   });
   return waits.length === 0 ? {} : { waits: Object.fromEntries(waits) };
+}
+
+/** A line for each parallel group: its members, and how it is run. */
+function containers({ ids, groups }: Plan, spec: WorkflowSpec): string[] {
+  return [...groups].map(([group, members]) => {
+    const names = [...members].map((member) => oneLine(ids[member])).join(', ');
+    return `  ${oneLine(ids[group])} holds ${names} (${policyText(spec.nodes[group])})`;
+  });
+}
+
+function policyText(node: NodeSpec): string {
+  const { maxConcurrency, strategy, intensity, onMemberFailure } = groupPolicyOf(node);
+  const { maxRestarts, withinMs } = intensity;
+  const within = withinMs < Infinity ? ` within ${formatSeconds(withinMs / 1000)}` : '';
+  return [
+    maxConcurrency < Infinity ? `${maxConcurrency} at once` : 'all at once',
+    maxRestarts > 0 ? `${strategy}, ${count(maxRestarts, 'restart')}${within}` : 'no restarts',
+    ...(onMemberFailure === 'cancel' ? ['a failure cancels the others'] : []),
+  ].join('; ');
+}
+
+function membersOf({ ids, groups }: Plan): { parallel_groups?: Record<string, string[]> } {
+  if (groups.size === 0) return {};
+  const named = [...groups].map(
+    ([group, members]) => [ids[group], [...members].map((at) => ids[at])] as const,
+  );
+  return { parallel_groups: Object.fromEntries(named) };
 }
 
 /** Nodes by generation: those of one line have no path between them. */

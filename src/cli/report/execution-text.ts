@@ -11,6 +11,7 @@ import {
   truncate,
 } from '../format/text.js';
 import { formatCounts } from '../progress/frame.js';
+import { groupText } from './group-text.js';
 import { continuation, countStatuses, durationOf, secondsOf } from './run-summary.js';
 import { formatErrorDocument } from './summary-text.js';
 import { waitText } from './wait-text.js';
@@ -116,8 +117,9 @@ function mostUrgent(states: readonly NodeStateDocument[]): NodeStateDocument[] {
 
 function noteOf(state: NodeStateDocument): string {
   if (state.error_message !== null) return truncate(oneLine(state.error_message), NOTE_WIDTH);
-  const { condition, waiting_for: wait } = state.metadata;
+  const { condition, waiting_for: wait, group } = state.metadata;
   if (wait !== undefined) return truncate(oneLine(waitText(wait)), NOTE_WIDTH);
+  if (group !== undefined) return groupText(group);
   if (state.status === 'skipped' && typeof condition === 'string')
     return truncate(oneLine(condition), NOTE_WIDTH);
   return state.artifacts.length > 0 ? truncate(state.artifacts.map(oneLine).join(', '), NOTE_WIDTH) : '';
