@@ -6,7 +6,7 @@ const below = (random, limit) => Math.floor(random() * limit);
 export const pick = (random, list) => list[below(random, list.length)];
 
 /** Words that have broken other programs. */
-const NASTY = [
+export const NASTY = [
   '__proto__',
   'constructor',
   'prototype',

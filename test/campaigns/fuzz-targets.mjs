@@ -4,7 +4,6 @@ import { join, resolve, sep } from 'node:path';
 import { Writable } from 'node:stream';
 import { parse } from 'yaml';
 import {
-  ERROR_CODES,
   compileCondition,
   decodeChunk,
   decodeJournalRecord,
@@ -21,6 +20,8 @@ import {
   verifySnapshot,
   verifyStore,
 } from './internals.mjs';
+import { assertRefusal } from './fuzz-refusal.mjs';
+import { http, requests } from './fuzz-running.mjs';
 import { CEL, WORDS } from './fuzz-words.mjs';
 import { bomb, mutateBytes, mutateDocument, mutateText, pick, wordSalad } from './fuzz-mutations.mjs';
 
@@ -37,17 +38,6 @@ const SPECS = [
   'test/fixtures/specs/everything-wrong.yaml',
 ].map((path) => readFileSync(join(REPOSITORY, path), 'utf8'));
 const DOCUMENTS = SPECS.map((text) => parse(text));
-
-/** Errors that say that the input is at fault; the others are faults of the product. */
-function assertRefusal(error, what) {
-  const code = error?.code;
-  if (
-    error?.name !== 'MaestroError' ||
-    !Object.hasOwn(ERROR_CODES, code) ||
-    ['INVARIANT', 'ILLEGAL_TRANSITION'].includes(code)
-  )
-    throw new Error(`${what}: ${error?.stack ?? String(error)}`);
-}
 
 function spec(random) {
   const kind = random();
@@ -269,10 +259,12 @@ function paths(random) {
 
 /** With how many of 100 cases each has. */
 export const targets = [
-  ['spec', 30, spec],
-  ['condition', 25, condition],
-  ['record', 25, records],
-  ['path', 10, paths],
+  ['spec', 26, spec],
+  ['condition', 22, condition],
+  ['record', 22, records],
+  ['path', 8, paths],
   ['snapshot', 5, snapshot],
   ['command', 5, commandLine],
+  ['request', 6, requests],
+  ['http', 6, http],
 ];

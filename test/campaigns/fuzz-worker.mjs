@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { seededRandom } from '../../dist/src/runtime/index.js';
+import { endRunning } from './fuzz-running.mjs';
 import { targets } from './fuzz-targets.mjs';
 
 /* Runs cases one after another; `current[0]` is the one under way, so that who watches sees where it hangs. */
@@ -23,3 +24,4 @@ for (let number = from; number < to; number++) {
   }
   Atomics.add(current, 1 + targets.findIndex(([each]) => each === name), 1);
 }
+await endRunning();

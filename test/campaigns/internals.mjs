@@ -1,5 +1,6 @@
 /* Of the built package, also what it does not export: what the campaigns reach for directly. */
 export * from '../../dist/src/runtime/index.js';
+export { createService } from '../../dist/src/server/index.js';
 export { runCommandLine } from '../../dist/src/cli/program.js';
 export { compileCondition } from '../../dist/src/policy/condition.js';
 export { decodeChunk, encodeChunk } from '../../dist/src/store/checkpoint-codec.js';

@@ -209,7 +209,7 @@ export class Run {
       await this.world.start(process, this.bootOptions());
       this.note(`${process.name} runs`);
       while (process.alive) {
-        await this.timeline.sleep(this.calm ? 500 : 20);
+        await this.timeline.sleep(this.calm ? 500 : 50);
         const { failure } = process.runtime!;
         if (failure === undefined) continue;
         if (!EXPECTED.has(failure.code))
