@@ -218,14 +218,22 @@ test('a store whose marker says it is newer: refused before anything is written'
 
 describe('a crowd', () => {
   test(
-    'of 100 processes that open a store nobody closed, at once: all read it, none harms it',
+    'of 100 processes that have a store open that nobody closed: all read and write it, none harms it',
     { timeout: 600_000 },
     async () => {
       const folder = await madeStore(100);
       writeFileSync(join(folder, 'store.json'), '{}');
-      const outcomes = await Promise.all(Array.from({ length: 100 }, () => program(['read', folder])));
-      for (const { said, signal } of outcomes) {
-        expect({ signal, code: said.code, message: said.message }).toEqual({ signal: null });
+      const crowd = Array.from({ length: 100 }, () =>
+        spawn(process.execPath, [PROGRAM, 'stay', folder], { stdio: ['pipe', 'pipe', 'inherit'] }),
+      );
+      children.push(...crowd);
+      const lines = crowd.map(({ stdout }) => createInterface({ input: stdout })[Symbol.asyncIterator]());
+      // All of them have it open now, and have read.
+      for (const each of lines) expect((await each.next()).value).toBe('here');
+      for (const { stdin } of crowd) stdin.end();
+      for (const each of lines) {
+        const said = JSON.parse((await each.next()).value as string) as Said;
+        expect({ code: said.code, message: said.message }).toEqual({});
         expect(said.rows).toBeGreaterThanOrEqual(100);
       }
       await probe(folder);
