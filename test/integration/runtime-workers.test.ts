@@ -1,7 +1,15 @@
+import { execFile } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { defineWorkflow, workflowFromSpec, type Runtime, type Workflow } from '../../src/runtime/index.js';
+import {
+  createRuntime,
+  defineWorkflow,
+  workflowFromSpec,
+  type Runtime,
+  type Workflow,
+} from '../../src/runtime/index.js';
 import { tempDirs } from '../support/temp-dir.js';
 import { Gate, runtimes, storeKinds, until } from './support/runtimes.js';
 
@@ -66,6 +74,33 @@ describe.each([
     },
   );
 });
+
+it('a thread that outgrows the heap costs its node an attempt, or ends the process, whose successor goes on', async () => {
+  const store = `lmdb:${join(tempDir(), 'store')}`;
+  const program = join(import.meta.dirname, '../fixtures/runtime/hoarder.mjs');
+  // How V8 ends it differs from run to run: both ways are right, a hang or a lost result is not.
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    '--max-old-space-size=96',
+    program,
+    store,
+    baseDir,
+  ]).catch((error: { stdout: string; signal: string | null; code: number | null }) => {
+    expect(error.signal === 'SIGABRT' || error.code === 134).toBe(true);
+    return error;
+  });
+  const runtime = await createRuntime({ store, recover: false });
+  const document = (await runtime.get('e'))!;
+  expect(document.node_states.before).toMatchObject({ status: 'completed', attempt_count: 1 });
+  if (stdout === '') {
+    expect(document).toMatchObject({ status: 'running', interrupted: true });
+    await runtime.cancel('e');
+    expect(await runtime.get('e')).toMatchObject({ status: 'cancelled' });
+  } else {
+    expect(document).toMatchObject({ status: 'failed', error: { code: 'WORKER_LOST' } });
+    expect(document.node_states.beside).toMatchObject({ status: 'completed', attempt_count: 1 });
+  }
+  await runtime.close();
+}, 120_000);
 
 it('those that share a batch with a step that ends their thread lose no attempt', async () => {
   const runtime = await open({ pool: { threads: 1, echo: false } });
