@@ -32,6 +32,9 @@ export function normalizeRetryPolicy(partial: Partial<RetryPolicy> | undefined):
  * The delay is `retry_delay_seconds`, with exponential backoff × 2^(attemptsMade - 1), at most
  * `max_delay_seconds`. Full jitter takes a uniform share of that: AWS Architecture Blog, "Exponential Backoff
  * and Jitter". `attemptsMade` counts the one that just failed; less than 1 counts as 1.
+ *
+ * An error whose details have a number `retry_after_seconds` knows better: that replaces the computed delay, up to
+ * `max_delay_seconds`, and without jitter (Temporal, retry.go: nextRetryDelay).
  */
 export function nextRetryDelayMs(
   policy: RetryPolicy,
@@ -41,9 +44,11 @@ export function nextRetryDelayMs(
 ): number | null {
   if (!policy.retry_on_failure || attemptsMade >= policy.max_attempts) return null;
   if (isNonRetryable(policy, error)) return null;
+  const cap = policy.max_delay_seconds ?? Number.POSITIVE_INFINITY;
+  const wishedSeconds = error.details?.retry_after_seconds;
+  if (typeof wishedSeconds === 'number') return clampMs(Math.min(wishedSeconds, cap) * 1000);
   // A wait of 0 stays 0: 0 × 2^1024 would be NaN.
   const doublings = policy.exponential_backoff ? Math.min(Math.max(0, attemptsMade - 1), 1023) : 0;
-  const cap = policy.max_delay_seconds ?? Number.POSITIVE_INFINITY;
   const delayMs = clampMs(Math.min(policy.retry_delay_seconds * 2 ** doublings, cap) * 1000);
   return policy.jitter === 'full' ? Math.round(random() * delayMs) : delayMs;
 }

@@ -81,12 +81,22 @@ const next = (policy: RetryPolicy, attemptsMade: number, error = failed, share =
 
 const CODES: Record<string, string> = { StartToClose: 'STEP_TIMEOUT', Heartbeat: 'STEP_HEARTBEAT' };
 
-function documentOf({ type, errorType, timeout, nonRetryable, cause }: Failure): ErrorDocument {
+function documentOf({
+  type,
+  errorType,
+  timeout,
+  nonRetryable,
+  nextRetryDelay,
+  cause,
+}: Failure): ErrorDocument {
   return {
     name: errorType ?? type ?? 'Error',
     message: 'no',
     code: timeout === undefined ? undefined : CODES[timeout],
-    details: nonRetryable === undefined ? undefined : { non_retryable: nonRetryable },
+    details: {
+      ...(nonRetryable !== undefined && { non_retryable: nonRetryable }),
+      ...(nextRetryDelay !== undefined && { retry_after_seconds: nextRetryDelay / 1000 }),
+    },
     cause: cause && documentOf(cause),
   };
 }
@@ -98,7 +108,6 @@ function whyNot({ kind, policy, failure, expect: { state, retries_before_done } 
   switch (kind) {
     case 'temporal.next':
       if (state === 'TIMEOUT') return 'a deadline over all attempts is not part of a policy here';
-      if (failure?.nextRetryDelay !== undefined) return 'a failure cannot choose its own delay here';
       return doubles ? undefined : 'backoff is × 2 here';
     case 'temporal.schedule':
       return doubles ? undefined : 'backoff is × 2 here';
@@ -133,7 +142,9 @@ function check(row: Row): void {
   const { expect: expected } = row;
   switch (row.kind) {
     case 'temporal.next':
-      expect(next(fromTemporal(row), row.attempts_made)).toBe(expected.delay_ms);
+      expect(next(fromTemporal(row), row.attempts_made, documentOf(row.failure ?? {}))).toBe(
+        expected.delay_ms,
+      );
       break;
     case 'temporal.schedule': {
       const count = expected.delays_ms.length;

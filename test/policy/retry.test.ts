@@ -75,6 +75,23 @@ describe('nextRetryDelayMs', () => {
     expect(delays({ max_attempts: 5, retry_on_failure: false }, 2)).toEqual([null, null]);
   });
 
+  it('waits as long as the error says, up to the longest delay, and whatever the jitter', () => {
+    const next = (retry_after_seconds: unknown, policy: Partial<RetryPolicy> = {}) =>
+      nextRetryDelayMs(
+        normalizeRetryPolicy({ max_attempts: 3, exponential_backoff: true, ...policy }),
+        2,
+        { ...error, details: { retry_after_seconds } },
+        () => 0.5,
+      );
+    expect(next(7)).toBe(7000);
+    expect(next(0)).toBe(0);
+    expect(next(7, { max_delay_seconds: 5 })).toBe(5000);
+    expect(next(7, { jitter: 'full' })).toBe(7000);
+    expect(next('7')).toBe(2000);
+    expect(next(Infinity)).toBe(MAX_RETRY_DELAY_MS);
+    expect(next(7, { max_attempts: 2 })).toBe(null);
+  });
+
   it('is null or a whole number within bounds, whatever the policy', () => {
     const number = fc.oneof(
       fc.double(),
