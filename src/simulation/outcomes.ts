@@ -1,8 +1,8 @@
-import { isMaestroError, MaestroError, type ErrorDocument } from '../base/errors.js';
-import { compileJsonSchema } from '../policy/json-schema.js';
+import { MaestroError, type ErrorDocument } from '../base/errors.js';
 import { Findings, type Path, type SourceMap } from '../spec/findings.js';
-import { answerSchemaOf, waitPlanOf, type NodeSpec, type Workflow } from '../spec/index.js';
+import { waitPlanOf, type NodeSpec, type Workflow } from '../spec/index.js';
 import { didYouMean } from '../spec/suggest.js';
+import { answerProblems, answerSchemas } from './answer-values.js';
 import { outcomeProblems, type OutcomeSpec } from './outcome-schema.js';
 
 /** What is declared of a node; what is undefined is generated. */
@@ -47,7 +47,9 @@ export function declaredOutcomes({ spec }: Workflow, given?: GivenOutcomes): Rea
   const outcomes = new Map<string, Outcome>();
   const findings = new Findings();
   const take = (node: NodeSpec, value: unknown, path: Path): void => {
-    const found = checkedOutcome(node, value, (message) => findings.error('OUTCOME', path, message, node.id));
+    const found = checkedOutcome(spec.nodes, node, value, (message) =>
+      findings.error('OUTCOME', path, message, node.id),
+    );
     if (found !== undefined) outcomes.set(node.id, { ...outcomes.get(node.id), ...found });
   };
   spec.nodes.forEach((node, index) => {
@@ -85,6 +87,7 @@ function throwInvalid(findings: Findings, where: string, source?: SourceMap): vo
 }
 
 function checkedOutcome(
+  nodes: readonly NodeSpec[],
   node: NodeSpec,
   value: unknown,
   problem: (message: string) => void,
@@ -105,7 +108,7 @@ function checkedOutcome(
   if (Array.isArray(spec.duration_seconds) && spec.duration_seconds[0] > spec.duration_seconds[1])
     problem(`${name}: duration_seconds is a span, the shorter one first`);
   const outcome = outcomeOf(spec);
-  for (const message of misfits(node, kind, outcome)) problem(`${name}: ${message}`);
+  for (const message of misfits(nodes, node, kind, outcome)) problem(`${name}: ${message}`);
   return outcome;
 }
 
@@ -131,16 +134,15 @@ function errorOf(error: NonNullable<OutcomeSpec['error']>): ErrorDocument {
 }
 
 /** Answers that the runtime would refuse. */
-function misfits(node: NodeSpec, kind: Kind, { outputs = [] }: Outcome): string[] {
-  const schema = answerSchemaOf(node);
-  if (kind === 'step' || schema === undefined) return [];
-  try {
-    const check = compileJsonSchema(schema);
-    return outputs.flatMap((output) =>
-      check(output).map(({ message }) => `an output does not fit its schema: ${message}`),
-    );
-  } catch (error) {
-    if (isMaestroError(error)) return [error.message];
-    throw error;
-  }
+function misfits(
+  nodes: readonly NodeSpec[],
+  node: NodeSpec,
+  kind: Kind,
+  { outputs = [] }: Outcome,
+): string[] {
+  if (kind === 'step') return [];
+  const schemas = answerSchemas(nodes, node);
+  return outputs.flatMap((output) =>
+    answerProblems(schemas, output).map((message) => `an output would be refused as an answer: ${message}`),
+  );
 }

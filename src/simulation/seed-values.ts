@@ -1,8 +1,7 @@
 import type { Random } from '../base/random.js';
-import { compileJsonSchema, type ValueCheck } from '../policy/json-schema.js';
 import type { ReviewPlan } from '../policy/wait.js';
-import { answerSchemaOf } from '../spec/index.js';
 import { conditionNode } from '../supervisor/conditions.js';
+import { answerSchemas, fittingAnswer } from './answer-values.js';
 import { keyedRandom, oneOf } from './keyed-random.js';
 import type { ValueShape } from './value-shape.js';
 import type { NodeCondition, WorkflowModel } from './workflow-model.js';
@@ -23,7 +22,6 @@ const TRIES = 64;
 const TRIES_OF_SEED = 4_000;
 /** So many seeds that aim are enough to have aimed at every node. */
 const TURNS = 40;
-const SCHEMA_TRIES = 20;
 
 /**
  * The values of one seed, a function of seed and node alone. Every second seed aims at a node: values are drawn until
@@ -68,17 +66,20 @@ export class SeedValues {
     const needs = this.model.needsOf(target);
     for (const need of needs) for (const node of need.references) this.approved.add(node);
     const before = new Map(this.values);
-    const reached = needs.every((need, k) => this.meet(need, [...this.met, ...needs.slice(0, k + 1)]));
+    const reached = needs.every((need, k) => this.meet(need, [...this.met, ...needs.slice(0, k)]));
     if (reached) this.met.push(...needs);
     // What is out of reach for a later target must not undo what an earlier one has got.
     else if (this.met.length > 0) for (const [node, value] of before) this.values.set(node, value);
   }
 
-  private meet({ references }: NodeCondition, all: readonly NodeCondition[]): boolean {
+  /** @param before conditions that hold, and are to hold afterwards too */
+  private meet(need: NodeCondition, before: readonly NodeCondition[]): boolean {
+    const drawn = new Set(need.references);
+    const touched = before.filter(({ references }) => references.some((node) => drawn.has(node)));
     for (let left = TRIES; left >= 0; left--) {
-      if (all.every((need) => this.holds(need))) return true;
-      if (references.length === 0 || ++this.draws > TRIES_OF_SEED) return false;
-      for (const node of references)
+      if (this.holds(need) && touched.every((other) => this.holds(other))) return true;
+      if (drawn.size === 0 || ++this.draws > TRIES_OF_SEED) return false;
+      for (const node of drawn)
         if (!this.model.isGroup(node)) this.values.set(node, this.draw(node, this.draws));
     }
     return false;
@@ -137,9 +138,12 @@ export class SeedValues {
   private answer(node: number, shape: ValueShape | undefined, random: Random): unknown {
     const { outputs } = this.model.outcomeOf(node);
     if (outputs !== undefined) return oneOf(random, outputs);
-    const schema = answerSchemaOf(this.model.nodes[node]);
-    if (schema === undefined) return shape?.sample(random, this.model.schemaValues) ?? null;
-    return fittingValue(this.model, schema, shape, random);
+    const { nodes, schemaValues } = this.model;
+    const schemas = answerSchemas(nodes, nodes[node]);
+    if (schemas.length === 0) return shape?.sample(random, schemaValues) ?? null;
+    const fitting = fittingAnswer(schemas, shape, random, schemaValues);
+    // There is one: it was looked for before the first seed.
+    return fitting === undefined ? fittingAnswer(schemas, undefined, keyedRandom(0), schemaValues) : fitting;
   }
 }
 
@@ -156,45 +160,3 @@ function reviewOutput(decision: 'approve' | 'reject', response: unknown): Record
 
 /** Who answers reviews. */
 export const REVIEWER = 'simulated';
-
-/**
- * A value that fits the schema, with what conditions look for in it where the schema allows that.
- * @returns undefined when none was found
- */
-export function fittingValue(
-  { schemaValues }: Pick<WorkflowModel, 'schemaValues'>,
-  schema: object,
-  shape: ValueShape | undefined,
-  random: Random,
-): unknown {
-  const check = checkOf(schema);
-  const fits = (value: unknown): boolean => value !== undefined && check(value).length === 0;
-  for (let left = SCHEMA_TRIES; left > 0; left--) {
-    const plain = schemaValues(schema, random);
-    const wanted = shape === undefined ? plain : overlaid(plain, shape.sample(random, schemaValues));
-    if (fits(wanted)) return wanted;
-    if (fits(plain)) return plain;
-  }
-  return undefined;
-}
-
-/** Compiled once for each schema: that takes much longer than a check. */
-const checks = new WeakMap<object, ValueCheck>();
-
-function checkOf(schema: object): ValueCheck {
-  const check = checks.get(schema) ?? compileJsonSchema(schema);
-  checks.set(schema, check);
-  return check;
-}
-
-function overlaid(plain: unknown, wanted: unknown): unknown {
-  if (!isObject(plain) || !isObject(wanted)) return wanted;
-  const merged: Record<string, unknown> = { ...plain };
-  for (const [key, value] of Object.entries(wanted))
-    merged[key] = key in plain ? overlaid(plain[key], value) : value;
-  return merged;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}

@@ -1,7 +1,8 @@
 import { MaestroError } from '../base/errors.js';
 import { EXECUTION_MODES, type ExecutionMode } from '../base/model.js';
 import { contextText } from '../runtime/context.js';
-import { answerSchemaOf, type Workflow } from '../spec/index.js';
+import type { Workflow } from '../spec/index.js';
+import { answerSchemas, fittingAnswer } from './answer-values.js';
 import { FAULTS, type FaultKind } from './fault-plan.js';
 import { keyedRandom } from './keyed-random.js';
 import { declaredOutcomes, type GivenOutcomes, type Outcome } from './outcomes.js';
@@ -9,7 +10,6 @@ import type { OutcomeSpec } from './outcome-schema.js';
 import { readOutcomesFile } from './outcomes-file.js';
 import type { SimulationReport } from './report.js';
 import { builtinSeconds } from './seed-fates.js';
-import { fittingValue } from './seed-values.js';
 import { tellStory } from './story.js';
 import { Tally } from './tally.js';
 import { playTrial, type TrialOptions } from './trial.js';
@@ -167,22 +167,14 @@ async function loadSchemaValues(): Promise<SchemaValues> {
 }
 
 /** An answer that cannot be made up must be declared. @throws OUTCOMES_INVALID */
-function checkAnswers(model: WorkflowModel, outcomes: ReadonlyMap<string, Outcome>): void {
-  for (const node of model.nodes) {
-    const schema = answerSchemaOf(node);
-    if (schema === undefined || outcomes.get(node.id)?.outputs !== undefined) continue;
-    if (answerExists(model, schema)) continue;
+function checkAnswers({ nodes, schemaValues }: WorkflowModel, outcomes: ReadonlyMap<string, Outcome>): void {
+  for (const node of nodes) {
+    const schemas = answerSchemas(nodes, node);
+    if (schemas.length === 0 || outcomes.get(node.id)?.outputs !== undefined) continue;
+    if (fittingAnswer(schemas, undefined, keyedRandom(0), schemaValues) !== undefined) continue;
     const text = `no value was found that fits the schema of node ${JSON.stringify(node.id)}`;
     const next = 'Declare one as `output` in its metadata.simulate, or in a file given with --outcomes.';
     throw new MaestroError('OUTCOMES_INVALID', text, { next });
-  }
-}
-
-function answerExists(model: WorkflowModel, schema: object): boolean {
-  try {
-    return fittingValue(model, schema, undefined, keyedRandom(0)) !== undefined;
-  } catch {
-    return false;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { ExecutionEvent } from '../observe/events.js';
 import type { Cause } from './seed-fates.js';
 import type { Trial } from './trial.js';
+import { withRuns } from './verdict.js';
 
 /** A line of what happened in one seed. */
 export interface StoryLine {
@@ -11,12 +12,8 @@ export interface StoryLine {
 
 /** Everything that happened in one seed, in order, for people. */
 export function tellStory(trial: Trial, startAtMs: number): StoryLine[] {
-  const runs = new Map<string, number>();
-  const lines = trial.events.flatMap((event) => {
-    const { event_type, node_id = '', data } = event;
-    const run = runs.get(node_id) ?? 0;
-    if (event_type === 'node_recovered' && data.reason === 'rerun') runs.set(node_id, run + 1);
-    const text = textOf(event, (attempt) => trial.causeOf(node_id, run, attempt));
+  const lines = [...withRuns(trial.events)].flatMap(([event, run]) => {
+    const text = textOf(event, (attempt) => trial.causeOf(event.node_id!, run, attempt));
     return text === undefined ? [] : [{ atMs: Date.parse(event.timestamp), text }];
   });
   // What happened outside is told after what the execution noted in the same moment.

@@ -154,7 +154,9 @@ export class Tally {
   /** The longest that each node took from its first start, all its attempts and what is between them included. */
   private measureRetries({ events, seed }: Trial): void {
     const began = new Map<string, number>();
-    for (const { event_type, node_id, timestamp } of events) {
+    for (const { event_type, node_id, timestamp, data } of events) {
+      // What starts over does not go on with what it did before.
+      if (event_type === 'node_recovered' && data.reason === 'rerun') began.delete(node_id!);
       if (event_type === 'node_started' && !began.has(node_id!)) began.set(node_id!, Date.parse(timestamp));
       if (event_type !== 'node_completed' && event_type !== 'node_failed') continue;
       const beganAtMs = began.get(node_id!);

@@ -43,10 +43,10 @@ export function judge(trial: Trial): Verdict {
     return one('completed_nothing', 'it is completed, but every node was skipped');
   const surprises: Surprise[] = [];
   const expected: FailureCause[] = [];
-  for (const event of lastFailures(trial)) {
-    const cause = causeOf(trial, event);
+  for (const last of lastFailures(trial)) {
+    const cause = causeOf(trial, last);
     if (cause !== null) expected.push(cause);
-    else surprises.push(surpriseOf(event));
+    else surprises.push(surpriseOf(last.event));
   }
   if (document.status === 'failed' && surprises.length + expected.length === 0)
     return one('failed', 'it failed, but no node did');
@@ -57,22 +57,40 @@ function one(kind: SurpriseKind, message: string): Verdict {
   return { surprises: [{ kind, node_id: null, message }], expected: [] };
 }
 
-/** The failures that nothing came after. */
-function lastFailures({ events, document }: Trial): ExecutionEvent[] {
-  const failures = new Map<string, ExecutionEvent>();
-  for (const event of events)
-    if (event.event_type === 'node_failed' && event.data.will_retry === false)
-      failures.set(event.node_id!, event);
-  return [...failures.values()].filter(({ node_id }) => document!.node_states[node_id!].status === 'failed');
+interface LastFailure {
+  readonly event: ExecutionEvent;
+  /** Of its node: what starts over begins a new one. */
+  readonly run: number;
 }
 
-function causeOf(trial: Trial, { node_id, data }: ExecutionEvent): FailureCause | null {
-  if (data.error_code === 'CONDITION_FAILED') return null;
-  const run = Number(trial.document!.node_states[node_id!].metadata.run ?? 0);
-  return (
-    trial.causeOf(node_id!, run, Number(data.attempts)) ??
-    (data.error_code === 'REVIEW_REJECTED' ? 'rejected' : null)
+/** The failures that nothing came after. */
+function lastFailures({ events, document }: Trial): LastFailure[] {
+  const failures = new Map<string, LastFailure>();
+  for (const [event, run] of withRuns(events))
+    if (event.event_type === 'node_failed' && event.data.will_retry === false)
+      failures.set(event.node_id!, { event, run });
+  return [...failures.values()].filter(
+    ({ event }) => document!.node_states[event.node_id!].status === 'failed',
   );
+}
+
+/** Each event with the run of its node that it belongs to. */
+export function* withRuns(
+  events: readonly ExecutionEvent[],
+): Generator<[event: ExecutionEvent, run: number]> {
+  const runs = new Map<string, number>();
+  for (const event of events) {
+    const { event_type, node_id = '', data } = event;
+    const run = runs.get(node_id) ?? 0;
+    yield [event, run];
+    if (event_type === 'node_recovered' && data.reason === 'rerun') runs.set(node_id, run + 1);
+  }
+}
+
+function causeOf(trial: Trial, { event: { node_id, data }, run }: LastFailure): FailureCause | null {
+  if (data.error_code === 'CONDITION_FAILED') return null;
+  const cause = trial.causeOf(node_id!, run, Number(data.attempts));
+  return cause ?? (data.error_code === 'REVIEW_REJECTED' ? 'rejected' : null);
 }
 
 function surpriseOf({ node_id, data }: ExecutionEvent): Surprise {

@@ -57,8 +57,8 @@ describe('declared outcomes', () => {
     [{ step: { decision: 'approve' } }, /is a step: "decision" has no meaning here/],
     [{ ask: { failure_rate: 0.5 } }, /is a review: "failure_rate" has no meaning/],
     [{ ask: { decision: 'maybe' } }, /decision.*approve, reject/],
-    [{ ask: { output: { m: 1 } } }, /an output does not fit its schema.*'n'/],
-    [{ go: { outputs: [1, 'x'] } }, /an output does not fit its schema.*integer/],
+    [{ ask: { output: { m: 1 } } }, /an output would be refused as an answer.*'n'/],
+    [{ go: { outputs: [1, 'x'] } }, /an output would be refused as an answer.*integer/],
     [{ go: { decision: 'approve' } }, /is a wait for a signal/],
     [{ nap: { duration_seconds: 1 } }, /a wait that ends by itself/],
     [{ stepp: {} }, /there is no node "stepp" \(did you mean "step"\?\)/],
@@ -95,6 +95,35 @@ describe('declared outcomes', () => {
   ])('of a file that cannot be used: %s', async (name, text, message) => {
     const path = text === undefined ? join(folder, name) : file(name, text);
     expect((await problemsOf({ outcomesFile: path })).message).toMatch(message);
+  });
+
+  it('fit the schemas of all nodes that wait for the same signal, and so do those that are made up', async () => {
+    const twice = workflowFromSpec({
+      workflow: { id: 'w', name: 'W' },
+      nodes: [
+        {
+          id: 'one',
+          name: 'One',
+          type: 'custom',
+          wait_for: { signal: 'go', schema: { type: ['integer', 'string'] } },
+        },
+        {
+          id: 'two',
+          name: 'Two',
+          type: 'custom',
+          wait_for: { signal: 'go', schema: { type: ['integer', 'null'] } },
+        },
+      ],
+    });
+    const report = await simulateWorkflow(twice, { seeds: 20, faults: ['crash'] });
+    expect(report).toMatchObject({ surprises: [], ends: { completed: 20 } });
+    await expect(simulateWorkflow(twice, { outcomes: { one: { output: 'x' } } })).rejects.toMatchObject({
+      ...{ code: 'OUTCOMES_INVALID', message: expect.stringMatching(/refused as an answer/) as string },
+    });
+    const large = 'x'.repeat(70_000);
+    await expect(simulateWorkflow(twice, { outcomes: { one: { output: large } } })).rejects.toMatchObject({
+      message: expect.stringMatching(/more than 65536 bytes/) as string,
+    });
   });
 
   it('must be given where no answer can be made up', async () => {

@@ -89,7 +89,8 @@ describe('an end that surprises', () => {
   });
 
   it('a failure that is declared, injected or decided is none', async () => {
-    const declared = await simulate([{ id: 'a', simulate: { failure_rate: 1 } }]);
+    const metadata = { run: 'nightly', error: 'none', simulate: { failure_rate: 1 } };
+    const declared = await simulate([{ id: 'a', metadata }]);
     expect([kinds(declared), declared.expected_failures]).toEqual([[], { declared: 30 }]);
     const injected = await simulate([{ id: 'a' }], { faults: ['error'], seeds: 100 });
     expect(kinds(injected)).toEqual([]);
