@@ -11,7 +11,7 @@ export interface OutcomeSpec {
   /** One of these instead. */
   outputs?: unknown[];
   /** What failing attempts fail with: a message, or more of an error. */
-  error?: string | { name?: string; code?: string; message?: string };
+  error?: string | { name?: string; code?: string; message?: string; details?: Record<string, unknown> };
   /** What a reviewer decides. */
   decision?: 'approve' | 'reject';
   /** One of these instead. */
@@ -39,7 +39,10 @@ const SCHEMA = {
     outputs: { type: 'array', minItems: 1 },
     error: {
       if: { type: 'object' },
-      then: { additionalProperties: false, properties: { name: TEXT, code: TEXT, message: TEXT } },
+      then: {
+        additionalProperties: false,
+        properties: { name: TEXT, code: TEXT, message: TEXT, details: { type: 'object' } },
+      },
       else: TEXT,
     },
     decision: DECISION,

@@ -129,8 +129,8 @@ function outcomeOf(spec: OutcomeSpec): Outcome {
 
 function errorOf(error: NonNullable<OutcomeSpec['error']>): ErrorDocument {
   if (typeof error === 'string') return { name: 'Error', message: error };
-  const { name = 'Error', code, message = `${code ?? name} (declared)` } = error;
-  return { name, message, ...(code !== undefined && { code }) };
+  const { name = 'Error', code, message = `${code ?? name} (declared)`, details } = error;
+  return { name, message, ...(code !== undefined && { code }), ...(details !== undefined && { details }) };
 }
 
 /** Answers that the runtime would refuse. */

@@ -86,6 +86,21 @@ describe('declared outcomes', () => {
     expect(story).toContainEqual({ at_seconds: 12, text: 'step fails (as declared): out of paper' });
   });
 
+  it('say what an attempt fails with, which retries look at', async () => {
+    const fail = async (error: object): Promise<number[]> => {
+      const simulate = { duration_seconds: 10, failure_rate: 1, error };
+      const spec = { id: 'a', name: 'A', type: 'custom', run: 'false', metadata: { simulate } };
+      const retry_policy = { max_attempts: 2, retry_delay_seconds: 1, non_retryable: ['Hopeless'] };
+      const nodes = [{ ...spec, retry_policy }];
+      const flow = workflowFromSpec({ workflow: { id: 'w', name: 'W' }, nodes });
+      const { story } = await simulateWorkflow(flow, { seeds: 1 });
+      return story!.filter(({ text }) => /^a starts/.test(text)).map(({ at_seconds }) => at_seconds);
+    };
+    expect(await fail({ name: 'Flaky' })).toEqual([0, 11]);
+    expect(await fail({ name: 'Hopeless' })).toEqual([0]);
+    expect(await fail({ code: 'BUSY', details: { retry_after_seconds: 30 } })).toEqual([0, 40]);
+  });
+
   it.each([
     ['missing.yaml', undefined, /there is no file/],
     ['broken.yaml', 'step: [', /broken\.yaml:\d+:\d+/],
