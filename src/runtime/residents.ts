@@ -128,7 +128,10 @@ export class Residents {
       const first: EngineEvent[] = isNew ? [{ type: 'startRequested' }] : [];
       const answers = await this.claimAnswers(execution);
       this.options.busy();
-      const events = [...first, ...answers.requests.map(engineRequest), ...waiting.events];
+      const heard = answers.requests.map(engineRequest);
+      // What has ended hears nothing until it goes on again (by a retry or a rerun).
+      const requests = execution.isEnded ? [...waiting.events, ...heard] : [...heard, ...waiting.events];
+      const events = [...first, ...requests];
       const allOps = [...answers.ops, ...ops];
       adopted = this.options.supervisor.adopt(execution, { recover: !isNew, events, ops: allOps });
     } finally {

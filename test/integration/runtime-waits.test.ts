@@ -7,6 +7,7 @@ import {
   type MaestroError,
   type Workflow,
 } from '../../src/runtime/index.js';
+import { openStore } from '../../src/store/open.js';
 import { collect, Counter, runtimes, storeKinds, until } from './support/runtimes.js';
 
 const open = runtimes();
@@ -264,6 +265,35 @@ describe.each(storeKinds())('signals, on %s', (_, create) => {
     const last = await open({ store: place(), workflows: [workflow] });
     expect((await (await last.resume(id)).result).status).toBe('completed');
     expect((await last.get(id))!.node_outputs).toMatchObject({ one: 1, two: 2 });
+  });
+});
+
+describe.each(storeKinds())('a signal that came in the last moment of an execution, on %s', (_, create) => {
+  it('is heard when the execution goes on again', async () => {
+    const place = create()();
+    let failures = 1;
+    const workflow = defineWorkflow({ id: 'late' })
+      .node('fragile', {
+        execute: () => {
+          if (failures-- > 0) throw new Error('once');
+        },
+      })
+      .node('late', { dependsOn: ['fragile'], waitFor: { signal: 'go' } })
+      .build();
+    const first = await open({ store: place });
+    const { id, result } = await first.start(workflow);
+    expect((await result).status).toBe('failed');
+    await first.close();
+    // Its sender was told that it is kept; the execution ended before it was read.
+    const inbox = await openStore(place);
+    const answer = { type: 'signalReceived', name: 'go', payload: '"late"', id: null } as const;
+    await inbox.commit([
+      inbox.putRequest({ requestId: 'r', executionId: id, createdAtMs: 1, kind: 'answer', answer }),
+    ]);
+    await inbox.close();
+    const second = await open({ store: place, workflows: [workflow] });
+    expect((await (await second.retry(id)).result).status).toBe('completed');
+    expect((await second.get(id))!.node_outputs.late).toBe('late');
   });
 });
 
