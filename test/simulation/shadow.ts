@@ -29,6 +29,8 @@ export class Shadow {
   againAsked = false;
   /** Its record was taken away. */
   deleted = false;
+  /** A start was asked for and has not been answered. */
+  starting = false;
   /** Somebody asked for it to be deleted whatever its state. */
   forced = false;
   readonly answers: Answers;
@@ -50,6 +52,15 @@ export class Shadow {
     const isOver = (): boolean => this.damaged || this.deleted || this.hasEnded;
     this.answers = new Answers(planned.id, columns, isOver);
     this.starts = new Starts(planned.failureMode, this.plan, columns);
+  }
+
+  /**
+   * It had ended and was deleted before its start was answered, and the start that its user had sent once more made a new
+   * execution of that id: an id is known as long as the execution is stored. What was seen so far says nothing about it.
+   */
+  restarted(): void {
+    this.deleted = false;
+    this.damaged = true;
   }
 
   get hasEnded(): boolean {

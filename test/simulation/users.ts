@@ -40,17 +40,23 @@ export class Users {
   }
 
   async startWhenDue(planned: Planned): Promise<void> {
-    const { timeline, witness, living, scenario } = this.host;
-    const { id } = planned;
-    const shadow = witness.shadows.get(id)!;
+    const { timeline, witness } = this.host;
+    const shadow = witness.shadows.get(planned.id)!;
     await timeline.sleep(planned.atMs);
+    shadow.starting = true;
+    await this.startOnce(planned, shadow);
+    shadow.starting = false;
+  }
+
+  private async startOnce({ id, workflow: definition }: Planned, shadow: Shadow): Promise<void> {
+    const { timeline, witness, living, scenario } = this.host;
     for (;;) {
       const [process] = living();
       // What ended and was deleted before its start was answered is not started again.
       if (shadow.deleted) return void this.started.add(id);
       if (process !== undefined) {
         try {
-          const workflow = this.host.started(planned.workflow);
+          const workflow = this.host.started(definition);
           const handle = await lasting(process, process.runtime!.start(workflow, {}, { executionId: id }));
           this.listen(id, process, handle.result);
           this.started.add(id);

@@ -65,6 +65,7 @@ export class Witness {
         const shadow = this.shadows.get(executionOf(op.key) ?? '');
         if (op.op !== 'put' || shadow === undefined) continue;
         const { id } = shadow.planned;
+        if (shadow.deleted && shadow.starting && creates(ops, id)) shadow.restarted();
         demand(!shadow.deleted, 'DELETED_IS_GONE', `${user.name} wrote ${op.key} after ${id} was deleted`);
         if (!shadow.damaged) this.takeJournal(user, shadow, op.key, op.value);
       }
@@ -296,4 +297,8 @@ export class Witness {
 
 function executionOf(key: string): string | undefined {
   return /^x\/([^/]+)\//.exec(key)?.[1];
+}
+
+function creates(ops: readonly KvOp[], id: string): boolean {
+  return ops.some(({ op, key }) => op === 'put' && key === keys.contextKey(id));
 }
