@@ -1,15 +1,23 @@
 import type { FailureMode, RetryPolicy } from '../base/model.js';
 import type { Plan } from '../graph/plan.js';
 import type { GroupPolicy } from '../policy/group.js';
+import type { Trigger } from '../policy/trigger.js';
 import type { WaitPlan } from '../policy/wait.js';
 
-/** What the engine must know of a workflow: its plan, and per node only what decisions depend on. */
-export interface EngineDefinition {
+/** What says when nodes run, given how others ended. */
+export interface TriggerDefinition {
   readonly plan: Plan;
+  /** Of the nodes that do not simply wait for the success of their dependencies; never of groups. */
+  readonly triggers: ReadonlyMap<number, Trigger>;
+  /** Source of a node's condition; undefined: it has none. */
+  conditionText(node: number): string | undefined;
+}
+
+/** What the engine must know of a workflow: its plan, and per node only what decisions depend on. */
+export interface EngineDefinition extends TriggerDefinition {
   readonly failureMode: FailureMode;
   /** null: one attempt. */
   retryPolicyOf(node: number): RetryPolicy | null;
-  hasCondition(node: number): boolean;
   /** What a node waits for; null when it executes something. */
   waitOf(node: number): WaitPlan | null;
   /** Whether any node waits. */

@@ -1,7 +1,7 @@
 import { invariant } from '../base/assert.js';
 import type { ErrorDocument } from '../base/errors.js';
 import type { Random } from '../base/random.js';
-import { dependentsOf } from '../graph/queries.js';
+import { dependenciesOf, dependentsOf } from '../graph/queries.js';
 import { nextRetryDelayMs } from '../policy/retry.js';
 import { LEAF } from './columns.js';
 import type { EngineDefinition } from './definition.js';
@@ -9,7 +9,7 @@ import type { Effect, EngineEvent, RerunRequest, WorkflowRequest } from './effec
 import { ExecutionState } from './execution-state.js';
 import { Propagation } from './propagation.js';
 import { finishOfLeaf, type Readiness } from './readiness.js';
-import { rerunEvent } from './rerun.js';
+import { rerunEvent, waitsToStart } from './rerun.js';
 import { Starts } from './starts.js';
 import { Waits } from './waits.js';
 
@@ -96,8 +96,7 @@ export class ExecutionEngine {
       default:
         this.applyRequest(event, atMs);
     }
-    this.beginWaits(atMs);
-    this.settle(atMs);
+    this.comeToRest(atMs);
   }
 
   private applyRequest(event: WorkflowRequest, atMs: number): void {
@@ -143,12 +142,14 @@ export class ExecutionEngine {
     this.starts.lanes.pop(lane);
     this.state.sendNode(node, { type: 'attemptStarted' }, atMs);
     const { attempt, run } = this.columns;
+    // What runs early is given what there is now: some of that may be of this turn.
+    const isEarly = this.definition.triggers.has(node);
     this.effects.push({
       kind: 'dispatch',
       node,
       attempt: attempt[node],
       run: run[node],
-      readyTurn: this.starts.readyTurn[node],
+      readyTurn: isEarly ? this.turn : this.starts.readyTurn[node],
     });
     return node;
   }
@@ -182,7 +183,7 @@ export class ExecutionEngine {
    */
   recover(atMs: number): void {
     const { leaf, wakeAtMs, waits } = this.columns;
-    this.readiness.recount(leaf);
+    this.readiness.recount();
     this.starts.groups.recount();
     this.waits.restore();
     this.starts.takeLimit();
@@ -194,8 +195,7 @@ export class ExecutionEngine {
     for (const [node, at] of wakeAtMs) this.effects.push({ kind: 'wake', node, atMs: at });
     if (this.state.workflowLeaf === 'running' || this.state.workflowLeaf === 'paused')
       this.propagation.admitAll(atMs);
-    this.beginWaits(atMs);
-    this.settle(atMs);
+    this.comeToRest(atMs);
   }
 
   private get columns(): ExecutionState['columns'] {
@@ -243,8 +243,26 @@ export class ExecutionEngine {
       if (finish !== null)
         for (const dependent of dependentsOf(plan, at)) this.readiness.retract(dependent, finish);
     }
-    for (const at of again) this.propagation.admit(at, atMs);
+    for (const at of [...again, ...this.unblock(again, atMs)]) this.propagation.admit(at, atMs);
     return true;
+  }
+
+  /** What only these had blocked waits again: a rule can have blocked a node for want of what now starts over. */
+  private unblock(nodes: readonly number[], atMs: number): readonly number[] {
+    const { plan, triggers } = this.definition;
+    const freed: number[] = [];
+    if (triggers.size === 0) return freed;
+    const work = [...nodes];
+    for (const at of work)
+      for (const dependent of dependentsOf(plan, at)) {
+        if (this.columns.leaf[dependent] !== LEAF.blocked || this.readiness.decide(dependent) === 'block')
+          continue;
+        this.state.sendNode(dependent, { type: 'dependencyRestored' }, atMs);
+        for (const next of dependentsOf(plan, dependent)) this.readiness.retract(next, 'blocked');
+        freed.push(dependent);
+        work.push(dependent);
+      }
+    return freed;
   }
 
   private cancelNode(node: number, atMs: number): void {
@@ -261,7 +279,7 @@ export class ExecutionEngine {
   private cancelNodes(atMs: number): void {
     const { leaf } = this.columns;
     for (let node = 0; node < leaf.length; node++) this.stop(node, atMs);
-    this.readiness.recount(leaf);
+    this.readiness.recount();
     this.starts.lanes.clear();
   }
 
@@ -275,12 +293,18 @@ export class ExecutionEngine {
   private startOver(nodes: Iterable<number>, atMs: number): void {
     const { leaf, wakeAtMs } = this.columns;
     for (const node of nodes) this.state.sendNode(node, { type: 'rerunRequested' }, atMs);
+    const skippedBefore = new Set<number>();
     // Dependencies first: what still blocks a node is known when it is looked at.
     for (const node of this.definition.plan.order) {
-      this.readiness.recountOf(node, leaf);
+      this.readiness.recountOf(node);
       if (leaf[node] === LEAF.blocked && this.readiness.decide(node) !== 'block')
         this.state.sendNode(node, { type: 'dependencyRestored' }, atMs);
+      else if (this.isOpenAgain(node, skippedBefore)) {
+        if (leaf[node] === LEAF.skipped) skippedBefore.add(node);
+        this.state.sendNode(node, { type: 'rerunRequested' }, atMs);
+      }
     }
+    this.propagation.reopen();
     this.starts.takeLimit();
     this.starts.lanes.clear();
     for (const node of this.columns.nodesIn(LEAF.ready)) this.enqueue(node);
@@ -288,29 +312,51 @@ export class ExecutionEngine {
     this.propagation.admitAll(atMs);
   }
 
-  /** Ends the workflow when nothing can happen any more. */
-  private settle(atMs: number): void {
-    if (this.state.workflowLeaf !== 'running' || this.columns.executing > 0) return;
-    const { counts, waits } = this.columns;
-    if (this.starts.isHalted) for (const node of this.waits.withdraw(atMs)) this.enqueue(node);
-    else {
-      if (
-        this.propagation.evaluating +
-          waits.size +
-          this.starts.countIn(LEAF.ready) +
-          this.starts.countIn(LEAF['failed.retrying']) >
-        0
-      )
-        return;
-      const stuck = this.starts.isLimited ? 0 : counts[LEAF.pending];
-      invariant(stuck === 0, `${stuck} nodes wait for nothing`);
+  /**
+   * Whether what starts over was why a rule skipped this node, or why it waits to start; or it was skipped because such
+   * a node was.
+   */
+  private isOpenAgain(node: number, skippedBefore: ReadonlySet<number>): boolean {
+    const { plan, triggers } = this.definition;
+    if (triggers.size === 0) return false;
+    const leaf = this.columns.leaf[node];
+    if (waitsToStart(leaf)) return this.readiness.decide(node) !== 'run';
+    if (leaf !== LEAF.skipped || this.readiness.skippedItself(node)) return false;
+    if (this.readiness.decide(node) === 'skip') return false;
+    return triggers.has(node) || dependenciesOf(plan, node).some((at) => skippedBefore.has(at));
+  }
+
+  /** Begins the waits whose turn it is, and ends the workflow when nothing can happen any more. */
+  private comeToRest(atMs: number): void {
+    do this.beginWaits(atMs);
+    while (this.settle(atMs));
+  }
+
+  /** @returns whether nodes were let through, which may be waits */
+  private settle(atMs: number): boolean {
+    if (this.state.workflowLeaf !== 'running' || this.columns.executing > 0) return false;
+    const { isHalted, isLimited, outlasting } = this.starts;
+    if (isHalted)
+      for (const node of this.waits.withdraw((at) => this.starts.holdsBack(at), atMs)) this.enqueue(node);
+    else if (this.isUnderWay) return false;
+    if (outlasting.length > 0 && (isHalted || isLimited)) {
+      if (this.propagation.evaluating > 0 || (isHalted && this.starts.isAnyUnderWay())) return false;
+      if (this.propagation.admitOutlasting(atMs)) return true;
     }
+    const stuck = isHalted || isLimited ? 0 : this.columns.counts[LEAF.pending];
+    invariant(stuck === 0, `${stuck} nodes wait for nothing`);
     const failed = this.columns.firstFailed();
-    if (failed < 0) {
-      this.state.sendWorkflow({ type: 'allNodesSettled' }, atMs);
-      return;
+    if (failed < 0) this.state.sendWorkflow({ type: 'allNodesSettled' }, atMs);
+    else {
+      const error = this.columns.error.get(failed) ?? CANCELLED;
+      this.state.sendWorkflow({ type: 'nodeFailedForGood', node: failed, error }, atMs);
     }
-    const error = this.columns.error.get(failed) ?? CANCELLED;
-    this.state.sendWorkflow({ type: 'nodeFailedForGood', node: failed, error }, atMs);
+    return false;
+  }
+
+  private get isUnderWay(): boolean {
+    const { starts, propagation, columns } = this;
+    const toStart = starts.countIn(LEAF.ready) + starts.countIn(LEAF['failed.retrying']);
+    return propagation.evaluating + columns.waits.size + toStart > 0;
   }
 }

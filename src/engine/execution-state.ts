@@ -113,7 +113,7 @@ export class ExecutionState {
     this.takeSignal(node, event);
     columns.apply(node, next.leaf, next.context, event, atMs);
     this.moved?.(node, leaf, next.leaf);
-    if (event.type === 'rerunRequested') this.noteRerun(node);
+    if (isFreshStart(event)) this.noteRerun(node);
     this.record({ node, event, atMs, fromLeaf: leaf, from: context });
     if (isSettledLeaf(next.leaf)) this.retire(node, actor);
     return true;
@@ -140,7 +140,7 @@ export class ExecutionState {
     if (entry.node !== WORKFLOW) {
       this.takeSignal(entry.node, entry.event as NodeEvent);
       this.columns.replay(entry.node, entry.event as NodeEvent, entry.atMs);
-      if (entry.event.type === 'rerunRequested') this.noteRerun(entry.node);
+      if (isFreshStart(entry.event)) this.noteRerun(entry.node);
       return;
     }
     const event = entry.event as WorkflowEvent;
@@ -242,4 +242,9 @@ export class ExecutionState {
       },
     );
   }
+}
+
+/** A node that had ended waits again: what it gave, or that it gave nothing, no longer stands. */
+function isFreshStart({ type }: Entry['event']): boolean {
+  return type === 'rerunRequested' || type === 'dependencyRestored';
 }

@@ -58,13 +58,20 @@ export class Groups {
     const { leaf } = this.state.columns;
     const { strategy, intensity } = groups.get(group)!;
     const isSpent = addRestart(this.state.restartsOf(group), atMs, intensity).exceeded;
-    if (isSpent || finishOfLeaf(leaf[group]) === 'failed') return [];
+    if (isSpent || finishOfLeaf(leaf[group]) === 'blocked') return [];
     const dependents = (at: number): Uint32Array => dependentsOf(plan, at);
     const members = membersToRestart(strategy, plan.groups.get(group)!, node, dependents);
     const again = new Set([...members].filter((at) => hasRun(leaf[at]) || leaf[at] === LEAF.running));
+    // What a rule has let start before this one ended has nothing from it.
+    const { triggers } = this.definition;
+    const hadResult = (at: number): boolean => at !== node && finishOfLeaf(leaf[at]) !== null;
     for (const at of again)
       for (const dependent of dependents(at))
-        if (waitsToStart(leaf[dependent]) || leaf[dependent] === LEAF.running) again.add(dependent);
+        if (
+          (waitsToStart(leaf[dependent]) || leaf[dependent] === LEAF.running) &&
+          (!triggers.has(dependent) || hadResult(at))
+        )
+          again.add(dependent);
     if (![...again].every(allows)) return [];
     return [...again].sort((a, b) => plan.rank[a] - plan.rank[b]);
   }

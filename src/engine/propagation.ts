@@ -1,9 +1,10 @@
+import { dependenciesOf } from '../graph/queries.js';
 import type { Plan } from '../graph/plan.js';
 import { LEAF } from './columns.js';
 import type { EngineDefinition } from './definition.js';
 import type { ConditionVerdict, Effect } from './effects.js';
 import type { ExecutionState } from './execution-state.js';
-import { dependencyThat, Readiness, skippedBecause, type Finish } from './readiness.js';
+import { failedDependency, Readiness, skippedBecause, type Finish } from './readiness.js';
 import type { Starts } from './starts.js';
 
 interface PropagationHost {
@@ -24,6 +25,8 @@ export class Propagation {
   /** Conditions asked about and not answered: the number of the last question about each node. */
   private readonly questions = new Map<number, number>();
   private asked = 0;
+  /** Let through although dependencies are unfinished, which will not run. */
+  private readonly finally = new Set<number>();
   private readonly plan: Plan;
 
   constructor(
@@ -33,7 +36,7 @@ export class Propagation {
     private readonly host: PropagationHost,
   ) {
     this.plan = definition.plan;
-    this.readiness = new Readiness(this.plan);
+    this.readiness = new Readiness(definition, state.columns);
   }
 
   /** Condition evaluations under way. */
@@ -52,11 +55,11 @@ export class Propagation {
         if (this.leaf[dependent] !== LEAF.pending) continue;
         if (decision === 'run') this.letThrough(dependent, atMs);
         else if (decision === 'block') {
-          this.state.sendNode(dependent, { type: 'dependencyFailed', by: item.node }, atMs);
-          work.push({ node: dependent, finish: 'failed' });
+          const isBad = item.finish === 'failed' || item.finish === 'blocked';
+          this.block(dependent, isBad ? item.node : failedDependency(this.plan, this.leaf, dependent), atMs);
+          work.push({ node: dependent, finish: 'blocked' });
         } else if (decision === 'skip') {
-          const condition = skippedBecause(this.plan, this.leaf, dependent);
-          this.state.sendNode(dependent, { type: 'conditionNotMet', condition }, atMs);
+          this.skip(dependent, atMs);
           work.push({ node: dependent, finish: 'skipped' });
         }
       }
@@ -74,14 +77,39 @@ export class Propagation {
     const decision = this.readiness.decide(node);
     if (decision === 'run') this.letThrough(node, atMs);
     else if (decision === 'block') {
-      const by = dependencyThat('failed', this.plan, this.leaf, node);
-      this.state.sendNode(node, { type: 'dependencyFailed', by }, atMs);
-      this.tell(node, 'failed', atMs);
+      this.block(node, failedDependency(this.plan, this.leaf, node), atMs);
+      this.tell(node, 'blocked', atMs);
     } else if (decision === 'skip') {
-      const condition = skippedBecause(this.plan, this.leaf, node);
-      this.state.sendNode(node, { type: 'conditionNotMet', condition }, atMs);
+      this.skip(node, atMs);
       this.tell(node, 'skipped', atMs);
     }
+  }
+
+  /**
+   * Nothing moves any more, and fail_fast holds the rest back: what outlasts failures takes its unfinished dependencies
+   * for skipped, but for those that wait likewise or are let through here. @returns whether any was let through
+   */
+  admitOutlasting(atMs: number): boolean {
+    const open = new Set<number>();
+    let any = false;
+    for (const node of this.starts.outlasting) {
+      if (this.leaf[node] !== LEAF.pending) continue;
+      const waits = dependenciesOf(this.plan, node).some(
+        (at) => open.has(at) || this.plan.groups.get(at)?.some((member) => open.has(member)) === true,
+      );
+      if (!waits && this.readiness.decideFinally(node) !== 'run') continue;
+      open.add(node);
+      if (waits) continue;
+      any = true;
+      this.letThrough(node, atMs);
+      this.finally.add(node);
+    }
+    return any;
+  }
+
+  /** Nodes start over: what was decided for want of them is open again. */
+  reopen(): void {
+    this.finally.clear();
   }
 
   /** A condition has been evaluated. */
@@ -107,12 +135,21 @@ export class Propagation {
     const { workflowLeaf } = this.state;
     if (workflowLeaf !== 'running' && workflowLeaf !== 'paused') return false;
     if (this.leaf[node] !== LEAF.pending || !this.starts.allows(node)) return false;
-    return this.readiness.decide(node) === 'run';
+    return this.readiness.decide(node) === 'run' || this.finally.has(node);
+  }
+
+  private block(node: number, by: number, atMs: number): void {
+    this.state.sendNode(node, { type: 'dependencyFailed', by }, atMs);
+  }
+
+  private skip(node: number, atMs: number): void {
+    const condition = skippedBecause(this.definition, this.leaf, node);
+    this.state.sendNode(node, { type: 'conditionNotMet', condition }, atMs);
   }
 
   private letThrough(node: number, atMs: number): void {
     if (!this.starts.allows(node)) return;
-    if (!this.definition.hasCondition(node)) return this.makeReady(node, atMs);
+    if (this.definition.conditionText(node) === undefined) return this.makeReady(node, atMs);
     this.questions.set(node, ++this.asked);
     this.host.act({ kind: 'evaluate', node, question: this.asked });
   }

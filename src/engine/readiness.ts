@@ -1,20 +1,23 @@
 import { dependenciesOf } from '../graph/queries.js';
 import type { Plan } from '../graph/plan.js';
-import { decideTrigger, type TriggerDecision } from '../policy/trigger.js';
-import { LEAF } from './columns.js';
+import { holds, type TaskResult } from '../policy/depends.js';
+import { decideTrigger, type TriggerCounts, type TriggerDecision } from '../policy/trigger.js';
+import { LEAF, type NodeColumns } from './columns.js';
+import type { TriggerDefinition } from './definition.js';
 
 /** How a finished node looks to its dependents. */
-export type Finish = 'succeeded' | 'failed' | 'skipped';
+export type Finish = 'succeeded' | 'failed' | 'blocked' | 'skipped';
 
-/** How a leaf counts for the dependents of its node; null: not finished. Blocked and cancelled count as failed. */
+/** How a leaf counts for the dependents of its node; null: not finished. Cancelled counts as failed. */
 export function finishOfLeaf(leaf: number): Finish | null {
   switch (leaf) {
     case LEAF.completed:
       return 'succeeded';
     case LEAF.skipped:
       return 'skipped';
-    case LEAF['failed.exhausted']:
     case LEAF.blocked:
+      return 'blocked';
+    case LEAF['failed.exhausted']:
     case LEAF.cancelled:
       return 'failed';
     default:
@@ -22,29 +25,35 @@ export function finishOfLeaf(leaf: number): Finish | null {
   }
 }
 
-/** The first dependency of a node that came to this end (blocked is failed, too); -1 when there is none. */
-export function dependencyThat(finish: Finish, plan: Plan, leaf: Uint8Array, node: number): number {
-  return dependenciesOf(plan, node).find((dependency) => finishOfLeaf(leaf[dependency]) === finish) ?? -1;
-}
-
-/** What is said of a node that is skipped because a dependency was. */
-export function skippedBecause(plan: Plan, leaf: Uint8Array, node: number): string {
-  return `dependency "${plan.ids[dependencyThat('skipped', plan, leaf, node)]}" was skipped`;
+/** The first dependency of a node that failed, was cancelled or blocked; -1 when there is none. */
+export function failedDependency(plan: Plan, leaf: Uint8Array, node: number): number {
+  const isBad = (finish: Finish | null): boolean => finish === 'failed' || finish === 'blocked';
+  return dependenciesOf(plan, node).find((dependency) => isBad(finishOfLeaf(leaf[dependency]))) ?? -1;
 }
 
 /**
- * Counts, for every node, its finished dependencies by how they finished. An event touches only the dependents of
- * one node; nothing ever scans the graph (except `recount`, after a restore or a rerun).
+ * Counts, for every node, its finished dependencies by how they finished, and says by its trigger what becomes of it.
+ * An event touches only the dependents of one node; nothing ever scans the graph (except `recount`, after a restore).
  * Invariant: the counters equal a recount from the leaves.
  */
 export class Readiness {
   readonly unfinished: Int32Array;
+  /** Failed, cancelled or blocked. */
   readonly failed: Int32Array;
+  /** Those of `failed` that were blocked. */
+  readonly blocked: Int32Array;
   readonly skipped: Int32Array;
+  private readonly plan: Plan;
 
-  constructor(private readonly plan: Plan) {
+  constructor(
+    private readonly definition: TriggerDefinition,
+    private readonly columns: Pick<NodeColumns, 'leaf' | 'condition'>,
+  ) {
+    const { plan } = definition;
+    this.plan = plan;
     this.unfinished = new Int32Array(plan.nodeCount);
     this.failed = new Int32Array(plan.nodeCount);
+    this.blocked = new Int32Array(plan.nodeCount);
     this.skipped = new Int32Array(plan.nodeCount);
     for (let node = 0; node < plan.nodeCount; node++) this.unfinished[node] = this.total(node);
   }
@@ -57,53 +66,113 @@ export class Readiness {
   /** Notes at `dependent` that one of its dependencies finished, and says what that means for it. */
   note(dependent: number, finish: Finish): TriggerDecision {
     this.unfinished[dependent]--;
-    if (finish === 'failed') this.failed[dependent]++;
-    else if (finish === 'skipped') this.skipped[dependent]++;
+    this.count(dependent, finish, 1);
     return this.decide(dependent);
   }
 
   /** Takes back at `dependent` that one of its dependencies finished: it starts over. */
   retract(dependent: number, finish: Finish): void {
     this.unfinished[dependent]++;
-    if (finish === 'failed') this.failed[dependent]--;
-    else if (finish === 'skipped') this.skipped[dependent]--;
+    this.count(dependent, finish, -1);
   }
 
   decide(node: number): TriggerDecision {
-    const failed = this.failed[node];
-    const skipped = this.skipped[node];
     const unfinished = this.unfinished[node];
+    const { triggers } = this.definition;
+    const trigger = triggers.size === 0 ? undefined : triggers.get(node);
+    if (trigger?.kind === 'depends') return unfinished > 0 ? 'wait' : this.decideFinally(node);
     // The case of nearly every event: answered without building the counts.
-    if (failed === 0 && skipped === 0) return unfinished === 0 ? 'run' : 'wait';
-    const total = this.total(node);
-    const counts = { total, succeeded: total - unfinished - failed - skipped, failed, skipped };
+    if (trigger === undefined && this.failed[node] === 0 && this.skipped[node] === 0)
+      return unfinished === 0 ? 'run' : 'wait';
     // A group has ended well although a branch in it was not taken.
     const isGroup = this.plan.groups.has(node);
-    const decision = decideTrigger(counts, isGroup ? 'none_failed_min_one_success' : 'all_success');
+    const rule = trigger?.rule ?? (isGroup ? 'none_failed_min_one_success' : 'all_success');
+    const decision = decideTrigger(this.countsOf(node), rule);
     // A look at [skipped, running] says skip, and at [skipped, failed] block. The engine waits for the rest before it
     // skips: otherwise the outcome of a node would depend on which dependency finished first, or on a crash between.
     return decision === 'skip' && unfinished > 0 ? 'wait' : decision;
   }
 
+  /** What becomes of a node with a trigger when its unfinished dependencies will not run: they count as skipped. */
+  decideFinally(node: number): TriggerDecision {
+    const trigger = this.definition.triggers.get(node)!;
+    if (trigger.kind === 'rule') {
+      const counts = this.countsOf(node);
+      return decideTrigger({ ...counts, skipped: counts.skipped + this.unfinished[node] }, trigger.rule);
+    }
+    const resultOf = (id: string): TaskResult => this.resultOf(this.plan.indexOf.get(id)!);
+    return holds(trigger.expression, resultOf) ? 'run' : 'skip';
+  }
+
+  /** Whether a skipped node's own condition was false; otherwise its dependencies decided that. */
+  skippedItself(node: number): boolean {
+    const text = this.definition.conditionText(node);
+    return text !== undefined && this.columns.condition.get(node) === text;
+  }
+
   /** Recomputes every counter from the leaves. */
-  recount(leaf: Uint8Array): void {
-    for (let node = 0; node < this.plan.nodeCount; node++) this.recountOf(node, leaf);
+  recount(): void {
+    for (let node = 0; node < this.plan.nodeCount; node++) this.recountOf(node);
   }
 
   /** Recomputes the counters of one node. */
-  recountOf(node: number, leaf: Uint8Array): void {
+  recountOf(node: number): void {
     const { dependencyOffsets, dependencies } = this.plan;
-    let unfinished = 0;
-    let failed = 0;
-    let skipped = 0;
+    this.unfinished[node] = 0;
+    this.failed[node] = 0;
+    this.blocked[node] = 0;
+    this.skipped[node] = 0;
     for (let k = dependencyOffsets[node]; k < dependencyOffsets[node + 1]; k++) {
-      const finish = finishOfLeaf(leaf[dependencies[k]]);
-      if (finish === null) unfinished++;
-      else if (finish === 'failed') failed++;
-      else if (finish === 'skipped') skipped++;
+      const finish = finishOfLeaf(this.columns.leaf[dependencies[k]]);
+      if (finish === null) this.unfinished[node]++;
+      else this.count(node, finish, 1);
     }
-    this.unfinished[node] = unfinished;
-    this.failed[node] = failed;
-    this.skipped[node] = skipped;
   }
+
+  private count(node: number, finish: Finish, by: 1 | -1): void {
+    if (finish === 'succeeded') return;
+    if (finish === 'skipped') this.skipped[node] += by;
+    else this.failed[node] += by;
+    if (finish === 'blocked') this.blocked[node] += by;
+  }
+
+  private countsOf(node: number): TriggerCounts {
+    const total = this.total(node);
+    const blocked = this.blocked[node];
+    const failed = this.failed[node] - blocked;
+    const skipped = this.skipped[node];
+    const succeeded = total - this.unfinished[node] - failed - blocked - skipped;
+    return { total, succeeded, failed, blocked, skipped };
+  }
+
+  /** How Argo calls the end of a node: cancelled is Errored; what did not run, by whatever rule, is Omitted. */
+  private resultOf(node: number): TaskResult {
+    switch (this.columns.leaf[node]) {
+      case LEAF.completed:
+        return 'Succeeded';
+      case LEAF.cancelled:
+        return 'Errored';
+      case LEAF['failed.exhausted']:
+        return 'Failed';
+      case LEAF.skipped:
+        return this.skippedItself(node) ? 'Skipped' : 'Omitted';
+      default:
+        return 'Omitted';
+    }
+  }
+}
+
+/** What is said of a node that is skipped because of its dependencies. */
+export function skippedBecause(
+  { plan, triggers }: TriggerDefinition,
+  leaf: Uint8Array,
+  node: number,
+): string {
+  const trigger = triggers.get(node);
+  if (trigger !== undefined)
+    return trigger.kind === 'rule'
+      ? `trigger_rule ${trigger.rule} did not hold`
+      : `depends did not hold: ${trigger.text}`;
+  const by = dependenciesOf(plan, node).find((dependency) => leaf[dependency] === LEAF.skipped) ?? -1;
+  return `dependency "${plan.ids[by]}" was skipped`;
 }

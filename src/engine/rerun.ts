@@ -2,9 +2,9 @@ import type { RerunLimit, WorkflowEvent } from '../../machines/events.js';
 import { dependentsOf, descendants, withMembers } from '../graph/queries.js';
 import type { Plan } from '../graph/plan.js';
 import { isSettledLeaf, LEAF, type NodeColumns } from './columns.js';
-import type { EngineDefinition } from './definition.js';
+import type { EngineDefinition, TriggerDefinition } from './definition.js';
 import type { RerunRequest } from './effects.js';
-import { dependencyThat, Readiness } from './readiness.js';
+import { failedDependency, Readiness } from './readiness.js';
 
 /** What it means to run one node again. */
 export interface RerunPlan {
@@ -26,14 +26,16 @@ export interface RerunRefusal {
  * as its members do. Nothing is taken away from under a running node: neither its state nor its input.
  */
 export function planRerun(
-  plan: Plan,
-  leaf: Uint8Array,
+  definition: TriggerDefinition,
+  columns: Pick<NodeColumns, 'leaf' | 'condition'>,
   node: number,
   cascade: boolean,
 ): RerunPlan | RerunRefusal {
+  const { plan } = definition;
+  const { leaf } = columns;
   const family = withMembers(plan, [node]);
   const targets = family.filter((at) => hasRun(leaf[at]) || leaf[at] === LEAF.running);
-  const refusal = refusalOf(plan, leaf, plan.groups.has(node) ? targets : family, new Set(family));
+  const refusal = refusalOf(definition, columns, plan.groups.has(node) ? targets : family, new Set(family));
   if (refusal !== null) return refusal;
   if (targets.length === 0) return { why: 'not started', node };
   const below = descendants(plan, family);
@@ -43,9 +45,11 @@ export function planRerun(
   const startsOver = (at: number): boolean =>
     cascade || plan.groups.has(at) ? hasRun(leaf[at]) : waitsToStart(leaf[at]);
   const again = [...targets, ...affected.filter(startsOver)];
+  const comesBack = (at: number): boolean =>
+    leaf[at] === LEAF.blocked || (definition.triggers.size > 0 && leaf[at] === LEAF.skipped);
   return {
     again,
-    reach: [...family, ...(cascade ? below : below.filter((at) => leaf[at] === LEAF.blocked))],
+    reach: [...family, ...(cascade ? below : below.filter(comesBack))],
   };
 }
 
@@ -63,15 +67,15 @@ function directlyAffected(plan: Plan, nodes: readonly number[]): number[] {
 
 /** The request as the journal keeps it, and what starts over; null when it no longer fits. */
 export function rerunEvent(
-  { plan, failureMode }: EngineDefinition,
+  definition: EngineDefinition,
   columns: NodeColumns,
   { node, cascade }: RerunRequest,
 ): { event: WorkflowEvent; again: readonly number[] } | null {
-  const planned = planRerun(plan, columns.leaf, node, cascade);
+  const planned = planRerun(definition, columns, node, cascade);
   if ('why' in planned) return null;
   const { again, reach } = planned;
   const startsOver = new Set(again);
-  const stopping = failureMode === 'fail_fast' ? columns.failures : [];
+  const stopping = definition.failureMode === 'fail_fast' ? columns.failures : [];
   const standing = stopping.filter((at) => !startsOver.has(at)).length;
   const nodes = standing === 0 ? [] : [...reach, ...columns.nodesIn(LEAF.running)];
   return { event: { type: 'rerunRequested', node, cascade, standing, nodes }, again };
@@ -79,18 +83,20 @@ export function rerunEvent(
 
 /** @param family what starts over: it is in nobody's way */
 function refusalOf(
-  plan: Plan,
-  leaf: Uint8Array,
+  definition: TriggerDefinition,
+  columns: Pick<NodeColumns, 'leaf' | 'condition'>,
   targets: readonly number[],
   family: ReadonlySet<number>,
 ): RerunRefusal | null {
-  const readiness = new Readiness(plan);
+  const { plan } = definition;
+  const { leaf } = columns;
+  const readiness = new Readiness(definition, columns);
   for (const node of targets) {
     if (leaf[node] === LEAF.running) return { why: 'running', node };
     if (leaf[node] === LEAF.pending) return { why: 'not started', node };
-    readiness.recountOf(node, leaf);
+    readiness.recountOf(node);
     if (leaf[node] !== LEAF.blocked && readiness.decide(node) !== 'block') continue;
-    const by = dependencyThat('failed', plan, leaf, node);
+    const by = failedDependency(plan, leaf, node);
     if (!family.has(by)) return { why: 'blocked', node: by };
   }
   return null;
@@ -112,6 +118,11 @@ export class StartLimit {
   /** Nodes that could start but for the limit, by leaf. They stay so for as long as the limit holds. */
   private held = new Map<number, number>();
 
+  constructor(
+    /** Whether a node may start whatever the limit. */
+    private readonly isExempt: (node: number) => boolean,
+  ) {}
+
   /** Takes the limit of a workflow as it is now. */
   set(limit: RerunLimit | null, leaf: Uint8Array): void {
     this.allowed = limit === null ? null : new Uint8Array(leaf.length);
@@ -128,7 +139,7 @@ export class StartLimit {
   }
 
   allows(node: number): boolean {
-    return this.allowed === null || this.allowed[node] === 1;
+    return this.allowed === null || this.allowed[node] === 1 || this.isExempt(node);
   }
 
   heldIn(leaf: number): number {

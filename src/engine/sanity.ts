@@ -1,4 +1,5 @@
 import { invariant } from '../base/assert.js';
+import { outlastsFailure } from '../policy/trigger.js';
 import { LEAF } from './columns.js';
 import type { ExecutionEngine } from './execution-engine.js';
 import { Readiness } from './readiness.js';
@@ -9,12 +10,13 @@ import { Readiness } from './readiness.js';
  */
 export function checkInvariants(engine: ExecutionEngine): void {
   const { columns, plan, liveActors } = engine.state;
-  const fresh = new Readiness(plan);
-  fresh.recount(columns.leaf);
+  const { definition } = engine;
+  const fresh = new Readiness(definition, columns);
+  fresh.recount();
   const counts = new Int32Array(columns.counts.length);
   for (let node = 0; node < plan.nodeCount; node++) {
     counts[columns.leaf[node]]++;
-    for (const name of ['unfinished', 'failed', 'skipped'] as const) {
+    for (const name of ['unfinished', 'failed', 'blocked', 'skipped'] as const) {
       invariant(
         fresh[name][node] === engine.readiness[name][node],
         `${name} of "${plan.ids[node]}" is miscounted`,
@@ -22,7 +24,11 @@ export function checkInvariants(engine: ExecutionEngine): void {
     }
     // What a rerun without its dependents left keeps its result while its dependencies run again.
     // So does, and runs on, what depends on a restarted member of a group from outside.
-    const isKept = engine.state.isOutdated(node);
+    // And so does what has begun because fail_fast held its dependencies back, once they run.
+    const trigger = definition.triggers.get(node);
+    const outlasts =
+      definition.failureMode === 'fail_fast' && trigger !== undefined && outlastsFailure(trigger);
+    const isKept = engine.state.isOutdated(node) || outlasts;
     const begun = (columns.leaf[node] === LEAF.running || columns.leaf[node] === LEAF.completed) && !isKept;
     invariant(!begun || fresh.decide(node) === 'run', `"${plan.ids[node]}" began before its dependencies`);
   }

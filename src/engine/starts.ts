@@ -2,6 +2,7 @@ import { LEAF } from './columns.js';
 import type { EngineDefinition } from './definition.js';
 import type { ExecutionState } from './execution-state.js';
 import { Groups } from './groups.js';
+import { outlastsFailure } from '../policy/trigger.js';
 import { Lanes } from './lanes.js';
 import { StartLimit, waitsToStart } from './rerun.js';
 
@@ -9,7 +10,10 @@ import { StartLimit, waitsToStart } from './rerun.js';
 export class Starts {
   readonly lanes: Lanes;
   readonly groups: Groups;
-  private readonly limit = new StartLimit();
+  /** Nodes that fail_fast does not hold back, dependencies first. */
+  readonly outlasting: readonly number[];
+  private readonly exempt: ReadonlySet<number>;
+  private readonly limit: StartLimit;
   /** The turn that made each node ready: its dispatch must wait until that turn is durable. */
   readonly readyTurn: Uint32Array;
 
@@ -17,7 +21,13 @@ export class Starts {
     private readonly definition: EngineDefinition,
     private readonly state: ExecutionState,
   ) {
-    this.readyTurn = new Uint32Array(definition.plan.nodeCount);
+    const { plan, triggers } = definition;
+    this.readyTurn = new Uint32Array(plan.nodeCount);
+    this.exempt = new Set(
+      [...triggers].flatMap(([node, trigger]) => (outlastsFailure(trigger) ? [node] : [])),
+    );
+    this.outlasting = [...this.exempt].sort((a, b) => plan.rank[a] - plan.rank[b]);
+    this.limit = new StartLimit((node) => this.exempt.has(node));
     this.lanes = new Lanes(definition);
     this.groups = new Groups(definition, state, this.lanes);
   }
@@ -35,12 +45,15 @@ export class Starts {
 
   /** The next node of a lane; -1 when nothing may start now. */
   next(lane: number, evaluating: number): number {
-    if (this.state.workflowLeaf !== 'running' || this.isHalted) return -1;
+    if (this.state.workflowLeaf !== 'running') return -1;
+    const halted = this.isHalted;
+    if (halted && this.exempt.size === 0) return -1;
     let node = this.lanes.peek(lane);
     for (; node >= 0; node = this.lanes.peek(lane)) {
       const group = this.groups.holding(node);
-      if (!waitsToStart(this.columns.leaf[node])) {
-        // A node cancelled while queued is dropped here, not searched for when it is cancelled.
+      if (!waitsToStart(this.columns.leaf[node]) || (halted && !this.exempt.has(node))) {
+        // A node cancelled while queued is dropped here, not searched for when it is cancelled. What fail_fast holds
+        // back comes into line again when a retry or rerun lifts that.
         this.lanes.pop(lane);
         this.groups.gaveWay(node);
       } else if (group >= 0) this.lanes.setAside(lane, group);
@@ -62,6 +75,21 @@ export class Starts {
   /** Nodes in a leaf that may start as far as a rerun's limit goes. */
   countIn(leaf: number): number {
     return this.columns.counts[leaf] - this.limit.heldIn(leaf);
+  }
+
+  /** Whether fail_fast holds this node back as long as failures stand. */
+  holdsBack(node: number): boolean {
+    return !this.exempt.has(node);
+  }
+
+  /** Under a halt: whether anything that it does not hold back may start, waits, or will be tried again. */
+  isAnyUnderWay(): boolean {
+    const { waits, wakeAtMs, leaf } = this.columns;
+    for (const node of waits.keys()) if (this.exempt.has(node)) return true;
+    for (const node of wakeAtMs.keys())
+      if (this.exempt.has(node) && leaf[node] === LEAF['failed.retrying']) return true;
+    for (let lane = 0; lane <= this.lanes.ofWaits; lane++) if (this.next(lane, 0) >= 0) return true;
+    return false;
   }
 
   get isLimited(): boolean {
@@ -88,7 +116,9 @@ export class Starts {
     const { waits, wakeAtMs } = this.columns;
     if (evaluating > 0 || waits.size > 0) return true;
     const { rank } = this.definition.plan;
-    for (const node of wakeAtMs.keys()) if (rank[node] < rank[next] && this.allows(node)) return true;
+    const halted = this.isHalted;
+    for (const node of wakeAtMs.keys())
+      if (rank[node] < rank[next] && this.allows(node) && !(halted && this.holdsBack(node))) return true;
     return false;
   }
 

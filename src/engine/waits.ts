@@ -64,9 +64,9 @@ export class Waits {
     else this.state.sendNode(node, { type: 'commented', text: event.text, reviewer: event.reviewer }, atMs);
   }
 
-  /** The workflow fails without them: they start over when it is retried. @returns those that waited */
-  withdraw(atMs: number): readonly number[] {
-    const nodes = [...this.open.keys()];
+  /** The workflow fails without these: they start over when it is retried. @returns those that waited */
+  withdraw(which: (node: number) => boolean, atMs: number): readonly number[] {
+    const nodes = [...this.open.keys()].filter(which);
     for (const node of nodes) this.state.sendNode(node, { type: 'recovered', reason: 'halted' }, atMs);
     return nodes;
   }

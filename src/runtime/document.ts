@@ -98,6 +98,7 @@ function nodeDocument(
   const condition = columns.condition.get(node);
   const wait = columns.waits.get(node);
   const comments = columns.comments.get(node);
+  const { metadata, trigger_rule, depends } = definition.nodeSpec(node);
   return {
     node_id: definition.plan.ids[node],
     status: statusOfLeaf(columns.leaf[node]),
@@ -108,7 +109,9 @@ function nodeDocument(
     output,
     artifacts: [...(columns.artifacts.get(node) ?? [])],
     metadata: {
-      ...(definition.nodeSpec(node).metadata ?? {}),
+      ...(metadata ?? {}),
+      ...(trigger_rule !== undefined && { trigger_rule }),
+      ...(depends !== undefined && { depends }),
       ...(error === undefined ? {} : { error }),
       ...(columns.run[node] > 0 && { run: columns.run[node] }),
       ...(state.isOutdated(node) && { inputs_outdated: true }),

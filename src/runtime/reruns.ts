@@ -1,10 +1,11 @@
 import { MaestroError } from '../base/errors.js';
 import { isWorkflowStatusEnded } from '../base/model.js';
-import { LEAF } from '../engine/columns.js';
+import { LEAF, type NodeColumns } from '../engine/columns.js';
 import type { RerunRequest } from '../engine/effects.js';
 import { planRerun } from '../engine/rerun.js';
 import { indexOfNode, type Plan } from '../graph/index.js';
 import type { ExecutionRecord } from '../store/types.js';
+import type { Definition } from '../supervisor/definition.js';
 import { restoreState } from '../supervisor/restore.js';
 import { notFound } from './history.js';
 import type { Steering } from './steering.js';
@@ -13,6 +14,8 @@ import type { Execution, RerunOptions } from './types.js';
 /** How long the process that runs an execution is watched for what it makes of the request. */
 const WATCH_MS = 3000;
 const LOOK_MS = 50;
+
+type StoredColumns = Pick<NodeColumns, 'leaf' | 'condition' | 'run'>;
 
 /** One node again: found wherever its execution is, and refused before anything is changed. */
 export class Reruns {
@@ -36,10 +39,11 @@ export class Reruns {
     await this.host.residents.arrival(executionId);
     const active = this.host.supervisor.active.get(executionId);
     if (active !== undefined && !active.isEnded) {
-      const { plan } = active.definition;
-      const { leaf, run } = active.engine.state.columns;
-      const event = requestFor(plan, nodeId, cascade);
-      const first = assertRerunnable(executionId, plan, leaf, event);
+      const { definition } = active;
+      const { columns } = active.engine.state;
+      const { run } = columns;
+      const event = requestFor(definition.plan, nodeId, cascade);
+      const first = assertRerunnable(executionId, definition, columns, event);
       const before = run[first];
       await this.steering.apply(executionId, event, []);
       if (run[first] === before) throw moved(executionId);
@@ -47,9 +51,10 @@ export class Reruns {
     }
     const record = await this.steering.record(executionId);
     const holder = await this.host.ownership.holder(record.ownerId);
-    const { plan, leaf, run } = await this.stored(executionId, holder === undefined);
-    const event = requestFor(plan, nodeId, cascade);
-    const first = assertRerunnable(executionId, plan, leaf, event);
+    const { definition, columns } = await this.stored(executionId, holder === undefined);
+    const { run } = columns;
+    const event = requestFor(definition.plan, nodeId, cascade);
+    const first = assertRerunnable(executionId, definition, columns, event);
     if (holder !== undefined) return this.ask(executionId, event, { node: first, run: run[first] });
     if (!this.host.residents.isHere(executionId))
       return this.steering.continueStored(record, [event], workflow);
@@ -61,16 +66,16 @@ export class Reruns {
   private async stored(
     executionId: string,
     idle: boolean,
-  ): Promise<{ plan: Plan; leaf: Uint8Array; run: Int32Array }> {
+  ): Promise<{ definition: Definition; columns: StoredColumns }> {
     const stored = await this.host.store.load(executionId);
     if (stored === undefined) throw notFound(executionId);
-    const { plan } = this.host.definitions.plain(stored.record, stored.spec);
-    const { columns } = (await restoreState(this.host.store, stored, plan)).state;
+    const definition = this.host.definitions.plain(stored.record, stored.spec);
+    const { columns } = (await restoreState(this.host.store, stored, definition.plan)).state;
     // Who waits goes on waiting; what executed starts again.
     const leaf = columns.leaf.map((code, node) =>
       idle && code === LEAF.running && !columns.waits.has(node) ? LEAF.ready : code,
     );
-    return { plan, leaf, run: columns.run };
+    return { definition, columns: { leaf, condition: columns.condition, run: columns.run } };
   }
 
   /**
@@ -92,7 +97,8 @@ export class Reruns {
       if (await this.isLeft(executionId)) await store.commit([store.deleteRequest(request)]);
       else await new Promise<void>((done) => clock.setTimer(LOOK_MS, done));
     }
-    if ((await this.stored(executionId, false)).run[before.node] === before.run) throw moved(executionId);
+    if ((await this.stored(executionId, false)).columns.run[before.node] === before.run)
+      throw moved(executionId);
     return undefined;
   }
 
@@ -116,11 +122,12 @@ function moved(executionId: string): MaestroError {
 /** @returns a node that starts over for certain. @throws EXECUTION_STATE */
 function assertRerunnable(
   executionId: string,
-  plan: Plan,
-  leaf: Uint8Array,
+  definition: Definition,
+  columns: StoredColumns,
   { node, cascade }: RerunRequest,
 ): number {
-  const planned = planRerun(plan, leaf, node, cascade);
+  const { plan } = definition;
+  const planned = planRerun(definition, columns, node, cascade);
   if (!('why' in planned)) return planned.again[0];
   const asked = JSON.stringify(plan.ids[node]);
   const other = planned.node < 0 ? 'a dependency' : JSON.stringify(plan.ids[planned.node]);

@@ -1,6 +1,8 @@
 import { MaestroError } from '../base/errors.js';
 import type { FailureMode, RetryPolicy } from '../base/model.js';
 import type { StepContext, StepFunction } from '../base/step.js';
+import { parseDepends, tasksOf } from '../policy/depends.js';
+import type { TriggerRule } from '../policy/trigger.js';
 import { compilePlan, cycleError, generations, readyNodes, type Plan } from '../graph/index.js';
 import { groupSpec, type GroupOptions, type GroupOutput } from './builder-groups.js';
 import { waitFields, type NoWait, type WaitOptions } from './builder-waits.js';
@@ -106,12 +108,29 @@ export type NodeExecutor<Inputs, Output> =
     } & NoWait)
   | (WaitOptions & { returns?: TypeOf<Output>; execute?: never; uses?: never; run?: never; env?: never });
 
+/** When a node runs that does not simply wait for the success of its dependencies: it may run without some outputs. */
+export type TriggerOptions =
+  | {
+      /** Airflow's rules. */
+      triggerRule: TriggerRule;
+      depends?: never;
+    }
+  | {
+      /** Argo's language: `a.Succeeded || b.Failed`. `dependsOn` names the nodes in it, or is left out. */
+      depends: string;
+      triggerRule?: never;
+    };
+
 export type NodeOptions<
   Inputs,
   Dependency extends string,
   Output,
   Condition extends string | undefined,
-> = CommonOptions<Dependency, Condition> & NodeExecutor<Inputs, Output>;
+> = CommonOptions<Dependency, Condition> &
+  (
+    | ({ triggerRule?: never; depends?: never } & NodeExecutor<Inputs, Output>)
+    | (TriggerOptions & NodeExecutor<Partial<Inputs>, Output>)
+  );
 
 /** A node with a condition may be skipped and then has no output. */
 type OutputOf<Output, Condition> = Condition extends string ? Awaited<Output> | undefined : Awaited<Output>;
@@ -176,7 +195,10 @@ export class WorkflowBuilder<Outputs extends object> {
     id: Id,
     options: NodeOptions<Pick<Outputs, Dependency>, Dependency, Output, Condition>,
   ): WorkflowBuilder<Outputs & Record<Id, OutputOf<Output, Condition>>> {
-    this.#add(nodeSpec(id, options), [...new Set<string>(options.dependsOn)]);
+    const { dependsOn = [], depends } = options;
+    const named =
+      dependsOn.length === 0 && depends !== undefined ? tasksOf(parseDepends(depends)) : dependsOn;
+    this.#add(nodeSpec(id, options), [...new Set<string>(named)]);
     if (options.execute !== undefined) this.#functions.set(id, options.execute);
     return this;
   }
@@ -304,6 +326,8 @@ function nodeSpec<Inputs, Output>(
     id,
     name: options.name ?? id,
     type: options.type ?? (options.review === undefined ? 'custom' : 'human_review'),
+    trigger_rule: options.triggerRule,
+    depends: options.depends,
     execution_mode: options.executionMode,
     condition: options.condition,
     config: options.config,

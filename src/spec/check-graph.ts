@@ -135,10 +135,11 @@ function checkDependencies(draft: Draft, findings: Findings): void {
   }
 }
 
-/** Where it is written that `node` depends on `id`: in the node or among the edges. */
+/** Where it is written that `node` depends on `id`: in the node, its expression, or among the edges. */
 function dependencyPath(draft: Draft, node: DraftNode, id: string): (string | number)[] {
   const listed = Array.isArray(node.fields.dependencies) ? node.fields.dependencies.indexOf(id) : -1;
   if (listed >= 0) return ['nodes', node.index, 'dependencies', listed];
+  if (node.fields.depends !== undefined) return ['nodes', node.index, 'depends'];
   const edge = draft.edges.find((candidate) => candidate.from === id && candidate.to === node.id);
   return edge === undefined ? ['nodes', node.index] : ['edges', edge.index];
 }

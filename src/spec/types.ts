@@ -2,6 +2,7 @@ import type { FailureMode, RetryPolicy } from '../base/model.js';
 import type { StepFunction } from '../base/step.js';
 import type { GroupStrategy } from '../policy/group.js';
 import type { Schedule } from '../policy/schedule.js';
+import type { TriggerRule } from '../policy/trigger.js';
 
 export const NODE_TYPES = ['phase', 'custom', 'parallel_group', 'conditional', 'human_review'] as const;
 export type NodeType = (typeof NODE_TYPES)[number];
@@ -50,6 +51,10 @@ export interface NodeSpec {
   type: NodeType;
   dependencies?: string[];
   execution_mode?: 'sequential' | 'parallel' | 'conditional';
+  /** When the node runs, given how its dependencies ended. Default all_success. */
+  trigger_rule?: TriggerRule;
+  /** The same as an expression over results: `A.Succeeded || (B.Failed && !C.Skipped)`. Names its dependencies. */
+  depends?: string;
   /** CEL over `outputs`, `global_context` and `node`; false skips the node. */
   condition?: string;
   config?: Record<string, unknown>;

@@ -5,6 +5,7 @@ import { checkGroups } from './check-groups.js';
 import { checkIsolation } from './check-isolation.js';
 import { checkExecutors, checkNodeIds, checkSupported, type ExecutorOptions } from './check-nodes.js';
 import { checkSchedule } from './check-schedule.js';
+import { checkTriggers } from './check-triggers.js';
 import { checkWaits } from './check-waits.js';
 import { type Draft, readDraft } from './draft.js';
 import { Findings, type SourceMap } from './findings.js';
@@ -32,6 +33,7 @@ export function validateSpec(value: unknown, options: ValidateOptions = {}): Val
   if (options.schema !== false) checkSchema(value, findings);
   const draft = readDraft(value);
   if (!findings.hasErrors) checkNodeIds(draft, findings);
+  checkTriggers(draft, findings);
   const plan = checkGraph(draft, findings);
   checkConditions(draft, findings);
   checkExecutors(draft, options, findings);

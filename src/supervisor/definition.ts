@@ -4,6 +4,7 @@ import type { Plan } from '../graph/index.js';
 import { compileCondition, type CompiledCondition } from '../policy/condition.js';
 import type { GroupPolicy } from '../policy/group.js';
 import { normalizeRetryPolicy } from '../policy/retry.js';
+import { triggerOf, type Trigger } from '../policy/trigger.js';
 import type { WaitPlan } from '../policy/wait.js';
 import { kindOfStep, resolveStep, STEP_KINDS, type StepKind, type StepRef } from '../pool/index.js';
 import {
@@ -29,6 +30,8 @@ export class Definition {
   /** Of the nodes that wait instead of executing something. */
   readonly waits: ReadonlyMap<number, WaitPlan>;
   private readonly groups: ReadonlyMap<number, GroupPolicy>;
+  /** Of the nodes that do not simply wait for the success of their dependencies. */
+  readonly triggers: ReadonlyMap<number, Trigger>;
 
   constructor(readonly workflow: Workflow) {
     this.plan = planOf(workflow.spec);
@@ -39,6 +42,7 @@ export class Definition {
     this.quotedIds = new Array<string | undefined>(nodeCount);
     this.waits = waitsOf(workflow);
     this.groups = groupsOf(workflow, this.plan);
+    this.triggers = triggersOf(workflow);
   }
 
   nodeSpec(node: number): NodeSpec {
@@ -73,6 +77,11 @@ export class Definition {
     return condition;
   }
 
+  /** Source of the node's condition. */
+  conditionText(node: number): string | undefined {
+    return this.nodeSpec(node).condition;
+  }
+
   /** What the engine needs, for an execution with these options. In linear mode all nodes share one lane: order. */
   forEngine(mode: ExecutionMode, retries: boolean): EngineDefinition {
     const { spec } = this.workflow;
@@ -83,7 +92,8 @@ export class Definition {
       retryPolicyOf: (node) => (retries ? this.policyOf(node) : null),
       waitOf: (node) => this.waits.get(node) ?? null,
       hasWaits: this.waits.size > 0,
-      hasCondition: (node) => spec.nodes[node].condition !== undefined,
+      triggers: this.triggers,
+      conditionText: (node) => this.conditionText(node),
       groups: this.groups,
       laneOf: (node) => (linear ? 0 : STEP_KINDS.indexOf(this.kindOf(node))),
       laneCount: linear ? 1 : STEP_KINDS.length,
@@ -109,4 +119,13 @@ function waitsOf({ spec }: Workflow): Map<number, WaitPlan> {
     if (plan !== null) waits.set(index, plan);
   });
   return waits;
+}
+
+function triggersOf({ spec }: Workflow): Map<number, Trigger> {
+  const triggers = new Map<number, Trigger>();
+  spec.nodes.forEach((node, index) => {
+    const trigger = triggerOf(node);
+    if (trigger !== undefined) triggers.set(index, trigger);
+  });
+  return triggers;
 }

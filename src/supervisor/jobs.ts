@@ -3,6 +3,7 @@ import { after, type CancelTimer, type Clock } from '../base/clock.js';
 import { toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import { LEAF } from '../engine/columns.js';
 import type { Effect } from '../engine/effects.js';
+import { dependenciesOf } from '../graph/index.js';
 import type { FetchKind, Job, Pool, StepKind } from '../pool/index.js';
 import type { ExecutionStore } from '../store/types.js';
 import type { ActiveExecution } from './active-execution.js';
@@ -18,6 +19,11 @@ export interface RunningJob {
   readonly node: number;
   readonly attempt: number;
   readonly run: number;
+  /**
+   * Of a node that a rule may let run early: the dependencies whose outputs it is given, which are durable when it is
+   * sent. null: all that have completed.
+   */
+  readonly given: ReadonlySet<number> | null;
   /** held: waits for a commit or for its inputs; sent: the pool has it; dropped: cancelled while held. */
   state: 'held' | 'sent' | 'dropped';
   stopTimers: CancelTimer[];
@@ -71,6 +77,7 @@ export class Jobs {
       node,
       attempt,
       run,
+      given: execution.definition.triggers.has(node) ? completedBefore(execution, node) : null,
       state: 'held',
       stopTimers: [],
     };
@@ -244,7 +251,7 @@ export class Jobs {
     const paths: string[] = [];
     for (let k = dependencyOffsets[job.node]; k < dependencyOffsets[job.node + 1]; k++) {
       const dependency = dependencies[k];
-      if (leaf[dependency] !== LEAF.completed) continue;
+      if (leaf[dependency] !== LEAF.completed || job.given?.has(dependency) === false) continue;
       const key = definition.quotedId(dependency);
       const inline = output[dependency];
       outputs.push(`${key}:${typeof inline === 'string' ? inline : (large.get(dependency) ?? 'null')}`);
@@ -263,4 +270,10 @@ export function safeFolder(nodeId: string): string {
 
 function percent(char: string): string {
   return Buffer.from(char, 'utf8').toString('hex').toUpperCase().replace(/../g, '%$&');
+}
+
+/** The dependencies of a node that have completed by now. */
+function completedBefore({ definition, engine }: ActiveExecution, node: number): ReadonlySet<number> {
+  const { leaf } = engine.state.columns;
+  return new Set(dependenciesOf(definition.plan, node).filter((at) => leaf[at] === LEAF.completed));
 }

@@ -42,7 +42,7 @@ describe('one node again, over random graphs', () => {
         const { columns } = before.engine.state;
         const node = choice % plan.nodeCount;
         const rows = Array.from({ length: plan.nodeCount }, (_, at) => columns.row(at));
-        const planned = planRerun(plan, columns.leaf, node, cascade);
+        const planned = planRerun(before.engine.definition, columns, node, cascade);
         before.apply({ type: 'rerunRequested', node, cascade });
         before.play();
         if ('why' in planned) {

@@ -14,6 +14,7 @@ import type { ExecutionDocument } from '../../src/runtime/types.js';
 import { expectedStatuses } from './model.js';
 import type { Scenario } from './scenario.js';
 import type { Shadow } from './shadow.js';
+import { asksOf, wrongEnd } from './triggers.js';
 import { demand, Violation } from './violation.js';
 import type { Witness } from './witness.js';
 
@@ -111,6 +112,12 @@ function checkTriggers(shadow: Shadow, document: ExecutionDocument): void {
     if (open) demand(halted && status !== 'running', 'TRIGGERS', what);
     // A rerun without cascade leaves what depends on the node as it is, and says so.
     if (shadow.state.isOutdated(node)) return;
+    const asks = asksOf(shadow.planned.workflow.spec.nodes[node]);
+    if (asks !== undefined) {
+      const wrong = wrongEnd(shadow, node, asks);
+      demand(wrong === null, 'TRIGGERS', `${what}: it ${wrong ?? ''}`);
+      return;
+    }
     const isGroup = shadow.plan.groups.has(node);
     const mayBe: readonly NodeStatus[] = isGroup ? ['completed', 'skipped'] : ['completed'];
     if (status === 'completed')

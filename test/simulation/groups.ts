@@ -5,6 +5,7 @@ import type { Entry } from '../../src/engine/entries.js';
 import type { Job } from '../../src/pool/index.js';
 import type { NodeSpec } from '../../src/spec/index.js';
 import type { Shadow } from './shadow.js';
+import { asksOf, mayBegin } from './triggers.js';
 import { demand } from './violation.js';
 
 /** Holds some nodes together. Nodes come in an order in which each depends on earlier ones only. */
@@ -131,6 +132,9 @@ export class OpenAttempts {
 /** A dependency that is not as it must be when a node begins; null when there is none. */
 export function unmetDependency(shadow: Shadow, node: number): number | null {
   const { leaf } = shadow.state.columns;
+  const asks = asksOf(shadow.planned.workflow.spec.nodes[node]);
+  if (asks !== undefined)
+    return mayBegin(shadow, node, asks) ? null : (shadow.dependenciesOf(node).at(0) ?? node);
   const isGroup = shadow.plan.groups.has(node);
   const isWrong = (at: number): boolean => !shadow.isCompleted(at) && !(isGroup && leaf[at] === LEAF.skipped);
   return shadow.dependenciesOf(node).find(isWrong) ?? null;

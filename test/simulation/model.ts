@@ -1,6 +1,8 @@
 import type { NodeStatus } from '../../src/base/model.js';
 import { dependenciesOf } from '../../src/graph/index.js';
 import { planOf } from '../../src/spec/index.js';
+import { verdictOf, type End } from '../support/trigger-oracle.js';
+import { asksOf } from './triggers.js';
 import { fateOf, type Planned } from './scenario.js';
 
 /**
@@ -12,6 +14,13 @@ export function expectedStatuses(planned: Planned): Map<string, NodeStatus> {
   const nodes = new Map(spec.nodes.map((node) => [node.id, node]));
   const plan = planOf(spec);
   const statuses = new Map<string, NodeStatus>();
+  /** Skipped by their own conditions. */
+  const own = new Set<string>();
+  const endOf = (id: string): End => {
+    const status = statuses.get(id)!;
+    if (status === 'skipped') return own.has(id) ? 'own' : 'skipped';
+    return status === 'completed' ? 'ok' : (status as End);
+  };
   const statusOf = (id: string): NodeStatus => {
     const known = statuses.get(id);
     if (known !== undefined) return known;
@@ -19,11 +28,17 @@ export function expectedStatuses(planned: Planned): Map<string, NodeStatus> {
     const dependencies = [...dependenciesOf(plan, plan.indexOf.get(id)!)].map((node) => plan.ids[node]);
     const before = dependencies.map(statusOf);
     let status: NodeStatus = 'failed';
-    if (before.some((each) => each === 'failed' || each === 'blocked')) status = 'blocked';
+    const asks = asksOf(nodes.get(id)!);
+    const verdict = asks === undefined ? 'run' : verdictOf(asks, dependencies, endOf);
+    if (verdict !== 'run') status = verdict === 'skip' ? 'skipped' : 'blocked';
+    else if (asks === undefined && before.some((each) => each === 'failed' || each === 'blocked'))
+      status = 'blocked';
     else if (members !== undefined)
       status = before.every((each) => each === 'skipped') ? 'skipped' : 'completed';
-    else if (before.includes('skipped') || condition === 'false') status = 'skipped';
-    else if (wait_for ?? sleep ?? wait_until) status = 'completed';
+    else if ((asks === undefined && before.includes('skipped')) || condition === 'false') {
+      status = 'skipped';
+      if (asks !== undefined || !before.includes('skipped')) own.add(id);
+    } else if (wait_for ?? sleep ?? wait_until) status = 'completed';
     else if (review !== undefined) {
       if (review.on_reject === 'complete' || approves(planned, id)) status = 'completed';
     } else {

@@ -3,6 +3,7 @@ import { seededRandom, type Random } from '../../src/base/random.js';
 import type { CommitFault } from '../../src/simulation/disk.js';
 import { workflowFromSpec, type NodeSpec, type Workflow } from '../../src/spec/index.js';
 import { addGroups } from './groups.js';
+import { addTriggers } from './triggers.js';
 
 /** What the attempts of a node come to, by attempt; the last one also stands for all later ones. */
 export interface Fate {
@@ -87,8 +88,10 @@ export function scenarioOf(seed: number): Scenario {
   const waitRate = oneOf(random, [0, 0, 0.2, 0.5]);
   const grouping = seededRandom(seed * 2);
   const groups = grouping() < 0.3 ? grouping : null;
+  const triggering = seededRandom(seed + 0x4000_0000);
+  const triggers = triggering() < 0.25 ? triggering : null;
   const rates = { failureRate, waitRate };
-  const executions = Array.from({ length: count }, (_, k) => planned(random, k, rates, groups));
+  const executions = Array.from({ length: count }, (_, k) => planned(random, k, rates, { groups, triggers }));
   return {
     seed,
     executions,
@@ -110,7 +113,7 @@ function planned(
   random: Random,
   index: number,
   { failureRate, waitRate }: { failureRate: number; waitRate: number },
-  groups: Random | null,
+  { groups, triggers }: { groups: Random | null; triggers: Random | null },
 ): Planned {
   const size = 1 + below(random, 14);
   const density = oneOf(random, [0.5, 1, 2]);
@@ -151,6 +154,7 @@ function planned(
     );
   }
   if (groups !== null) addGroups(nodes, groups);
+  if (triggers !== null) addTriggers(nodes, triggers);
   shuffle(random, nodes);
   const spec = { workflow: { id: `w${index}`, name: `w${index}`, on_failure: failureMode }, nodes };
   const atMs = below(random, 300);

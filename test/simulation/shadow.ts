@@ -7,12 +7,14 @@ import type { ExecutionRecord } from '../../src/store/types.js';
 import type { NodeOutput } from '../../src/base/model.js';
 import type { WorkflowEvent } from '../../machines/events.js';
 import { WORKFLOW } from '../../src/engine/entries.js';
+import { outlasts } from '../support/trigger-oracle.js';
 import { Answers } from './answers.js';
 import { checkGroupOutput, unmetDependency, Restarts } from './groups.js';
 import type { Lineage } from './lineage.js';
 import { approves } from './model.js';
 import { fateOf, outputOf, type Planned } from './scenario.js';
 import { Starts } from './starts.js';
+import { asksOf } from './triggers.js';
 import { demand } from './violation.js';
 
 /** What a witness knows of one execution from what is on disk alone: its journal, replayed as it is written. */
@@ -174,7 +176,8 @@ export class Shadow {
     demand(early === null, 'DEPENDENCIES_FIRST', what);
     // A group executes nothing: it ends with its members, whatever else may start.
     if (this.plan.groups.has(node)) return;
-    const refusal = this.starts.refusal(node);
+    const asks = asksOf(this.planned.workflow.spec.nodes[node]);
+    const refusal = asks !== undefined && outlasts(asks) ? null : this.starts.refusal(node);
     if (status !== 'running')
       this.suspect = { node, code: 'STARTS_ONLY_WHILE_RUNNING', why: `while ${status}` };
     else if (refusal !== null) this.suspect = { node, code: 'FAIL_FAST_HOLDS', why: refusal };

@@ -15,6 +15,7 @@ import { outputOf, type Planned, type Scenario } from './scenario.js';
 import { OpenAttempts } from './groups.js';
 import { Lineage } from './lineage.js';
 import { Shadow } from './shadow.js';
+import { asksOf, mayLackInputs } from './triggers.js';
 import { demand, Violation } from './violation.js';
 
 /** Sees every commit, dispatch and announcement, and says which promise was broken first. */
@@ -114,7 +115,10 @@ export class Witness {
         );
       }
       if (this.durability !== 'sync') return;
+      const given = JSON.parse(dependencyOutputs) as object;
+      const asks = asksOf(shadow.planned.workflow.spec.nodes[node]);
       for (const dependency of shadow.dependenciesOf(node)) {
+        if (asks !== undefined && !(shadow.plan.ids[dependency] in given)) continue;
         const what = `${name} was sent before ${shadow.plan.ids[dependency]} was on disk as completed`;
         demand(shadow.isCompleted(dependency), 'DURABLE_DEPENDENCIES', what);
       }
@@ -130,9 +134,16 @@ export class Witness {
 
   private checkInputs(shadow: Shadow, node: number, dependencyOutputs: string): void {
     const name = `${shadow.planned.id}: ${shadow.plan.ids[node]}`;
+    const asks = asksOf(shadow.planned.workflow.spec.nodes[node]);
     const inputs = JSON.parse(dependencyOutputs) as Record<string, { run: number; attempt: number }>;
     for (const dependency of shadow.dependenciesOf(node)) {
       const id = shadow.plan.ids[dependency];
+      if (asks !== undefined && !(id in inputs)) {
+        const isKnown = this.durability === 'sync' && !shadow.damaged && shadow.isCompleted(dependency);
+        const fits = !isKnown || mayLackInputs(shadow, node, asks);
+        demand(fits, 'INPUTS', `${name} was sent without the output of ${id}, which has completed`);
+        continue;
+      }
       demand(id in inputs, 'DEPENDENCIES_FIRST', `${name} was sent without the output of ${id}`);
       const known =
         this.durability === 'sync' && !shadow.damaged ? shadow.results.get(dependency) : undefined;

@@ -41,6 +41,24 @@ describe('types of the builder', () => {
       });
   });
 
+  it('knows that a node with a trigger may run without outputs', () => {
+    defineWorkflow({ id: 'typed' })
+      .node('a', { execute: () => 1 })
+      .node('cleanup', {
+        dependsOn: ['a'],
+        triggerRule: 'all_done',
+        execute: (ctx) => expectTypeOf(ctx.dependencyOutputs.a).toEqualTypeOf<number | undefined>(),
+      })
+      .node('instead', {
+        dependsOn: ['a'],
+        depends: 'a.Failed',
+        execute: (ctx) => expectTypeOf(ctx.dependencyOutputs.a).toEqualTypeOf<number | undefined>(),
+      })
+      .node('alone', { depends: 'a.Failed', execute: () => 1 })
+      // @ts-expect-error there is no such rule
+      .node('unknown', { triggerRule: 'some', execute: () => 1 });
+  });
+
   it('knows that a conditional node may have no output', () => {
     defineWorkflow({ id: 'typed' })
       .node('maybe', { condition: 'true', execute: () => 1 })

@@ -29,6 +29,7 @@ export interface Script {
   retries: boolean;
   concurrency: number;
   groups?: EngineDefinition['groups'];
+  triggers?: EngineDefinition['triggers'];
 }
 
 export function definitionOf(script: Script): EngineDefinition {
@@ -39,7 +40,9 @@ export function definitionOf(script: Script): EngineDefinition {
       script.retries
         ? normalizeRetryPolicy({ max_attempts: script.nodes[node].maxAttempts, retry_delay_seconds: 1 })
         : null,
-    hasCondition: (node) => script.nodes[node].condition !== undefined,
+    // True to the verdicts below: what was not met is called by the condition's own text.
+    conditionText: (node) => (script.nodes[node].condition === undefined ? undefined : 'false'),
+    triggers: script.triggers ?? new Map(),
     waitOf: (node) => script.nodes[node].wait ?? null,
     hasWaits: script.nodes.some(({ wait }) => wait !== undefined),
     groups: script.groups ?? new Map(),

@@ -23,20 +23,24 @@ const nodeScript: fc.Arbitrary<NodeScript> = fc.record(
   { requiredKeys: ['outcomes', 'maxAttempts'] },
 );
 
-/** A random graph, what its nodes do, and how it is run. */
-export const scriptArbitrary: fc.Arbitrary<Script & { seed: number }> = dagArbitrary(200)
-  .chain(({ plan }) =>
-    fc.record({
-      plan: fc.constant(plan),
-      nodes: fc.array(nodeScript, { minLength: plan.nodeCount, maxLength: plan.nodeCount }),
-      failureMode: fc.constantFrom('fail_fast' as const, 'continue' as const),
-      linear: fc.boolean(),
-      retries: fc.boolean(),
-      concurrency: fc.constantFrom(1, 2, 7, 1000),
-      seed: fc.integer(),
-    }),
-  )
-  .map((script) => (script.linear ? { ...script, concurrency: 1 } : script));
+/** A random graph of up to `size` nodes, what its nodes do, and how it is run. */
+export function scriptOver(size: number): fc.Arbitrary<Script & { seed: number }> {
+  return dagArbitrary(size)
+    .chain(({ plan }) =>
+      fc.record({
+        plan: fc.constant(plan),
+        nodes: fc.array(nodeScript, { minLength: plan.nodeCount, maxLength: plan.nodeCount }),
+        failureMode: fc.constantFrom('fail_fast' as const, 'continue' as const),
+        linear: fc.boolean(),
+        retries: fc.boolean(),
+        concurrency: fc.constantFrom(1, 2, 7, 1000),
+        seed: fc.integer(),
+      }),
+    )
+    .map((script) => (script.linear ? { ...script, concurrency: 1 } : script));
+}
+
+export const scriptArbitrary = scriptOver(200);
 
 export function drive(script: Script & { seed: number }): EngineDriver {
   const random = lcg(script.seed);

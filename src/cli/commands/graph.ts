@@ -49,30 +49,60 @@ async function graph({ ui }: CommandContext, spec: string, options: { format: Fo
 function render(format: Format, plan: Plan, spec: WorkflowSpec): string {
   switch (format) {
     case 'groups':
-      return [formatGroups(plan, spec.workflow.id), ...containers(plan, spec)].join('\n');
+      return [formatGroups(plan, spec.workflow.id), ...containers(plan, spec), ...triggers(plan, spec)].join(
+        '\n',
+      );
     case 'mermaid':
       return toMermaid(plan, labels(plan, spec));
     case 'dot':
       return toDot(plan, labels(plan, spec));
     case 'json':
       return JSON.stringify(
-        { ...graphDocument(plan, spec.workflow.id), ...waitsOf(plan, spec), ...membersOf(plan) },
+        {
+          ...graphDocument(plan, spec.workflow.id),
+          ...waitsOf(plan, spec),
+          ...membersOf(plan),
+          ...triggersOf(plan, spec),
+        },
         null,
         2,
       );
   }
 }
 
-/** Nodes that wait say for what, groups how they are run. */
+/** Nodes that wait say for what, groups how they are run, nodes with a trigger when they run. */
 function labels({ ids }: Plan, spec: WorkflowSpec): (node: number) => string {
   return (node) => {
     const wait = waitPlanOf(spec.nodes[node]);
     if (spec.nodes[node].members !== undefined)
       return `${ids[node]} (group: ${policyText(spec.nodes[node])})`;
-    if (wait === null) return ids[node];
+    const trigger = triggerText(spec.nodes[node]);
+    const named = trigger === undefined ? ids[node] : `${ids[node]} (${trigger})`;
+    if (wait === null) return named;
     const what = wait.kind === 'signal' ? `signal ${wait.signal}` : wait.kind;
-    return `${ids[node]} (waits: ${what})`;
+    return `${named} (waits: ${what})`;
   };
+}
+
+/** What says when a node runs, if it does not simply wait for the success of its dependencies. */
+function triggerText({ trigger_rule: rule = 'all_success', depends }: NodeSpec): string | undefined {
+  return depends ?? (rule === 'all_success' ? undefined : rule);
+}
+
+/** A line for each node with a trigger. */
+function triggers({ ids }: Plan, spec: WorkflowSpec): string[] {
+  return spec.nodes.flatMap((node, index) => {
+    const text = triggerText(node);
+    return text === undefined ? [] : [`  ${oneLine(ids[index])} runs when ${oneLine(text)}`];
+  });
+}
+
+function triggersOf({ ids }: Plan, spec: WorkflowSpec): { triggers?: Record<string, string> } {
+  const named = spec.nodes.flatMap((node, index) => {
+    const text = triggerText(node);
+    return text === undefined ? [] : [[ids[index], text] as const];
+  });
+  return named.length === 0 ? {} : { triggers: Object.fromEntries(named) };
 }
 
 function waitsOf({ ids }: Plan, spec: WorkflowSpec): { waits?: Record<string, string> } {

@@ -117,11 +117,10 @@ function mostUrgent(states: readonly NodeStateDocument[]): NodeStateDocument[] {
 
 function noteOf(state: NodeStateDocument): string {
   if (state.error_message !== null) return truncate(oneLine(state.error_message), NOTE_WIDTH);
-  const { condition, waiting_for: wait, group } = state.metadata;
+  const { skipped_because: reason, waiting_for: wait, group } = state.metadata;
   if (wait !== undefined) return truncate(oneLine(waitText(wait)), NOTE_WIDTH);
   if (group !== undefined) return groupText(group);
-  if (state.status === 'skipped' && typeof condition === 'string')
-    return truncate(oneLine(condition), NOTE_WIDTH);
+  if (state.status === 'skipped' && typeof reason === 'string') return truncate(oneLine(reason), NOTE_WIDTH);
   return state.artifacts.length > 0 ? truncate(state.artifacts.map(oneLine).join(', '), NOTE_WIDTH) : '';
 }
 
