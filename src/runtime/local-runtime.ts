@@ -139,6 +139,7 @@ export class LocalRuntime implements Runtime, HandleHost {
       ownership: this.ownership,
       clock,
       residents: this.residents,
+      inTurn: (id, work) => this.steering.inTurn(id, work),
       touchedAtMs: async (id) => {
         const document = await this.get(id);
         return document && Date.parse(document.updated_at);

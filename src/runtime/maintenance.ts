@@ -14,6 +14,8 @@ interface MaintenanceHost {
   readonly clock: Clock;
   /** The executions in this runtime's hands. */
   readonly residents: Pick<Residents, 'size' | 'isHere'>;
+  /** Requests about one execution one after another. */
+  readonly inTurn: <T>(executionId: string, work: () => Promise<T>) => Promise<T>;
   /** When an execution last changed, epoch ms. */
   readonly touchedAtMs: (executionId: string) => Promise<number | undefined>;
   /** Fails an execution that nobody runs. */
@@ -118,7 +120,7 @@ export class Maintenance {
     for await (const batch of this.expired(policy)) {
       if (stopped?.aborted) break;
       const beganMs = clock.nowMs();
-      const tries = await Promise.allSettled(batch.map((record) => this.remove(record)));
+      const tries = await Promise.allSettled(batch.map((record) => this.removeInTurn(record)));
       went(batch.filter((_, i) => tries[i].status === 'fulfilled' && tries[i].value));
       const failures = tries.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
       const failed = failures.filter((reason) => !isMaestroError(reason, 'STORE_CONFLICT'));
@@ -133,6 +135,13 @@ export class Maintenance {
     // The clock may have been set meanwhile.
     const restMs = Math.min(ms, LONGEST_REST_MS);
     if (restMs > 0) await new Promise<void>((over) => this.host.clock.setTimer(restMs, over));
+  }
+
+  /** What somebody asks to go on just now may look at rest, and be on its way here. */
+  private removeInTurn(record: ExecutionRecord): Promise<boolean> {
+    const { inTurn, residents } = this.host;
+    const { executionId } = record;
+    return inTurn(executionId, async () => !residents.isHere(executionId) && this.remove(record));
   }
 
   /** Whom it still names as its owner, though dead as far as anybody knows, is kept from writing about it again. */

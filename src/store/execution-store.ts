@@ -115,16 +115,10 @@ export class KvExecutionStore implements ExecutionStore {
   }
 
   async commitOwned(ownerId: string, ops: readonly KvOp[]): Promise<void> {
-    try {
-      await this.kv.commit(ops, [{ key: keys.fenceKey(ownerId), value: null }]);
-    } catch (cause) {
-      if (!isMaestroError(cause, 'STORE_CONFLICT')) throw cause;
-      throw new MaestroError(
-        'LEASE_LOST',
-        'another process took this one for dead and runs its executions now: nothing more is committed here',
-        { cause },
-      );
-    }
+    const fence = notFenced(ownerId);
+    await this.kv.commit(ops, [fence]).catch((cause: unknown) => {
+      throw leaseLost(cause, fence);
+    });
     this.rememberDefinitions(ops);
   }
 
@@ -185,7 +179,11 @@ export class KvExecutionStore implements ExecutionStore {
       const fence: Fence = { createdAtMs: next.updatedAtMs };
       ops.push(this.deleteOwner(ownerId), { op: 'put', key, value: sealJson(key, fence) });
     }
-    await this.kv.commit(ops, [guard]);
+    // Who was taken for dead takes nothing over: what it has in hand of it may run still.
+    const fence = next.ownerId === null ? undefined : notFenced(next.ownerId);
+    await this.kv.commit(ops, fence === undefined ? [guard] : [guard, fence]).catch((cause: unknown) => {
+      throw leaseLost(cause, fence);
+    });
   }
 
   async getRecord(executionId: string): Promise<ExecutionRecord | undefined> {
@@ -363,6 +361,20 @@ export class KvExecutionStore implements ExecutionStore {
 
 function putRecord(record: ExecutionRecord): KvOp {
   return { op: 'put', key: keys.recordKey(record.executionId), value: encodeRecord(record) };
+}
+
+function notFenced(ownerId: string): KvGuard {
+  return { key: keys.fenceKey(ownerId), value: null };
+}
+
+/** What a commit failed of: of the fence before its owner, or of something else. */
+function leaseLost(cause: unknown, fence: KvGuard | undefined): unknown {
+  if (!isMaestroError(cause, 'STORE_CONFLICT') || cause.details.key !== fence?.key) return cause;
+  return new MaestroError(
+    'LEASE_LOST',
+    'another process took this one for dead and runs its executions now: nothing more is committed here',
+    { cause },
+  );
 }
 
 function putDefinition(hash: string, spec: WorkflowSpec): KvOp {

@@ -166,7 +166,7 @@ export interface ExecutionStore {
   /**
    * Takes an execution over: succeeds only if its record is still byte-equal to `seen` (compare and set). Its former
    * owner, if it lives after all, commits nothing more.
-   * @throws STORE_CONFLICT when somebody else was faster.
+   * @throws STORE_CONFLICT when somebody else was faster; LEASE_LOST when the next owner was itself taken for dead
    */
   takeOver(seen: ExecutionRecord, next: ExecutionRecord): Promise<void>;
 

@@ -170,6 +170,10 @@ export function executionStoreContract(name: string, open: () => Promise<Kv>): v
 
           const late = store.commitOwned('frozen', [store.appendJournal('e1', { sequence: 0, entries: [] })]);
           await expect(late).rejects.toMatchObject({ code: 'LEASE_LOST' });
+          const taken = (await store.getRecord('e1'))!;
+          const back = store.takeOver(taken, { ...taken, ownerId: 'frozen' });
+          await expect(back).rejects.toMatchObject({ code: 'LEASE_LOST' });
+          expect(await store.getRecord('e1')).toEqual(taken);
           expect(await store.lastSequence('e1')).toBe(-1);
           await store.commitOwned('me', [store.appendJournal('e1', { sequence: 0, entries: [] })]);
           expect(await store.lastSequence('e1')).toBe(0);

@@ -182,6 +182,22 @@ describe('time', () => {
     expect(await during(second.runtime!.delete('e'))).toBe(true);
   });
 
+  it('what is asked to run again just now is not taken for at rest by a collection', async () => {
+    const workflow = workflowOf({});
+    const { boot, during, pass } = quietWorld(workflow, () => succeeds(100));
+    const { runtime } = await boot();
+    const { result } = await during(runtime!.start(workflow, {}, { executionId: 'e' }));
+    await during(result);
+    await pass(100);
+    const again = runtime!.rerun('e', 'n0');
+    // The takeover is on disk, and not answered.
+    await pass(0.5);
+    const collected = runtime!.collect({ olderThanMs: 0, keep: 0 });
+    expect(await during(collected)).toMatchObject({ deleted: [] });
+    expect(await during((await during(again))!.result)).toMatchObject({ status: 'completed' });
+    expect(await during(runtime!.get('e'))).toMatchObject({ status: 'completed' });
+  });
+
   it('what has been cancelled is deleted once its last steps have stopped, not before', async () => {
     const workflow = workflowOf({});
     const { boot, during, pass } = quietWorld(workflow, () => succeeds(Infinity));
