@@ -24,7 +24,7 @@ export async function fork(
   { from, context = {}, executionId: newId, workflow }: ForkOptions,
 ): Promise<Execution> {
   const { host } = steering;
-  const { store, definitions, residents, results, settings, ownership } = host;
+  const { store, definitions, settings, ownership } = host;
   host.assertOpen();
   const stored = await store.load(executionId);
   if (stored === undefined) throw notFound(executionId);
@@ -42,16 +42,9 @@ export async function fork(
     store.appendJournal(id, { sequence: 0, entries: history(state, kept, record.createdAtMs) }),
     ...(await outputs(store, executionId, id, state, kept)),
   ];
-  await ownership.announce();
-  return steering.inTurn(id, async () => {
-    await store.commitNew(record, ops);
-    const handle = results.handle(id, record.workflowId);
-    const waiting = { executionId: id, events: [], workflow };
-    if (residents.hasRoom) await residents.bring(waiting);
-    else residents.enqueue(waiting);
-    settings.logger.info({ execution_id: id, forked_from: executionId }, 'forked');
-    return handle;
-  });
+  const handle = await steering.startStored(record, ops, { workflow });
+  settings.logger.info({ execution_id: id, forked_from: executionId }, 'forked');
+  return handle;
 }
 
 /** What is done and depends on nothing that runs again, dependencies first. @throws NODE_NOT_FOUND, USAGE */

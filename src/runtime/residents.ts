@@ -86,6 +86,12 @@ export class Residents {
     this.fill();
   }
 
+  /** A stored execution comes into memory now when there is room, else when it gets its turn. */
+  async admit(waiting: Waiting): Promise<void> {
+    if (this.hasRoom) await this.bring(waiting);
+    else this.enqueue(waiting);
+  }
+
   /** A new execution whose record is not stored yet: `ops` store it, with its first turn. */
   async begin(
     record: ExecutionRecord,

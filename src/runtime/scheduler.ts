@@ -89,7 +89,7 @@ export class Scheduler {
   /** One commit: the new execution, and the row that has it as its last. */
   private async start(seen: ScheduleRow, dealtWith: ScheduleRow, atMs: number): Promise<ScheduleRow> {
     const { host } = this.steering;
-    const { store, settings, definitions, ownership, results, residents } = host;
+    const { store, settings, definitions, ownership } = host;
     const spec = await store.getDefinition(seen.definitionHash);
     if (spec === undefined)
       throw new MaestroError(
@@ -103,22 +103,15 @@ export class Scheduler {
     const next: ScheduleRow = { ...dealtWith, last: { atMs, executionId } };
     const { op, guard } = scheduleChange(seen, next);
     const ops = [...store.create(record, spec, contextText(workflow, context)), op];
-    await ownership.announce();
-    await this.steering.inTurn(executionId, async () => {
-      try {
-        await store.commitNew(record, ops, guard);
-      } catch (error) {
-        // Somebody has started one of this id by hand: it stands for this time.
-        if (!isMaestroError(error, 'EXECUTION_EXISTS')) throw error;
-        return store.changeSchedule(seen, next);
-      }
-      results.handle(executionId, seen.workflowId);
-      const waiting = { executionId, events: [], workflow: undefined };
-      if (residents.hasRoom) await residents.bring(waiting);
-      else residents.enqueue(waiting);
+    try {
+      await this.steering.startStored(record, ops, { guard });
       const fields = { workflow_id: seen.workflowId, execution_id: executionId, scheduled_at: iso(atMs) };
       settings.logger.info(fields, 'started as scheduled');
-    });
+    } catch (error) {
+      // Somebody has started one of this id by hand: it stands for this time.
+      if (!isMaestroError(error, 'EXECUTION_EXISTS')) throw error;
+      await store.changeSchedule(seen, next);
+    }
     return next;
   }
 

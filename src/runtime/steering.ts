@@ -3,7 +3,7 @@ import { newId } from '../base/ids.js';
 import { isWorkflowStatusEnded } from '../base/model.js';
 import type { EngineEvent } from '../engine/effects.js';
 import type { Workflow } from '../spec/index.js';
-import type { KvOp } from '../store/kv.js';
+import type { KvGuard, KvOp } from '../store/kv.js';
 import type { ExecutionRecord, ExecutionStore, InboxBody, InboxRequest } from '../store/types.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
 import type { Definitions } from './definitions.js';
@@ -92,6 +92,26 @@ export class Steering {
     return this.oneByOne.run(executionId, work);
   }
 
+  /**
+   * Stores a new execution by `ops`, if a guard of the caller's holds, and goes on with it.
+   * @throws EXECUTION_EXISTS, STORE_CONFLICT for the guard
+   */
+  async startStored(
+    record: ExecutionRecord,
+    ops: readonly KvOp[],
+    { workflow, guard }: { workflow?: Workflow; guard?: KvGuard } = {},
+  ): Promise<Execution> {
+    const { store, ownership, results, residents } = this.host;
+    const { executionId, workflowId } = record;
+    await ownership.announce();
+    return this.inTurn(executionId, async () => {
+      await store.commitNew(record, ops, guard);
+      const handle = results.handle(executionId, workflowId);
+      await residents.admit({ executionId, events: [], workflow });
+      return handle;
+    });
+  }
+
   /** @throws EXECUTION_NOT_FOUND */
   async record(executionId: string): Promise<ExecutionRecord> {
     await this.host.supervisor.whenGone(executionId);
@@ -132,8 +152,7 @@ export class Steering {
     await this.takeOver(record);
     await this.forgetPauses(executionId);
     const handle = this.host.results.handle(executionId, workflowId);
-    if (this.host.residents.hasRoom) await this.host.residents.bring({ executionId, events, workflow });
-    else this.host.residents.enqueue({ executionId, events, workflow });
+    await this.host.residents.admit({ executionId, events, workflow });
     return handle;
   }
 

@@ -1,20 +1,8 @@
-import { cpSync } from 'node:fs';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TEMPLATES } from '../support/template-run.js';
-import { maestro, makeFolder, start } from './support/maestro.js';
+import { describe, expect, it } from 'vitest';
+import { helloFolder, type Json } from './support/hello-folder.js';
+import { maestro, start } from './support/maestro.js';
 
-type Json = Record<string, unknown>;
-const folder = makeFolder();
-const options = { cwd: folder.path };
-beforeAll(() => cpSync(join(TEMPLATES, 'hello'), folder.path, { recursive: true }));
-afterAll(folder.remove);
-
-async function json(...args: string[]): Promise<Json> {
-  const { code, out, err } = await maestro([...args, '--json'], options);
-  expect(code, err).toBe(0);
-  return JSON.parse(out) as Json;
-}
+const { options, json } = helloFolder();
 
 /** `maestro run approval.yaml` in a process of its own, once it waits for the review. */
 async function waiting() {

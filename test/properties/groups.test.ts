@@ -5,6 +5,7 @@ import type { EngineEvent } from '../../src/engine/effects.js';
 import type { Entry } from '../../src/engine/entries.js';
 import { dependenciesOf, dependentsOf } from '../../src/graph/index.js';
 import { EngineDriver, replay } from '../support/engine-driver.js';
+import { expectReplayed } from './replayed.js';
 import { groupScripts, type GroupScript } from '../support/group-scripts.js';
 import { lcg } from '../support/random-dag.js';
 
@@ -211,13 +212,7 @@ describe('parallel groups over random graphs', () => {
     fc.assert(
       fc.property(groupScripts(), fc.nat(), (script, at) => {
         const driver = played(script);
-        const { state } = driver.engine;
-        const again = replay(script.plan, driver.journal);
-        for (let node = 0; node < script.plan.nodeCount; node++) {
-          expect(again.columns.row(node)).toEqual(state.columns.row(node));
-          expect(again.isOutdated(node)).toBe(state.isOutdated(node));
-        }
-        expect(again.workflowRow).toEqual(state.workflowRow);
+        expectReplayed(driver, script.plan);
         const survived = driver.journal.slice(0, 1 + (at % driver.journal.length));
         const after = driverOf(script, script.seed + 1, survived);
         after.play(5_000);

@@ -4,6 +4,7 @@ import { isSettledLeaf, LEAF } from '../../src/engine/columns.js';
 import { planRerun } from '../../src/engine/rerun.js';
 import { dependenciesOf, descendants } from '../../src/graph/index.js';
 import { EngineDriver, replay, type Script } from '../support/engine-driver.js';
+import { expectReplayed } from './replayed.js';
 import { drive, played, scriptArbitrary } from '../support/engine-scripts.js';
 import { lcg } from '../support/random-dag.js';
 
@@ -88,12 +89,7 @@ describe('one node again, over random graphs', () => {
         expect(['completed', 'failed']).toContain(state.workflowLeaf);
         expect(state.columns.counts[LEAF.running]).toBe(0);
 
-        const again = replay(script.plan, driver.journal);
-        for (let node = 0; node < script.plan.nodeCount; node++) {
-          expect(again.columns.row(node)).toEqual(state.columns.row(node));
-          expect(again.isOutdated(node)).toBe(state.isOutdated(node));
-        }
-        expect(again.workflowRow).toEqual(state.workflowRow);
+        expectReplayed(driver, script.plan);
 
         const survived = driver.journal.slice(0, 1 + (at % driver.journal.length));
         const after = restored(script, survived);

@@ -8,14 +8,8 @@ import {
   type NodeSpec,
   type WorkflowSpec,
 } from '../../src/spec/index.js';
+import { step } from './step-node.js';
 
-const step = (id: string, more: Partial<NodeSpec> = {}): NodeSpec => ({
-  id,
-  name: id,
-  type: 'custom',
-  run: 'true',
-  ...more,
-});
 const group = (more: object = {}): NodeSpec => ({
   id: 'g',
   name: 'g',

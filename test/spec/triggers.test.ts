@@ -1,13 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { defineWorkflow, validateSpec, workflowFromSpec, type NodeSpec } from '../../src/spec/index.js';
+import { defineWorkflow, validateSpec, workflowFromSpec } from '../../src/spec/index.js';
+import { step } from './step-node.js';
 
-const step = (id: string, more: Partial<NodeSpec> = {}): NodeSpec => ({
-  id,
-  name: id,
-  type: 'custom',
-  run: 'true',
-  ...more,
-});
 const spec = (...nodes: unknown[]): unknown => ({ workflow: { id: 'w', name: 'w' }, nodes });
 const pair = [step('a'), step('b')];
 const group = { id: 'g', name: 'g', type: 'parallel_group', members: ['b', 'c'], dependencies: ['a'] };
