@@ -118,12 +118,17 @@ export class Users {
     if (wait.signal !== null) await this.signal(shadow, wait.signal, chance < 0.5, process);
   }
 
-  /** Once nothing goes wrong any more, what rests is resumed, what nobody runs is looked for, what waits is answered. */
+  /**
+   * Once nothing goes wrong any more, what rests is resumed, what nobody runs is looked for, what waits is answered. What
+   * is damaged is cancelled, as its operator would: it can wait for an answer that nobody gives, and others for its room.
+   */
   async seeToTheEnd(isDone: (shadow: Shadow) => boolean): Promise<void> {
     const { timeline, witness, living } = this.host;
     for (;;) {
       for (const shadow of [...witness.shadows.values()]) {
         const processes = living();
+        if (processes.length > 0 && shadow.damaged && !shadow.deleted)
+          await this.steer(shadow, 'cancel', processes[0], shadow.planned.id);
         if (processes.length === 0 || isDone(shadow) || shadow.record === null) continue;
         const { status, ownerId } = shadow.record;
         const owner = processes.find(({ name }) => witness.ownerIdOf(name) === ownerId) ?? processes[0];

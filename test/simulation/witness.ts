@@ -102,9 +102,11 @@ export class Witness {
         'IDEMPOTENCY_KEY',
         `${name} has ${idempotencyKey}`,
       );
-      this.checkInputs(shadow, node, dependencyOutputs);
+      // Who was wrongly taken for dead learns of it at its next commit: until then it goes on from what it knows.
       const isCertain = !shadow.damaged && this.owns(user, shadow);
-      this.attempts.sent(user.name, job, shadow, isCertain && this.durability === 'sync');
+      const seesAll = isCertain && this.durability === 'sync';
+      this.checkInputs(shadow, node, dependencyOutputs, seesAll);
+      this.attempts.sent(user.name, job, shadow, seesAll);
       if (!isCertain) return;
       if (this.durability !== 'exit') {
         const again = this.completed.has(`${executionId}/${nodeId}/${run}`);
@@ -132,21 +134,21 @@ export class Witness {
     this.attempts.settled(user.name, job);
   }
 
-  private checkInputs(shadow: Shadow, node: number, dependencyOutputs: string): void {
+  /** @param seesAll what is on disk is what the process knows */
+  private checkInputs(shadow: Shadow, node: number, dependencyOutputs: string, seesAll: boolean): void {
     const name = `${shadow.planned.id}: ${shadow.plan.ids[node]}`;
     const asks = asksOf(shadow.planned.workflow.spec.nodes[node]);
     const inputs = JSON.parse(dependencyOutputs) as Record<string, { run: number; attempt: number }>;
     for (const dependency of shadow.dependenciesOf(node)) {
       const id = shadow.plan.ids[dependency];
       if (asks !== undefined && !(id in inputs)) {
-        const isKnown = this.durability === 'sync' && !shadow.damaged && shadow.isCompleted(dependency);
+        const isKnown = seesAll && shadow.isCompleted(dependency);
         const fits = !isKnown || mayLackInputs(shadow, node, asks);
         demand(fits, 'INPUTS', `${name} was sent without the output of ${id}, which has completed`);
         continue;
       }
       demand(id in inputs, 'DEPENDENCIES_FIRST', `${name} was sent without the output of ${id}`);
-      const known =
-        this.durability === 'sync' && !shadow.damaged ? shadow.results.get(dependency) : undefined;
+      const known = seesAll ? shadow.results.get(dependency) : undefined;
       const input = inputs[id];
       const expected =
         known ?? (shadow.speaksForOthers(dependency) ? null : outputOf(id, input.run, input.attempt));
