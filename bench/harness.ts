@@ -1,12 +1,14 @@
-import { fork } from 'node:child_process';
-import { availableParallelism, cpus, loadavg } from 'node:os';
+import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { MaestroError } from '../src/runtime/index.js';
+import { inChild } from './child.js';
+import { canTrace, traced } from './fsyncs.js';
 import type {
   BenchCase,
   BenchReport,
   CaseResult,
+  Fsyncs,
   Job,
+  Machine,
   Measurement,
   Percentiles,
   Spread,
@@ -19,6 +21,8 @@ export interface HarnessOptions {
   readonly repetitions?: number;
   /** Whether latencies are measured too: once more for each case. Default true. */
   readonly latency?: boolean;
+  /** Whether fsyncs are counted by strace where it is installed: once more for each case. Default true. */
+  readonly trace?: boolean;
   /** Told what is about to be measured. */
   readonly onProgress?: (done: number, total: number, what: string) => void;
   /** Ends it: what was measured until then is reported. */
@@ -36,16 +40,18 @@ export async function runBenchmarks(
   options: HarnessOptions = {},
 ): Promise<BenchReport> {
   const { repetitions = 3, latency = true, onProgress, signal } = options;
+  const trace = options.trace !== false && canTrace();
   // What cannot be measured is told before anything is.
   for (const each of cases) await benchGraph(each);
   const loadBefore = oneMinuteLoad();
   const date = new Date().toISOString();
+  const isTraced = ({ store }: BenchCase): boolean => trace && store !== 'memory';
   const ofCase = repetitions + 1 + Number(latency);
-  const total = 3 * repetitions + cases.length * ofCase;
+  const total = 3 * repetitions + cases.length * ofCase + cases.filter(isTraced).length;
   let done = 0;
   const measured = async <T>(job: Job, what: string): Promise<T> => {
     onProgress?.(done++, total, what);
-    return inChild<T>(job, signal);
+    return measureInChild<T>(job, { signal });
   };
   const repeated = async <T>(job: Job, what: string): Promise<T[]> => {
     const found: T[] = [];
@@ -65,20 +71,33 @@ export async function runBenchmarks(
       signal?.throwIfAborted();
       const runs = await repeated<Measurement>({ kind: 'case', case: each }, name);
       const waits = latency ? await measured<Percentiles>({ kind: 'latency', case: each }, name) : null;
+      if (isTraced(each)) onProgress?.(done++, total, `${name}, under strace`);
+      const fsyncs = isTraced(each) ? await countedByStrace(each, signal) : countedByCommits(runs[0], each);
       const promises = await measured<number>({ kind: 'promises', case: each }, name);
-      results.push(resultOf(each, runs, waits, promises));
+      results.push(resultOf(each, runs, { latency_ms: waits, fsyncs, promises }));
     } catch (error) {
       if (!isAborted(signal)) throw error;
       break;
     }
   }
-  const machine = {
+  return {
+    format: 'maestro-bench/1',
+    date,
+    machine: machineSince(loadBefore),
+    repetitions,
+    yardsticks,
+    results,
+  };
+}
+
+/** What it was measured on. */
+export function machineSince(loadBefore: number): Machine {
+  return {
     node: process.version,
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: availableParallelism(),
-    load: [loadBefore, oneMinuteLoad()] as const,
+    load: [loadBefore, oneMinuteLoad()],
   };
-  return { format: 'maestro-bench/1', date, machine, repetitions, yardsticks, results };
 }
 
 /** As a function, because the compiler takes what it has once seen for granted. */
@@ -86,34 +105,45 @@ function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true;
 }
 
-function oneMinuteLoad(): number {
+export function oneMinuteLoad(): number {
   return Math.round(loadavg()[0] * 10) / 10;
 }
 
-function inChild<T>(job: Job, signal?: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const child = fork(WORKER, { signal, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-    let answer: { result: T } | { error: string } | undefined;
-    child.once('message', (message) => (answer = message as typeof answer));
-    child.once('error', (cause) => reject(failed(job, cause.message, cause)));
-    child.once('exit', (code, killedBy) => {
-      if (answer !== undefined && 'result' in answer) resolve(answer.result);
-      else reject(failed(job, answer?.error ?? `its process ended with ${killedBy ?? code}`));
-    });
-    child.send(job);
-  });
+/** @throws BENCH_FAILED */
+export function measureInChild<T>(
+  job: Job,
+  options: { readonly signal?: AbortSignal; readonly under?: readonly string[] } = {},
+): Promise<T> {
+  const what = 'case' in job ? nameOf(job.case) : job.kind;
+  return inChild<Job, T>(job, { script: WORKER, what, ...options });
 }
 
-function failed(job: Job, why: string, cause?: unknown): MaestroError {
-  const what = 'case' in job ? nameOf(job.case) : job.kind;
-  return new MaestroError('BENCH_FAILED', `${what} could not be measured: ${why}`, { cause });
+async function countedByStrace(each: BenchCase, signal?: AbortSignal): Promise<Fsyncs> {
+  const job: Job = { kind: 'case', case: each, marks: tmpdir() };
+  const counted = await traced((under) => measureInChild<Measurement>(job, { signal, under }));
+  const { executions, commits } = counted.result;
+  return {
+    counted_by: 'strace',
+    per_execution: rounded(counted.syncs / executions),
+    per_commit: rounded(counted.syncs / commits),
+    synchronous_writes_per_commit: rounded(counted.synchronous_writes / commits),
+  };
+}
+
+function countedByCommits({ commits, executions }: Measurement, { store }: BenchCase): Fsyncs {
+  const each = store === 'memory' ? 0 : 1;
+  return {
+    counted_by: 'commits',
+    per_execution: rounded((each * commits) / executions),
+    per_commit: each,
+    synchronous_writes_per_commit: each,
+  };
 }
 
 function resultOf(
   each: BenchCase,
   runs: readonly Measurement[],
-  latency_ms: Percentiles | null,
-  promises: number,
+  beside: Pick<CaseResult, 'latency_ms' | 'fsyncs'> & { readonly promises: number },
 ): CaseResult {
   const best = runs.reduce((some, other) => (other.seconds < some.seconds ? other : some));
   const { nodes, executions, seconds } = best;
@@ -125,12 +155,13 @@ function resultOf(
     executions,
     nodes_per_second: spreadOf(runs.map((run) => run.nodes / run.seconds)),
     executions_per_second: rounded(executions / seconds),
-    latency_ms,
+    latency_ms: beside.latency_ms,
     commits: best.commits,
+    fsyncs: beside.fsyncs,
     bytes_per_node: Math.round(best.bytes / nodes),
     peak_rss_mib: Math.round(Math.max(...runs.map((run) => run.peakRssBytes)) / 2 ** 20),
     efficiency: busySeconds === null ? null : rounded(busySeconds / (seconds * coresOf(each))),
-    promises_per_second: Math.round(promises),
+    promises_per_second: Math.round(beside.promises),
   };
 }
 

@@ -9,6 +9,7 @@ import {
   type RuntimeOptions,
   type Workflow,
 } from '../src/runtime/index.js';
+import { markTrace } from './fsyncs.js';
 import { graphOf } from './shapes.js';
 import type { BenchCase, BenchGraph, Measurement, Percentiles } from './types.js';
 import { benchGraph, workflowOf } from './workloads.js';
@@ -20,13 +21,18 @@ const WARM_SECONDS = 1;
 const WARM_STEP = 2000;
 
 /** Runs a case once, warm, on a store of its own. */
-export async function measureCase(each: BenchCase): Promise<Measurement> {
+export async function measureCase(
+  each: BenchCase,
+  { marks }: { readonly marks?: string } = {},
+): Promise<Measurement> {
   const graph = await benchGraph(each);
   const workflow = workflowOf(each, graph);
   return withRuntime(each, {}, async (runtime) => {
     await warmUp(runtime, each, graph, workflow);
     const before = await runtime.metrics();
+    if (marks !== undefined) markTrace(marks, 'begin');
     const seconds = await secondsOf(() => runAll(runtime, workflow, graph.executions));
+    if (marks !== undefined) markTrace(marks, 'end');
     const after = await runtime.metrics();
     return {
       seconds,

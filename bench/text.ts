@@ -6,7 +6,19 @@ type Row = readonly string[];
 export function reportText(report: BenchReport): string {
   const { machine, yardsticks, results, repetitions } = report;
   const { piscina_per_second, fdatasync_per_second, lmdb_puts_per_second } = yardsticks;
-  const header = ['CASE', 'NODES/S', 'WORST', 'EXEC/S', 'P50', 'P95', 'P99', 'COMMITS', 'B/NODE', 'RSS'];
+  const header = [
+    'CASE',
+    'NODES/S',
+    'WORST',
+    'EXEC/S',
+    'P50',
+    'P95',
+    'P99',
+    'COMMITS',
+    'FSYNC/EX',
+    'B/NODE',
+    'RSS',
+  ];
   const metg = metgOf(results);
   return [
     `Node ${machine.node}, ${machine.cores} × ${machine.cpu}, load ${machine.load.join(' → ')}; best of ${repetitions}`,
@@ -43,6 +55,7 @@ function row(each: CaseResult, { yardsticks }: BenchReport): Row {
     grouped(each.executions_per_second),
     ...[p50, p95, p99].map((ms) => (ms === undefined ? '–' : `${ms.toFixed(ms < 10 ? 2 : 0)} ms`)),
     grouped(each.commits),
+    `${each.fsyncs.counted_by === 'commits' ? '~' : ''}${grouped(each.fsyncs.per_execution)}`,
     grouped(each.bytes_per_node),
     `${each.peak_rss_mib} MiB`,
     (rate.best / yardsticks.piscina_per_second.best).toFixed(2),

@@ -68,7 +68,7 @@ export interface Measurement {
   readonly seconds: number;
   readonly nodes: number;
   readonly executions: number;
-  /** Group commits while it was measured; in `sync` each is one fdatasync and one synchronous write of the root. */
+  /** Group commits while it was measured; each is one fdatasync and one synchronous write of the root. */
   readonly commits: number;
   /** Keys and values written. */
   readonly bytes: number;
@@ -86,12 +86,23 @@ export interface CaseResult {
   /** From what makes a node ready being durable to its own end being durable, as an observer is told. */
   readonly latency_ms: Percentiles | null;
   readonly commits: number;
+  readonly fsyncs: Fsyncs;
   readonly bytes_per_node: number;
   readonly peak_rss_mib: number;
   /** The part of the cores' time that was work of the steps; null when they do none. */
   readonly efficiency: number | null;
   /** The same graph over plain promises in one thread, nothing durable. */
   readonly promises_per_second: number;
+}
+
+/** How often data was forced to disk while a case ran: a run of its own, because tracing costs time. */
+export interface Fsyncs {
+  /** `strace`: as the kernel was asked to. `commits`: commits of a run without it, each of which asks for both of these. */
+  readonly counted_by: 'strace' | 'commits';
+  readonly per_execution: number;
+  readonly per_commit: number;
+  /** Writes of the root page that return when it is on disk. */
+  readonly synchronous_writes_per_commit: number;
 }
 
 /** What the machine can do at all, measured in the same run. */
@@ -123,9 +134,11 @@ export interface BenchReport {
 
 /** A request to the process that measures. */
 export type Job =
-  | { readonly kind: 'case'; readonly case: BenchCase }
+  /** `marks`: a folder where the beginning and the end are marked for who traces it. */
+  | { readonly kind: 'case'; readonly case: BenchCase; readonly marks?: string }
   | { readonly kind: 'latency'; readonly case: BenchCase }
   | { readonly kind: 'promises'; readonly case: BenchCase }
-  | { readonly kind: 'piscina'; readonly workers: number }
+  | { readonly kind: 'piscina' | 'piscina-batched'; readonly workers: number }
+  | { readonly kind: 'piscina-in-turn' }
   | { readonly kind: 'fdatasync' }
   | { readonly kind: 'lmdb' };

@@ -1,33 +1,25 @@
+import { answerParent } from './child.js';
 import { measureCase, measureLatency } from './measure.js';
 import type { Job } from './types.js';
-import { fdatasyncPerSecond, lmdbPutsPerSecond, piscinaPerSecond, promisesPerSecond } from './yardsticks.js';
+import * as yardsticks from './yardsticks.js';
 
-/** One measurement in a process of its own: with its own memory, and nothing compiled or collected before. */
-process.once('message', (job: Job) => {
-  measure(job).then(
-    (result) => answer({ result }),
-    (error: unknown) => answer({ error: String(error) }),
-  );
-});
-
-/** Without its channel nothing holds the process. */
-function answer(message: object): void {
-  process.send!(message, () => process.disconnect());
-}
-
-function measure(job: Job): Promise<unknown> {
+answerParent((job: Job): Promise<unknown> => {
   switch (job.kind) {
     case 'case':
-      return measureCase(job.case);
+      return measureCase(job.case, { marks: job.marks });
     case 'latency':
       return measureLatency(job.case);
     case 'promises':
-      return promisesPerSecond(job.case);
+      return yardsticks.promisesPerSecond(job.case);
     case 'piscina':
-      return piscinaPerSecond(job.workers);
+      return yardsticks.piscinaPerSecond(job.workers);
+    case 'piscina-batched':
+      return yardsticks.batchedPiscinaPerSecond(job.workers);
+    case 'piscina-in-turn':
+      return yardsticks.piscinaInTurnPerSecond();
     case 'fdatasync':
-      return fdatasyncPerSecond();
+      return yardsticks.fdatasyncPerSecond();
     case 'lmdb':
-      return lmdbPutsPerSecond();
+      return yardsticks.lmdbPutsPerSecond();
   }
-}
+});

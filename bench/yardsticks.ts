@@ -11,6 +11,9 @@ import type { BenchCase } from './types.js';
 import { benchGraph } from './workloads.js';
 
 const TASKS = 10_000;
+const BATCHED_TASKS = 200_000;
+const TASKS_OF_A_MESSAGE = 100;
+const TASKS_IN_TURN = 5000;
 const SYNCS = 500;
 const PUTS = 100_000;
 const PUTS_OF_A_COMMIT = 1000;
@@ -33,13 +36,44 @@ export async function promisesPerSecond(each: BenchCase): Promise<number> {
 }
 
 /** Tasks per second that do nothing on worker threads, each its own message, without dependencies or a store. */
-export async function piscinaPerSecond(threads: number): Promise<number> {
-  const filename = fileURLToPath(new URL('noop-task.js', import.meta.url));
-  const pool = new Piscina({ filename, minThreads: threads, maxThreads: threads });
-  try {
+export function piscinaPerSecond(threads: number): Promise<number> {
+  return onPiscina(threads, async (pool) => {
     await Promise.all(Array.from({ length: 100 * threads }, () => pool.run({})));
     const all = () => Promise.all(Array.from({ length: TASKS }, () => pool.run({})));
     return TASKS / (await secondsOf(all));
+  });
+}
+
+/** The same, many to a message: what a pool that batches could do at most. */
+export function batchedPiscinaPerSecond(threads: number): Promise<number> {
+  return onPiscina(threads, async (pool) => {
+    const tasks = Array.from({ length: TASKS_OF_A_MESSAGE }, (_, k) => ({ k }));
+    const run = (count: number) =>
+      Promise.all(
+        Array.from({ length: count / TASKS_OF_A_MESSAGE }, () => pool.run(tasks, { name: 'batch' })),
+      );
+    await run(BATCHED_TASKS / 4);
+    return BATCHED_TASKS / (await secondsOf(() => run(BATCHED_TASKS)));
+  });
+}
+
+/** Tasks per second when each is sent only after the one before has answered: round trips to one thread. */
+export function piscinaInTurnPerSecond(): Promise<number> {
+  return onPiscina(1, async (pool) => {
+    const run = async (count: number) => {
+      for (let k = 0; k < count; k++) await pool.run({});
+    };
+    await run(TASKS_IN_TURN / 5);
+    return TASKS_IN_TURN / (await secondsOf(() => run(TASKS_IN_TURN)));
+  });
+}
+
+async function onPiscina(threads: number, use: (pool: Piscina) => Promise<number>): Promise<number> {
+  const filename = fileURLToPath(new URL('noop-task.js', import.meta.url));
+  // As the runtime has it: the default freezes idle workers.
+  const pool = new Piscina({ filename, minThreads: threads, maxThreads: threads, atomics: 'disabled' });
+  try {
+    return await use(pool);
   } finally {
     await pool.destroy();
   }

@@ -15,6 +15,7 @@ const resultOf = (each: BenchCase, rates: number[], efficiency: number | null = 
   executions_per_second: 1,
   latency_ms: { p50: 0.5, p95: 1, p99: 20 },
   commits: 3,
+  fsyncs: { counted_by: 'strace', per_execution: 3, per_commit: 1, synchronous_writes_per_commit: 1 },
   bytes_per_node: 100,
   peak_rss_mib: 90,
   efficiency,

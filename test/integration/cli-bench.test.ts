@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { canTrace } from '../../bench/fsyncs.js';
 import { maestro, makeFolder, start } from './support/maestro.js';
 
 interface Result {
@@ -13,9 +14,11 @@ interface Result {
   bytes_per_node: number;
   peak_rss_mib: number;
   efficiency: number | null;
+  fsyncs: { counted_by: string; per_execution: number; per_commit: number };
 }
 
-const QUICK = ['--repetitions', '1', '--workers', '1'];
+const TRACED = ['--repetitions', '1', '--workers', '1'];
+const QUICK = [...TRACED, '--no-trace'];
 
 describe('maestro bench', () => {
   let folder: ReturnType<typeof makeFolder>;
@@ -64,6 +67,23 @@ describe('maestro bench', () => {
       ['0', '5000'].map((bytes) => results('chain', '--nodes', '20', '--payload', bytes, '--no-latency')),
     );
     expect(laden[0].bytes_per_node - bare[0].bytes_per_node).toBeGreaterThan(4500);
+  });
+
+  it('counts what is forced to disk: at most once a commit, and nothing in memory', async () => {
+    const args = ['chain', '--nodes', '20', '--no-latency', ...TRACED, '--json'];
+    const [onDisk, guessed, inMemory] = await Promise.all(
+      [[], ['--no-trace'], ['--memory']].map(async (more) => {
+        const { out } = await bench(...args, ...more);
+        return (JSON.parse(out) as { results: Result[] }).results[0].fsyncs;
+      }),
+    );
+    if (canTrace()) expect(onDisk.counted_by).toBe('strace');
+    for (const found of [onDisk, guessed]) {
+      expect(found.per_commit).toBe(1);
+      expect(found.per_execution).toBeGreaterThan(19);
+    }
+    expect(guessed.counted_by).toBe('commits');
+    expect(inMemory.per_execution).toBe(0);
   });
 
   it('takes the graph of a file and runs none of its steps', async () => {

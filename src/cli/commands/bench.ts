@@ -20,6 +20,7 @@ interface BenchFlags {
   file?: string[];
   repetitions: number;
   latency: boolean;
+  trace: boolean;
   svg?: string;
 }
 
@@ -45,6 +46,7 @@ export function addBenchCommand({ program, bind }: Registry): void {
     .option('--file <list>', 'workflow files whose graphs are measured', parseList)
     .option('--repetitions <n>', 'of each measurement; the best counts', parseCount, 3)
     .option('--no-latency', 'do not measure latencies')
+    .option('--no-trace', 'do not count fsyncs with strace')
     .option('--svg <folder>', 'draw charts into a folder')
     .addHelpText(
       'after',
@@ -69,7 +71,7 @@ export function addBenchCommand({ program, bind }: Registry): void {
 const harness = () => import('../../../bench/index.js');
 
 async function run({ ui, terminal }: CommandContext, shapes: string[], flags: BenchFlags): Promise<number> {
-  const { width, degree, seed, workers, repetitions, latency } = flags;
+  const { width, degree, seed, workers, repetitions, latency, trace } = flags;
   const { casesOf, chartsOf, reportText, runBenchmarks } = await harness();
   const cases = casesOf({
     shapes: shapes.length > 0 ? shapes : undefined,
@@ -88,6 +90,7 @@ async function run({ ui, terminal }: CommandContext, shapes: string[], flags: Be
     const report = await runBenchmarks(cases, {
       repetitions,
       latency,
+      trace,
       signal: stop.signal,
       onProgress: (done, total, what) =>
         ui.progress(`[${String(done + 1).padStart(String(total).length)}/${total}] ${what}`),
@@ -103,6 +106,10 @@ async function run({ ui, terminal }: CommandContext, shapes: string[], flags: Be
       }
     }
     return stop.signal.aborted ? EXIT.interrupted : EXIT.success;
+  } catch (error) {
+    // Interrupted before anything was measured: what there is to tell is that.
+    if (stop.signal.aborted) return EXIT.interrupted;
+    throw error;
   } finally {
     release();
   }

@@ -1,0 +1,65 @@
+import { spawnSync } from 'node:child_process';
+import { closeSync, fdatasyncSync, openSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** What forces data to disk, and what tells which files are written through. */
+const CALLS = 'fsync,fdatasync,msync,sync_file_range,openat,pwrite64,pwritev,pwritev2';
+const MARKS = { begin: 'maestro-bench-begin', end: 'maestro-bench-end' } as const;
+
+/** How often data was forced to disk, as the kernel was asked to. */
+export interface SyncCounts {
+  /** fdatasync, fsync and their like. */
+  readonly syncs: number;
+  /** Writes that return when they are on disk (O_DSYNC): LMDB's root page. */
+  readonly synchronous_writes: number;
+}
+
+/** Whether system calls can be counted here. */
+export function canTrace(): boolean {
+  return spawnSync('strace', ['-f', '-o', '/dev/null', 'true'], { stdio: 'ignore' }).status === 0;
+}
+
+/** Runs what measures under strace, and counts what it forced to disk between its marks. */
+export async function traced<T>(
+  measure: (under: readonly string[]) => Promise<T>,
+): Promise<{ result: T } & SyncCounts> {
+  const folder = await mkdtemp(join(tmpdir(), 'maestro-bench-'));
+  try {
+    const path = join(folder, 'trace');
+    const result = await measure(['strace', '-f', '-y', '--seccomp-bpf', '-e', `trace=${CALLS}`, '-o', path]);
+    return { result, ...countSyncs(await readFile(path, 'utf8')) };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Of what strace wrote with file names beside descriptors (`-y`). */
+export function countSyncs(trace: string): SyncCounts {
+  const writtenThrough = new Set<string>();
+  let [inside, syncs, synchronousWrites] = [false, 0, 0];
+  for (const line of trace.split('\n')) {
+    // Of a call that another thread interrupts there is a second line, which names no descriptor.
+    const call = /^\d+\s+(\w+)\((.*)/.exec(line);
+    if (call === null) continue;
+    const [, name, rest] = call;
+    if (name === 'openat') {
+      const opened = /\bO_D?SYNC\b.*= (\d+<[^>]*>)$/.exec(rest);
+      if (opened !== null) writtenThrough.add(opened[1]);
+    } else if (name.startsWith('pwrite')) {
+      const file = /^\d+<[^>]*>/.exec(rest)?.[0];
+      if (inside && file !== undefined && writtenThrough.has(file)) synchronousWrites++;
+    } else if (rest.includes(MARKS.begin)) inside = true;
+    else if (rest.includes(MARKS.end)) inside = false;
+    else if (inside) syncs++;
+  }
+  return { syncs, synchronous_writes: synchronousWrites };
+}
+
+/** Has the trace show where what is measured begins or ends. */
+export function markTrace(folder: string, which: keyof typeof MARKS): void {
+  const file = openSync(join(folder, MARKS[which]), 'w');
+  fdatasyncSync(file);
+  closeSync(file);
+}
