@@ -67,8 +67,8 @@ export class NodeColumns {
     return {
       attempt: this.attempt[node],
       run: this.run[node],
-      wakeAtMs: this.wakeAtMs.get(node) ?? 0,
-      error: this.error.get(node) ?? null,
+      wakeAtMs: this.wakeAtMs.size === 0 ? 0 : (this.wakeAtMs.get(node) ?? 0),
+      error: this.error.size === 0 ? null : (this.error.get(node) ?? null),
     };
   }
 

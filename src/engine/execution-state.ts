@@ -12,8 +12,8 @@ import type { Plan } from '../graph/plan.js';
 import { dependentsOf } from '../graph/queries.js';
 import { MAX_GROUP_RESTARTS } from '../policy/group.js';
 import type { RestartWindow } from '../policy/restart-intensity.js';
-import { startNodeActor, startWorkflowActor, type NodeActor, type WorkflowActor } from './actors.js';
-import { isSettledLeaf, LEAF, NodeColumns } from './columns.js';
+import { startWorkflowActor, type WorkflowActor } from './actors.js';
+import { LEAF, NodeColumns } from './columns.js';
 import { Signals } from './signals.js';
 import { WORKFLOW, type Entry, type OpenEntry, type WorkflowRow } from './entries.js';
 
@@ -21,8 +21,10 @@ const STORY_LENGTH = 128;
 const KEEPS_RESULT = new Set([LEAF.running, LEAF.completed, LEAF.skipped, LEAF['failed.exhausted']]);
 
 /**
- * Where an execution is: the workflow actor, the actors of the frontier, and the columns they write. Every change
- * of state goes through `sendNode` or `sendWorkflow`, which record it as an entry of the open turn.
+ * Where an execution is: the workflow actor, and the columns that hold its nodes. A node that nobody looks at is its
+ * row: the compiled machine steps it there, and an XState actor comes into being only for who holds a reference (see
+ * Replicas). Every change of state goes through `sendNode` or `sendWorkflow`, which record it as an entry of the open
+ * turn.
  */
 export class ExecutionState {
   readonly columns: NodeColumns;
@@ -42,8 +44,6 @@ export class ExecutionState {
   /** Told of every change of a node's leaf but those replayed. */
   moved: ((node: number, from: number, to: number) => void) | null = null;
   private workflowActor: WorkflowActor | null = null;
-  /** Live actors: nodes between their first event and a settled state, no others. */
-  private readonly actors = new Map<number, NodeActor>();
   /** The last entries, for the story of an illegal transition. */
   private readonly recent: OpenEntry[] = [];
   private recentCount = 0;
@@ -93,29 +93,20 @@ export class ExecutionState {
     return this.restarts.get(group) ?? [];
   }
 
-  get liveActors(): number {
-    return this.actors.size;
-  }
-
   /** @returns false when the event came late and is harmless. @throws ILLEGAL_TRANSITION */
   sendNode(node: number, event: NodeEvent, atMs: number): boolean {
     const { columns } = this;
     const leaf = columns.leaf[node];
     if (compiledNode.ignores(leaf, event.type)) return false;
-    let actor = this.actors.get(node);
-    const context = actor === undefined ? columns.contextOf(node) : actor.getSnapshot().context;
-    if (!compiledNode.accepts(leaf, context, event)) {
+    const context = columns.contextOf(node);
+    const next = compiledNode.step(leaf, context, event);
+    if (next === undefined)
       throw this.illegal(`node "${this.plan.ids[node]}"`, node, NODE_LEAVES[leaf], event.type);
-    }
-    actor ??= this.spawn(node, leaf, context);
-    actor.send(event);
-    const next = actor.getSnapshot();
     this.takeSignal(node, event);
     columns.apply(node, next.leaf, next.context, event, atMs);
     this.moved?.(node, leaf, next.leaf);
     if (isFreshStart(event)) this.noteRerun(node);
     this.record({ node, event, atMs, fromLeaf: leaf, from: context });
-    if (isSettledLeaf(next.leaf)) this.retire(node, actor);
     return true;
   }
 
@@ -166,10 +157,8 @@ export class ExecutionState {
     return this.entries;
   }
 
-  /** Stops every actor. The columns stay readable. */
+  /** Stops the workflow's actor. The columns stay readable. */
   dispose(): void {
-    for (const actor of this.actors.values()) actor.stop();
-    this.actors.clear();
     this.workflowActor?.stop();
     this.workflowActor = null;
   }
@@ -207,17 +196,6 @@ export class ExecutionState {
     this.outdated.delete(node);
     for (const dependent of dependentsOf(this.plan, node))
       if (KEEPS_RESULT.has(this.columns.leaf[dependent])) this.outdated.add(dependent);
-  }
-
-  private spawn(node: number, leaf: number, context: ReturnType<NodeColumns['contextOf']>): NodeActor {
-    const actor = startNodeActor(leaf, context);
-    this.actors.set(node, actor);
-    return actor;
-  }
-
-  private retire(node: number, actor: NodeActor): void {
-    actor.stop();
-    this.actors.delete(node);
   }
 
   private record(entry: OpenEntry): void {
