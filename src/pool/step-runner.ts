@@ -23,7 +23,7 @@ export class RunningStep {
 
   constructor(call: StepCall, globalContext: string, host: StepHost) {
     const lazy = new LazyContext(call, globalContext, host, () => this.#signal());
-    this.context = lazy as unknown as StepContext;
+    this.context = new Proxy(lazy, AS_OWN) as unknown as StepContext;
   }
 
   /** Fires the step's signal. Whatever the step returns or throws from now on, `reason` is its result. */
@@ -72,8 +72,16 @@ function toAbortError(reason: ErrorDocument): MaestroError {
 }
 
 /** The parts of a context that cost something: each is made when it is first read. */
-type LazyField = 'nodeConfig' | 'dependencyOutputs' | 'dependencyArtifacts' | 'globalContext' | 'signal';
+const LAZY_FIELDS = [
+  'nodeConfig',
+  'dependencyOutputs',
+  'dependencyArtifacts',
+  'globalContext',
+  'signal',
+] as const satisfies readonly (keyof StepContext)[];
+type LazyField = (typeof LAZY_FIELDS)[number];
 
+/** Getters of the class, not of each object: five accessors defined on every context cost more than a short step. */
 class LazyContext {
   readonly workflowId: string;
   readonly executionId: string;
@@ -109,36 +117,57 @@ class LazyContext {
     };
     this.heartbeat = () => host.heartbeat();
     this.progress = (fraction, message) => host.progress(toFraction(fraction), toMessage(message));
-    // Own properties, so that a context can be spread; the same getters for all, so that all have one hidden class.
-    for (const field of LAZY_FIELDS) Object.defineProperty(this, field, LAZY_PROPERTIES[field]);
   }
 
+  get nodeConfig(): unknown {
+    return this.make('nodeConfig');
+  }
+
+  get dependencyOutputs(): unknown {
+    return this.make('dependencyOutputs');
+  }
+
+  get dependencyArtifacts(): unknown {
+    return this.make('dependencyArtifacts');
+  }
+
+  get globalContext(): unknown {
+    return this.make('globalContext');
+  }
+
+  get signal(): unknown {
+    return this.make('signal');
+  }
+
+  /** The value becomes a property of the object: it is made once. */
   make(field: LazyField): unknown {
-    if (field === 'signal') return this.#signal();
-    return JSON.parse(field === 'globalContext' ? this.#globalContext : this.#call[field]);
+    const value: unknown =
+      field === 'signal'
+        ? this.#signal()
+        : JSON.parse(field === 'globalContext' ? this.#globalContext : this.#call[field]);
+    Object.defineProperty(this, field, { value, enumerable: true, configurable: true });
+    return value;
+  }
+
+  /** All fields as own properties. */
+  makeAll(): void {
+    for (const field of LAZY_FIELDS) if (!Object.hasOwn(this, field)) this.make(field);
   }
 }
 
-const LAZY_PROPERTIES: Readonly<Record<LazyField, PropertyDescriptor>> = {
-  nodeConfig: lazyProperty('nodeConfig'),
-  dependencyOutputs: lazyProperty('dependencyOutputs'),
-  dependencyArtifacts: lazyProperty('dependencyArtifacts'),
-  globalContext: lazyProperty('globalContext'),
-  signal: lazyProperty('signal'),
+/** A step sees all fields as the object's own: a context can be spread, at the cost of making all of it. */
+const AS_OWN: ProxyHandler<LazyContext> = {
+  // Read from the object itself: its getters use private fields, which a proxy has not.
+  get: (context, key) => Reflect.get(context, key, context) as unknown,
+  ownKeys: (context) => {
+    context.makeAll();
+    return Reflect.ownKeys(context);
+  },
+  getOwnPropertyDescriptor: (context, key) => {
+    if (LAZY_FIELDS.includes(key as LazyField)) context.makeAll();
+    return Reflect.getOwnPropertyDescriptor(context, key);
+  },
 };
-const LAZY_FIELDS = Object.keys(LAZY_PROPERTIES) as LazyField[];
-
-function lazyProperty(field: LazyField): PropertyDescriptor {
-  return {
-    enumerable: true,
-    configurable: true,
-    get(this: LazyContext) {
-      const value = this.make(field);
-      Object.defineProperty(this, field, { value, enumerable: true });
-      return value;
-    },
-  };
-}
 
 function toFraction(fraction: unknown): number {
   return typeof fraction === 'number' && fraction > 0 ? Math.min(fraction, 1) : 0;

@@ -22,6 +22,8 @@ export class ActiveExecution {
   readonly stopping = new Stopping();
   /** Large outputs that are not yet readable from the store, by `outputKey`. */
   readonly unsavedOutputs = new Map<string, string>();
+  /** Where its artifacts go, once that has been asked for. */
+  artifactFolder: string | null = null;
   /** Actor references that users hold. */
   replicas: Replicas | null = null;
   /** What ends a wait or begins a retry: one timer for each node that has one. */

@@ -6,7 +6,7 @@ import type { GroupPolicy } from '../policy/group.js';
 import { normalizeRetryPolicy } from '../policy/retry.js';
 import { triggerOf, type Trigger } from '../policy/trigger.js';
 import type { WaitPlan } from '../policy/wait.js';
-import { kindOfStep, resolveStep, STEP_KINDS, type StepKind, type StepRef } from '../pool/index.js';
+import { kindOfStep, resolveStep, STEP_KINDS, type StepRef } from '../pool/index.js';
 import {
   groupPolicyOf,
   isWaitNode,
@@ -23,6 +23,9 @@ import {
 export class Definition {
   readonly plan: Plan;
   private readonly steps: (StepRef | undefined)[];
+  private readonly modules = new Map<string, StepRef>();
+  /** Kinds of steps, as indices into STEP_KINDS plus one; 0: not asked for yet. */
+  private readonly kinds: Uint8Array;
   private readonly configs: (string | undefined)[];
   private readonly policies: (RetryPolicy | undefined)[];
   private readonly conditions = new Map<number, CompiledCondition>();
@@ -37,6 +40,7 @@ export class Definition {
     this.plan = planOf(workflow.spec);
     const { nodeCount } = this.plan;
     this.steps = new Array<StepRef | undefined>(nodeCount);
+    this.kinds = new Uint8Array(nodeCount);
     this.configs = new Array<string | undefined>(nodeCount);
     this.policies = new Array<RetryPolicy | undefined>(nodeCount);
     this.quotedIds = new Array<string | undefined>(nodeCount);
@@ -51,7 +55,7 @@ export class Definition {
 
   stepOf(node: number): StepRef {
     const { isolation } = this.workflow.spec.workflow;
-    return (this.steps[node] ??= resolveStep(this.nodeSpec(node), this.workflow, isolation));
+    return (this.steps[node] ??= resolveStep(this.nodeSpec(node), this.workflow, isolation, this.modules));
   }
 
   /** The node's config as JSON text. */
@@ -95,16 +99,20 @@ export class Definition {
       triggers: this.triggers,
       conditionText: (node) => this.conditionText(node),
       groups: this.groups,
-      laneOf: (node) => (linear ? 0 : STEP_KINDS.indexOf(this.kindOf(node))),
+      laneOf: (node) => (linear ? 0 : this.kindOf(node)),
       laneCount: linear ? 1 : STEP_KINDS.length,
       startOrder: linear ? 'topological' : 'ready',
     };
   }
 
-  /** The kind of step without resolving it: executions whose functions are not known here can still be ended. */
-  private kindOf(node: number): StepKind {
-    const { functions, spec } = this.workflow;
-    return kindOfStep(this.nodeSpec(node), functions, spec.workflow.isolation);
+  /** The kind of step, without resolving it: executions whose functions are not known here can still be ended. */
+  private kindOf(node: number): number {
+    if (this.kinds[node] === 0) {
+      const { functions, spec } = this.workflow;
+      const kind = kindOfStep(this.nodeSpec(node), functions, spec.workflow.isolation);
+      this.kinds[node] = STEP_KINDS.indexOf(kind) + 1;
+    }
+    return this.kinds[node] - 1;
   }
 }
 

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { after, type CancelTimer, type Clock } from '../base/clock.js';
 import { toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import { LEAF } from '../engine/columns.js';
@@ -231,12 +231,18 @@ export class Jobs {
         nodeName: spec.name,
         attempt: job.attempt,
         idempotencyKey: `${execution.id}/${spec.id}/${job.run}`,
-        artifactDir: join(this.options.artifactRoot, workflowId, execution.id, safeFolder(spec.id)),
+        artifactDir: this.folderOf(execution) + safeFolder(spec.id),
         nodeConfig: definition.configOf(node),
         ...this.inputs(job, large),
         globalContext: globalContext.length <= INLINE_CONTEXT_CHARS ? globalContext : null,
       },
     });
+  }
+
+  /** The folder of an execution's artifacts, with the separator at its end. */
+  private folderOf(execution: ActiveExecution): string {
+    const { artifactRoot } = this.options;
+    return (execution.artifactFolder ??= join(artifactRoot, execution.record.workflowId, execution.id) + sep);
   }
 
   /** JSON texts are joined as text: the host never parses what passes through it. */
@@ -262,8 +268,12 @@ export class Jobs {
   }
 }
 
+/** Most ids are folder names already. */
+const PLAIN = /^[A-Za-z0-9_-]+$/;
+
 /** A node id as a folder name: anything but letters, digits, `.`, `_`, `-` is percent-encoded, so no id escapes. */
 export function safeFolder(nodeId: string): string {
+  if (PLAIN.test(nodeId)) return nodeId;
   const encoded = nodeId.replace(/[^A-Za-z0-9._-]/gu, percent);
   return /^\.+$/.test(encoded) ? encoded.replaceAll('.', '%2E') : encoded;
 }
