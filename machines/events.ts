@@ -26,7 +26,13 @@ export type NodeEvent =
   | ({ type: 'waitStarted' } & Wait)
   /** The success or failure that it leads to follows at once. */
   | { type: 'waitEnded'; by: WaitEnd }
-  | { type: 'commented'; text: string; reviewer: string | null };
+  | { type: 'commented'; text: string; reviewer: string | null }
+  /** The condition on the edge from a completed dependency was evaluated. `from` is a dense index. */
+  | { type: 'edgeEvaluated'; from: number; verdict: EdgeVerdict };
+
+/** What the condition on an edge came to; null: it could not be evaluated. */
+export type EdgeVerdict =
+  { readonly taken: boolean } | { readonly taken: null; readonly error: ErrorDocument };
 
 /** What can happen to a workflow. */
 export type WorkflowEvent =
@@ -67,6 +73,7 @@ export const NODE_EVENT_TYPES = [
   'waitStarted',
   'waitEnded',
   'commented',
+  'edgeEvaluated',
 ] as const satisfies readonly NodeEvent['type'][];
 
 export const WORKFLOW_EVENT_TYPES = [

@@ -35,6 +35,8 @@ export const nodeMachine = setup({
         dependencyFailed: 'blocked',
         conditionNotMet: 'skipped',
         cancelRequested: 'cancelled',
+        // It goes on waiting for what else it depends on.
+        edgeEvaluated: 'pending',
       },
     },
     ready: {

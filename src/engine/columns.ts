@@ -2,6 +2,7 @@ import { NODE_LEAVES, type NodeContext, type NodeEvent, type NodeLeaf } from '..
 import { compiledNode } from '../../machines/index.js';
 import { MaestroError, type ErrorDocument } from '../base/errors.js';
 import type { NodeOutput, NodeStatus, ReviewComment, Wait } from '../base/model.js';
+import { EdgeVerdicts } from './edge-verdicts.js';
 import type { NodeRow } from './entries.js';
 
 /** Codes of the node leaves: indices into NODE_LEAVES. */
@@ -43,6 +44,8 @@ export class NodeColumns {
   /** Nodes that run without executing anything, and what they wait for. */
   readonly waits = new Map<number, Wait>();
   readonly comments = new Map<number, readonly ReviewComment[]>();
+  /** What conditions on edges came to. */
+  readonly edges = new EdgeVerdicts();
   /** Nodes per leaf. Always equals a recount. */
   readonly counts: Int32Array;
 
@@ -137,6 +140,9 @@ export class NodeColumns {
         this.comments.set(node, [...(this.comments.get(node) ?? []), { text, reviewer, atMs }]);
         return;
       }
+      case 'edgeEvaluated':
+        this.edges.set(event.from, node, event.verdict);
+        return;
       default:
         return;
     }
@@ -222,5 +228,6 @@ export class NodeColumns {
     this.condition.delete(node);
     this.wakeAtMs.delete(node);
     this.comments.delete(node);
+    this.edges.forgetInto(node);
   }
 }

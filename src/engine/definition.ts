@@ -9,6 +9,8 @@ export interface TriggerDefinition {
   readonly plan: Plan;
   /** Of the nodes that do not simply wait for the success of their dependencies; never of groups. */
   readonly triggers: ReadonlyMap<number, Trigger>;
+  /** Sources of the conditions on edges, by the node an edge leads to, then by the one it comes from. */
+  readonly edgeConditions: ReadonlyMap<number, ReadonlyMap<number, string>>;
   /** Source of a node's condition; undefined: it has none. */
   conditionText(node: number): string | undefined;
 }

@@ -14,8 +14,11 @@ export type Effect =
     }
   /** Stop the attempt that runs; its result no longer matters. */
   | { readonly kind: 'cancel'; readonly node: number }
-  /** Evaluate the node's condition; answer with conditionEvaluated and the number of the question. */
-  | { readonly kind: 'evaluate'; readonly node: number; readonly question: number }
+  /**
+   * Evaluate the node's condition, or with `from` that on the edge from there; answer with conditionEvaluated and the
+   * number of the question.
+   */
+  | { readonly kind: 'evaluate'; readonly node: number; readonly from?: number; readonly question: number }
   /** Send `woke` at the given time. */
   | { readonly kind: 'wake'; readonly node: number; readonly atMs: number };
 
@@ -44,6 +47,8 @@ export type EngineEvent =
   | {
       readonly type: 'conditionEvaluated';
       readonly node: number;
+      /** Of the condition on an edge: where that comes from. */
+      readonly from?: number;
       readonly question: number;
       readonly verdict: ConditionVerdict;
     }

@@ -1,5 +1,6 @@
 import type { ErrorDocument } from '../base/errors.js';
 import type { NodeOutput, ReviewComment, Wait } from '../base/model.js';
+import type { EdgeRow } from './edge-verdicts.js';
 import type { RestartWindow } from '../policy/restart-intensity.js';
 import type {
   NodeContext,
@@ -69,6 +70,8 @@ export interface WorkflowRow {
   restarts?: readonly (readonly [group: number, times: RestartWindow])[];
   /** Absent when there have been none. */
   signals?: SignalsRow;
+  /** What conditions on edges came to; absent when none was evaluated. */
+  edges?: readonly EdgeRow[];
 }
 
 /** The signals of an execution. */

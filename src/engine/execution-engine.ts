@@ -78,7 +78,7 @@ export class ExecutionEngine {
         this.enqueue(event.node);
         break;
       case 'conditionEvaluated':
-        this.propagation.answer(event.node, event.question, event.verdict, atMs);
+        this.propagation.answer(event, atMs);
         break;
       case 'woke':
         if (this.columns.leaf[event.node] === LEAF['failed.retrying']) this.enqueue(event.node);
@@ -243,6 +243,11 @@ export class ExecutionEngine {
       if (finish !== null)
         for (const dependent of dependentsOf(plan, at)) this.readiness.retract(dependent, finish);
     }
+    if (this.definition.edgeConditions.size > 0)
+      for (const at of again) {
+        this.readiness.recountOf(at);
+        dependentsOf(plan, at).forEach((dependent) => this.readiness.recountOf(dependent));
+      }
     for (const at of [...again, ...this.unblock(again, atMs)]) this.propagation.admit(at, atMs);
     return true;
   }
@@ -302,6 +307,8 @@ export class ExecutionEngine {
       else if (this.isOpenAgain(node, skippedBefore)) {
         if (leaf[node] === LEAF.skipped) skippedBefore.add(node);
         this.state.sendNode(node, { type: 'rerunRequested' }, atMs);
+        // What was known of the edges to it is asked again.
+        this.readiness.recountOf(node);
       }
     }
     this.propagation.reopen();

@@ -60,6 +60,7 @@ export class ExecutionState {
   get workflowRow(): WorkflowRow {
     const { failedNode, error, rerun } = this.workflowContext;
     const signals = this.signals.row;
+    const edges = this.columns.edges.rows;
     return {
       leaf: this.workflowLeafCode,
       startedAtMs: this.startedAtMs,
@@ -67,6 +68,7 @@ export class ExecutionState {
       failedNode,
       error,
       ...(signals !== undefined && { signals }),
+      ...(edges !== undefined && { edges }),
       ...(rerun !== null && { rerun }),
       ...(this.outdated.size > 0 && { outdated: [...this.outdated] }),
       ...(this.restarts.size > 0 && { restarts: [...this.restarts] }),
@@ -81,6 +83,7 @@ export class ExecutionState {
     this.startedAtMs = row.startedAtMs;
     this.endedAtMs = row.endedAtMs;
     this.signals.restore(row.signals);
+    this.columns.edges.restore(row.edges);
   }
 
   /** Whether a node keeps a result whose inputs were made again since. */
@@ -194,6 +197,8 @@ export class ExecutionState {
   /** Direct dependents that keep a result, or are at one, have it from what this node gave before. */
   private noteRerun(node: number): void {
     this.outdated.delete(node);
+    const { edges } = this.columns;
+    if (!edges.isEmpty) for (const dependent of dependentsOf(this.plan, node)) edges.forget(node, dependent);
     for (const dependent of dependentsOf(this.plan, node))
       if (KEEPS_RESULT.has(this.columns.leaf[dependent])) this.outdated.add(dependent);
   }

@@ -1,11 +1,20 @@
+import type { ErrorDocument } from '../base/errors.js';
 import { dependenciesOf } from '../graph/queries.js';
 import type { Plan } from '../graph/plan.js';
+import type { TriggerDecision } from '../policy/trigger.js';
 import { LEAF } from './columns.js';
 import type { EngineDefinition } from './definition.js';
-import type { ConditionVerdict, Effect } from './effects.js';
+import { Edges } from './edges.js';
+import type { ConditionVerdict, Effect, EngineEvent } from './effects.js';
 import type { ExecutionState } from './execution-state.js';
 import { failedDependency, Readiness, skippedBecause, type Finish } from './readiness.js';
 import type { Starts } from './starts.js';
+
+/** A node has ended, and how. */
+interface End {
+  readonly node: number;
+  readonly finish: Finish;
+}
 
 interface PropagationHost {
   act(effect: Effect): void;
@@ -22,6 +31,7 @@ interface PropagationHost {
  */
 export class Propagation {
   readonly readiness: Readiness;
+  private readonly edges: Edges;
   /** Conditions asked about and not answered: the number of the last question about each node. */
   private readonly questions = new Map<number, number>();
   private asked = 0;
@@ -37,33 +47,65 @@ export class Propagation {
   ) {
     this.plan = definition.plan;
     this.readiness = new Readiness(definition, state.columns);
+    this.edges = new Edges(definition, state, (effect) => host.act(effect));
   }
 
   /** Condition evaluations under way. */
   get evaluating(): number {
-    return this.questions.size;
+    return this.questions.size + this.edges.evaluating;
   }
 
   /** Tells the dependents of a finished node, and theirs as far as the news travels. Iterative: graphs are deep. */
   tell(first: number, finish: Finish, atMs: number): void {
     const { dependentOffsets, dependents } = this.plan;
-    const work: { node: number; finish: Finish }[] = [{ node: first, finish }];
+    const work: End[] = [{ node: first, finish }];
     for (let item = work.pop(); item !== undefined; item = work.pop()) {
       for (let k = dependentOffsets[item.node]; k < dependentOffsets[item.node + 1]; k++) {
         const dependent = dependents[k];
-        const decision = this.readiness.note(dependent, item.finish);
-        if (this.leaf[dependent] !== LEAF.pending) continue;
-        if (decision === 'run') this.letThrough(dependent, atMs);
-        else if (decision === 'block') {
-          const isBad = item.finish === 'failed' || item.finish === 'blocked';
-          this.block(dependent, isBad ? item.node : failedDependency(this.plan, this.leaf, dependent), atMs);
-          work.push({ node: dependent, finish: 'blocked' });
-        } else if (decision === 'skip') {
-          this.skip(dependent, atMs);
-          work.push({ node: dependent, finish: 'skipped' });
+        if (item.finish === 'succeeded' && this.edges.isConditional(item.node, dependent)) {
+          this.edges.ask(item.node, dependent);
+          continue;
         }
+        const end = this.note(dependent, item, atMs);
+        if (end !== null) work.push(end);
       }
     }
+  }
+
+  /** Counts the end of a dependency. @returns the end that this is for the dependent, whose own are not told yet */
+  private note(dependent: number, { node, finish }: End, atMs: number): End | null {
+    const decision = this.readiness.note(dependent, finish);
+    if (this.leaf[dependent] !== LEAF.pending) return null;
+    const isBad = finish === 'failed' || finish === 'blocked';
+    return this.follow(dependent, decision, isBad ? node : -1, atMs);
+  }
+
+  /** @param by the dependency that blocks it; -1: to be looked for */
+  private follow(node: number, decision: TriggerDecision, by: number, atMs: number): End | null {
+    switch (decision) {
+      case 'run':
+        this.letThrough(node, atMs);
+        return null;
+      case 'block':
+        this.block(node, by < 0 ? failedDependency(this.plan, this.leaf, node) : by, atMs);
+        return { node, finish: 'blocked' };
+      case 'skip':
+        this.skip(node, atMs);
+        return { node, finish: 'skipped' };
+      case 'wait':
+        if (!this.state.columns.edges.isEmpty) this.failForEdges(node, atMs);
+        return null;
+    }
+  }
+
+  /**
+   * An edge whose condition cannot be evaluated counts as unfinished, so that how its node ends does not depend on what
+   * is known first: once nothing else is missing, and the node did not end otherwise, it fails.
+   */
+  private failForEdges(node: number, atMs: number): void {
+    const errors = this.state.columns.edges.errorsInto(node);
+    if (errors.length === 0 || this.readiness.unfinished[node] > errors.length) return;
+    if (this.starts.allows(node)) this.failUnstarted(node, errors[0].error, atMs);
   }
 
   /** Looks at every pending node once, dependencies first: at the start, after a restore, after a retry. */
@@ -74,15 +116,9 @@ export class Propagation {
   /** Looks at a node, if it is pending, as its counters are now. */
   admit(node: number, atMs: number): void {
     if (this.leaf[node] !== LEAF.pending) return;
-    const decision = this.readiness.decide(node);
-    if (decision === 'run') this.letThrough(node, atMs);
-    else if (decision === 'block') {
-      this.block(node, failedDependency(this.plan, this.leaf, node), atMs);
-      this.tell(node, 'blocked', atMs);
-    } else if (decision === 'skip') {
-      this.skip(node, atMs);
-      this.tell(node, 'skipped', atMs);
-    }
+    if (this.definition.edgeConditions.size > 0) this.edges.askOpen(node);
+    const end = this.follow(node, this.readiness.decide(node), -1, atMs);
+    if (end !== null) this.tell(end.node, end.finish, atMs);
   }
 
   /**
@@ -101,6 +137,11 @@ export class Propagation {
       open.add(node);
       if (waits) continue;
       any = true;
+      const [wrong] = this.state.columns.edges.errorsInto(node);
+      if (wrong !== undefined) {
+        this.failUnstarted(node, wrong.error, atMs);
+        continue;
+      }
       this.letThrough(node, atMs);
       this.finally.add(node);
     }
@@ -113,7 +154,9 @@ export class Propagation {
   }
 
   /** A condition has been evaluated. */
-  answer(node: number, question: number, verdict: ConditionVerdict, atMs: number): void {
+  answer(event: EngineEvent & { type: 'conditionEvaluated' }, atMs: number): void {
+    const { node, from, question, verdict } = event;
+    if (from !== undefined) return this.answerEdge(from, node, question, verdict, atMs);
     if (this.questions.get(node) !== question) return;
     this.questions.delete(node);
     if (!this.awaitsAnswer(node)) return;
@@ -121,13 +164,35 @@ export class Propagation {
     else if (verdict.met === false) {
       this.state.sendNode(node, { type: 'conditionNotMet', condition: verdict.condition }, atMs);
       this.tell(node, 'skipped', atMs);
-    } else {
-      this.state.sendNode(node, { type: 'dependenciesMet' }, atMs);
-      // A condition that cannot be evaluated fails its node for good: it never runs by accident.
-      this.state.sendNode(node, { type: 'attemptStarted' }, atMs);
-      this.state.sendNode(node, { type: 'attemptFailed', error: verdict.error, durationMs: 0 }, atMs);
-      this.host.failed(node, atMs);
+    } else this.failUnstarted(node, verdict.error, atMs);
+  }
+
+  private answerEdge(
+    from: number,
+    to: number,
+    question: number,
+    verdict: ConditionVerdict,
+    atMs: number,
+  ): void {
+    if (!this.edges.takes(from, to, question)) return;
+    const taken = verdict.met;
+    if (taken === 'error') {
+      const { error } = verdict;
+      this.state.sendNode(to, { type: 'edgeEvaluated', from, verdict: { taken: null, error } }, atMs);
+      if (this.readiness.decide(to) === 'wait') this.failForEdges(to, atMs);
+      return;
     }
+    this.state.sendNode(to, { type: 'edgeEvaluated', from, verdict: { taken } }, atMs);
+    const end = this.note(to, { node: from, finish: taken ? 'succeeded' : 'skipped' }, atMs);
+    if (end !== null) this.tell(end.node, end.finish, atMs);
+  }
+
+  /** A condition that cannot be evaluated fails its node for good: it never runs by accident. */
+  private failUnstarted(node: number, error: ErrorDocument, atMs: number): void {
+    this.state.sendNode(node, { type: 'dependenciesMet' }, atMs);
+    this.state.sendNode(node, { type: 'attemptStarted' }, atMs);
+    this.state.sendNode(node, { type: 'attemptFailed', error, durationMs: 0 }, atMs);
+    this.host.failed(node, atMs);
   }
 
   /** An answer changes nothing after the workflow ended, nor while what the condition reads is being made again. */
@@ -143,7 +208,7 @@ export class Propagation {
   }
 
   private skip(node: number, atMs: number): void {
-    const condition = skippedBecause(this.definition, this.leaf, node);
+    const condition = skippedBecause(this.definition, this.state.columns, node);
     this.state.sendNode(node, { type: 'conditionNotMet', condition }, atMs);
   }
 

@@ -25,6 +25,21 @@ export function finishOfLeaf(leaf: number): Finish | null {
   }
 }
 
+/** How a node looks to one that depends on it: through an edge that was not taken like one that was skipped. */
+export function finishThrough(
+  { edgeConditions }: Pick<TriggerDefinition, 'edgeConditions'>,
+  { leaf, edges }: Pick<NodeColumns, 'leaf' | 'edges'>,
+  from: number,
+  to: number,
+): Finish | null {
+  const finish = finishOfLeaf(leaf[from]);
+  if (finish !== 'succeeded' || edgeConditions.size === 0 || !edgeConditions.get(to)?.has(from))
+    return finish;
+  const taken = edges.get(from, to)?.taken ?? null;
+  if (taken === null) return null;
+  return taken ? finish : 'skipped';
+}
+
 /** The first dependency of a node that failed, was cancelled or blocked; -1 when there is none. */
 export function failedDependency(plan: Plan, leaf: Uint8Array, node: number): number {
   const isBad = (finish: Finish | null): boolean => finish === 'failed' || finish === 'blocked';
@@ -47,7 +62,7 @@ export class Readiness {
 
   constructor(
     private readonly definition: TriggerDefinition,
-    private readonly columns: Pick<NodeColumns, 'leaf' | 'condition'>,
+    private readonly columns: Pick<NodeColumns, 'leaf' | 'condition' | 'edges'>,
   ) {
     const { plan } = definition;
     this.plan = plan;
@@ -100,7 +115,7 @@ export class Readiness {
       const counts = this.countsOf(node);
       return decideTrigger({ ...counts, skipped: counts.skipped + this.unfinished[node] }, trigger.rule);
     }
-    const resultOf = (id: string): TaskResult => this.resultOf(this.plan.indexOf.get(id)!);
+    const resultOf = (id: string): TaskResult => this.resultOf(this.plan.indexOf.get(id)!, node);
     return holds(trigger.expression, resultOf) ? 'run' : 'skip';
   }
 
@@ -123,7 +138,7 @@ export class Readiness {
     this.blocked[node] = 0;
     this.skipped[node] = 0;
     for (let k = dependencyOffsets[node]; k < dependencyOffsets[node + 1]; k++) {
-      const finish = finishOfLeaf(this.columns.leaf[dependencies[k]]);
+      const finish = finishThrough(this.definition, this.columns, dependencies[k], node);
       if (finish === null) this.unfinished[node]++;
       else this.count(node, finish, 1);
     }
@@ -146,7 +161,12 @@ export class Readiness {
   }
 
   /** How Argo calls the end of a node: cancelled is Errored; what did not run, by whatever rule, is Omitted. */
-  private resultOf(node: number): TaskResult {
+  private resultOf(node: number, dependent: number): TaskResult {
+    // Of an edge that was not taken, or is not known to be.
+    if (
+      finishThrough(this.definition, this.columns, node, dependent) !== finishOfLeaf(this.columns.leaf[node])
+    )
+      return 'Omitted';
     switch (this.columns.leaf[node]) {
       case LEAF.completed:
         return 'Succeeded';
@@ -164,15 +184,18 @@ export class Readiness {
 
 /** What is said of a node that is skipped because of its dependencies. */
 export function skippedBecause(
-  { plan, triggers }: TriggerDefinition,
-  leaf: Uint8Array,
+  definition: TriggerDefinition,
+  columns: Pick<NodeColumns, 'leaf' | 'edges'>,
   node: number,
 ): string {
+  const { plan, triggers, edgeConditions } = definition;
   const trigger = triggers.get(node);
   if (trigger !== undefined)
     return trigger.kind === 'rule'
       ? `trigger_rule ${trigger.rule} did not hold`
       : `depends did not hold: ${trigger.text}`;
-  const by = dependenciesOf(plan, node).find((dependency) => leaf[dependency] === LEAF.skipped) ?? -1;
-  return `dependency "${plan.ids[by]}" was skipped`;
+  const isSkipped = (from: number): boolean => finishThrough(definition, columns, from, node) === 'skipped';
+  const by = dependenciesOf(plan, node).find(isSkipped) ?? -1;
+  if (columns.leaf[by] === LEAF.skipped) return `dependency "${plan.ids[by]}" was skipped`;
+  return `the edge from "${plan.ids[by]}" was not taken: ${edgeConditions.get(node)?.get(by)}`;
 }

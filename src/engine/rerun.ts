@@ -27,7 +27,7 @@ export interface RerunRefusal {
  */
 export function planRerun(
   definition: TriggerDefinition,
-  columns: Pick<NodeColumns, 'leaf' | 'condition'>,
+  columns: Pick<NodeColumns, 'leaf' | 'condition' | 'edges'>,
   node: number,
   cascade: boolean,
 ): RerunPlan | RerunRefusal {
@@ -84,7 +84,7 @@ export function rerunEvent(
 /** @param family what starts over: it is in nobody's way */
 function refusalOf(
   definition: TriggerDefinition,
-  columns: Pick<NodeColumns, 'leaf' | 'condition'>,
+  columns: Pick<NodeColumns, 'leaf' | 'condition' | 'edges'>,
   targets: readonly number[],
   family: ReadonlySet<number>,
 ): RerunRefusal | null {

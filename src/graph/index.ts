@@ -14,4 +14,4 @@ export {
   indexOfNode,
   readyNodes,
 } from './queries.js';
-export { toDot, toMermaid, type Label } from './render.js';
+export { toDot, toMermaid, type EdgeLabel, type Label } from './render.js';

@@ -10,6 +10,8 @@ export interface EventSource {
   readonly executionId: string;
   readonly ids: readonly string[];
   maxAttemptsOf(node: number): number;
+  /** Source of the condition on an edge. */
+  edgeConditionOf(from: number, to: number): string | undefined;
   /** JSON text of the global context at the start. */
   readonly initialContext: string;
 }
@@ -132,6 +134,18 @@ export class EventDeriver {
     }
   }
 
+  private edgeData(
+    node: number,
+    { from, verdict }: NodeEvent & { type: 'edgeEvaluated' },
+  ): Record<string, unknown> {
+    return {
+      from: this.source.ids[from],
+      condition: this.source.edgeConditionOf(from, node) ?? null,
+      taken: verdict.taken,
+      ...(verdict.taken === null && { error: verdict.error.message }),
+    };
+  }
+
   private ofNode(
     node: number,
     event: NodeEvent,
@@ -154,6 +168,8 @@ export class EventDeriver {
         return push('node_started', { attempt, max_attempts: 1, waiting_for: waitDocument(event) });
       case 'waitEnded':
         return;
+      case 'edgeEvaluated':
+        return push('edge_evaluated', this.edgeData(node, event));
       case 'commented':
         return push('node_commented', { comment: event.text, reviewer: event.reviewer });
       case 'attemptSucceeded':

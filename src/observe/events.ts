@@ -21,6 +21,7 @@ export const EVENT_TYPES = [
   'node_commented',
   'workflow_signal_received',
   'group_restarted',
+  'edge_evaluated',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 

@@ -1,5 +1,6 @@
 import { MaestroError } from '../base/errors.js';
 import { analyse } from './condition-analysis.js';
+import { valuesRead, type ReadValues } from './condition-blame.js';
 import { budget, conditionLanguage } from './condition-language.js';
 import { rewriteLoops } from './condition-loops.js';
 import { toCelLazily } from './condition-values.js';
@@ -61,23 +62,32 @@ function build(source: string): { references: CompiledCondition['references']; r
 
 function evaluate(source: string, run: Evaluate, input: ConditionInput): boolean {
   budget.reset();
+  const { outputs, globalContext, node } = input;
   const result = run({
-    outputs: toCelLazily(input.outputs, budget),
-    global_context: toCelLazily(input.globalContext, budget),
-    node: toCelLazily(input.node, budget),
+    outputs: toCelLazily(outputs, budget),
+    global_context: toCelLazily(globalContext, budget),
+    node: toCelLazily(node, budget),
   });
-  if (budget.exhausted) throw failed(source, 'takes too much work: it reads or loops over too much data');
+  const failed = (reason: string, cause?: unknown): MaestroError =>
+    failure(source, reason, valuesRead(source, { outputs, global_context: globalContext, node }), cause);
+  if (budget.exhausted) throw failed('takes too much work: it reads or loops over too much data');
   if (conditionLanguage().cel.isCelError(result))
-    throw failed(source, `cannot be evaluated: ${result.message}`, result);
-  if (typeof result !== 'boolean') throw failed(source, `gave ${preview(result)}, not true or false`);
+    throw failed(`cannot be evaluated: ${result.message}`, result);
+  if (typeof result !== 'boolean') throw failed(`gave ${preview(result)}, not true or false`);
   return result;
 }
 
-function failed(source: string, reason: string, cause?: unknown): MaestroError {
-  return new MaestroError('CONDITION_FAILED', `condition ${shorten(JSON.stringify(source))} ${reason}`, {
-    cause,
-    details: { expression: source },
-  });
+function failure(source: string, reason: string, values: ReadValues, cause: unknown): MaestroError {
+  const read = Object.entries(values).map(([place, value]) => `${place} is ${value}`);
+  const given = read.length === 0 ? '' : ` (${read.join(', ')})`;
+  return new MaestroError(
+    'CONDITION_FAILED',
+    `condition ${shorten(JSON.stringify(source))} ${reason}${given}`,
+    {
+      cause,
+      details: { expression: source, values },
+    },
+  );
 }
 
 function invalid(source: string, reason: string, offset: number, cause?: unknown): MaestroError {

@@ -122,6 +122,7 @@ function nodeDocument(
       ...(wait === undefined ? {} : { waiting_for: waitDocument(wait) }),
       ...(comments === undefined ? {} : { comments: comments.map(commentDocument) }),
       ...groupDocument(definition, state, node),
+      ...edgesDocument(definition, state, node),
     },
   };
 }
@@ -137,6 +138,26 @@ function groupDocument({ plan }: Definition, state: ExecutionState, node: number
   }
   const restarts = state.restartsOf(node).length;
   return { group: { members, ...(restarts > 0 && { restarts }) } };
+}
+
+/** Edges that lead to a node under a condition; `taken` is null while that is not known, and when it cannot be. */
+function edgesDocument(
+  { plan, edgeConditions }: Definition,
+  { columns }: ExecutionState,
+  node: number,
+): { edges?: unknown } {
+  const conditions = edgeConditions.get(node);
+  if (conditions === undefined) return {};
+  const edges = [...conditions].map(([from, condition]) => {
+    const verdict = columns.edges.get(from, node);
+    return {
+      from: plan.ids[from],
+      condition,
+      taken: verdict?.taken ?? null,
+      ...(verdict?.taken === null && { error: verdict.error.message }),
+    };
+  });
+  return { edges };
 }
 
 export function commentDocument({ text, reviewer, atMs }: ReviewComment): Record<string, unknown> {

@@ -15,7 +15,7 @@ import type { Execution, RerunOptions } from './types.js';
 const WATCH_MS = 3000;
 const LOOK_MS = 50;
 
-type StoredColumns = Pick<NodeColumns, 'leaf' | 'condition' | 'run'>;
+type StoredColumns = Pick<NodeColumns, 'leaf' | 'condition' | 'edges' | 'run'>;
 
 /** One node again: found wherever its execution is, and refused before anything is changed. */
 export class Reruns {
@@ -75,7 +75,10 @@ export class Reruns {
     const leaf = columns.leaf.map((code, node) =>
       idle && code === LEAF.running && !columns.waits.has(node) ? LEAF.ready : code,
     );
-    return { definition, columns: { leaf, condition: columns.condition, run: columns.run } };
+    return {
+      definition,
+      columns: { leaf, condition: columns.condition, edges: columns.edges, run: columns.run },
+    };
   }
 
   /**

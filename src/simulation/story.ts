@@ -44,6 +44,10 @@ function textOf(event: ExecutionEvent, causeOf: CauseOf): string | undefined {
       return `${node_id} is blocked by ${String(data.by)}`;
     case 'node_recovered':
       return `${node_id} is started again: ${String(data.reason)}`;
+    case 'edge_evaluated':
+      return data.taken === false
+        ? `the edge from ${String(data.from)} to ${node_id} is not taken`
+        : undefined;
     case 'group_restarted':
       return `${node_id} restarts members: ${String(data.failed_node)} failed`;
     case 'node_cancelled':

@@ -4,11 +4,11 @@ import { conditionReads, EACH, type Read } from '../policy/condition-reads.js';
 import { normalizeRetryPolicy } from '../policy/retry.js';
 import type { RetryPolicy } from '../base/model.js';
 import type { WaitPlan } from '../policy/wait.js';
-import { planOf, waitPlanOf, type NodeSpec, type Workflow } from '../spec/index.js';
+import { edgeConditionsOf, planOf, waitPlanOf, type NodeSpec, type Workflow } from '../spec/index.js';
 import type { Outcome } from './outcomes.js';
 import { ValueShape, type SchemaValues } from './value-shape.js';
 
-/** A node's condition and whose outputs it reads. */
+/** A node's condition, or one on an edge to it, and whose outputs it reads. */
 export interface NodeCondition {
   readonly node: number;
   readonly condition: CompiledCondition;
@@ -30,7 +30,7 @@ export class WorkflowModel {
   readonly schemaValues: SchemaValues;
   /** As nodes see it. */
   readonly globalContext: Readonly<Record<string, unknown>>;
-  /** In topological order. */
+  /** In topological order; those on the edges to a node before its own. */
   readonly conditions: readonly NodeCondition[];
   private readonly outcomes: ReadonlyMap<string, Outcome>;
   private readonly retries: boolean;
@@ -44,7 +44,11 @@ export class WorkflowModel {
     this.schemaValues = schemaValues;
     this.plan = planOf(workflow.spec);
     this.globalContext = { ...workflow.spec.workflow.global_context, ...context };
-    this.conditions = [...this.plan.order].flatMap((node) => this.conditionOf(node) ?? []);
+    const edges = edgeConditionsOf(workflow.spec, this.plan);
+    this.conditions = [...this.plan.order].flatMap((node) => {
+      const sources = [...(edges.get(node)?.values() ?? []), this.nodes[node].condition];
+      return sources.flatMap((source) => (source === undefined ? [] : this.conditionOf(node, source)));
+    });
   }
 
   get nodes(): readonly NodeSpec[] {
@@ -84,9 +88,7 @@ export class WorkflowModel {
     return needs;
   }
 
-  private conditionOf(node: number): NodeCondition | undefined {
-    const source = this.nodes[node].condition;
-    if (source === undefined) return undefined;
+  private conditionOf(node: number, source: string): NodeCondition {
     const condition = compileCondition(source);
     for (const read of conditionReads(source)) this.takeRead(node, read);
     const { references } = condition;

@@ -7,6 +7,7 @@ import { compilePlan, cycleError, generations, readyNodes, type Plan } from '../
 import { groupSpec, type GroupOptions, type GroupOutput } from './builder-groups.js';
 import { waitFields, type NoWait, type WaitOptions } from './builder-waits.js';
 import type {
+  EdgeSpec,
   Isolation,
   NodeSpec,
   NodeType,
@@ -151,6 +152,7 @@ export class WorkflowBuilder<Outputs extends object> {
   readonly #nodes = new Map<string, NodeSpec & { dependencies: string[] }>();
   readonly #dependents = new Map<string, string[]>();
   readonly #functions = new Map<string, StepFunction>();
+  readonly #conditions: EdgeSpec[] = [];
 
   constructor(definition: WorkflowDefinition) {
     this.#header = compact({
@@ -222,9 +224,14 @@ export class WorkflowBuilder<Outputs extends object> {
     return this;
   }
 
-  /** Makes `to` depend on `from`. @throws SPEC_INVALID for an unknown node, CYCLE if it closes a cycle */
-  edge(from: keyof Outputs & string, to: keyof Outputs & string): this {
+  /**
+   * Makes `to` depend on `from`; with a condition (CEL), only if that holds once `from` has completed: otherwise `to`
+   * takes it for skipped. @throws SPEC_INVALID for an unknown node, CYCLE if it closes a cycle
+   */
+  edge(from: keyof Outputs & string, to: keyof Outputs & string, options: { condition?: string } = {}): this {
     for (const id of [from, to]) this.#get(id);
+    const { condition } = options;
+    if (condition !== undefined) this.#conditions.push({ from, to, condition });
     const node = this.#get(to);
     if (node.dependencies.includes(from)) return this;
     // What a group depends on its members do.
@@ -259,13 +266,21 @@ export class WorkflowBuilder<Outputs extends object> {
 
   /** The definition as files hold it. Functions are not part of it. */
   toSpec(): WorkflowSpec {
-    return copyJson({ workflow: this.#header, nodes: [...this.#nodes.values()] }) as WorkflowSpec;
+    return copyJson(this.#spec()) as WorkflowSpec;
   }
 
   /** Validates everything. @throws SPEC_INVALID, with every problem in `problems` */
   build(options: { baseDir?: string } = {}): Workflow {
-    const spec = { workflow: this.#header, nodes: [...this.#nodes.values()] };
-    return workflowFromSpec(spec, { ...options, functions: this.#functions });
+    return workflowFromSpec(this.#spec(), { ...options, functions: this.#functions });
+  }
+
+  #spec(): WorkflowSpec {
+    const edges = this.#conditions;
+    return {
+      workflow: this.#header,
+      nodes: [...this.#nodes.values()],
+      ...(edges.length > 0 && { edges }),
+    };
   }
 
   #add(spec: NodeSpec, dependencies: string[]): void {

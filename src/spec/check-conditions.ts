@@ -2,48 +2,75 @@ import { isMaestroError } from '../base/errors.js';
 import { compileCondition } from '../policy/condition.js';
 import { expandGroups } from '../graph/index.js';
 import { graphOf } from './check-graph.js';
-import type { Draft, DraftNode } from './draft.js';
+import type { Draft } from './draft.js';
 import type { Findings } from './findings.js';
 import { didYouMean } from './suggest.js';
 
 /** What each node depends on, groups expanded. */
 type Graph = ReadonlyMap<string, readonly string[]>;
 
+/** A condition of a node, or on an edge, where it is written. */
+interface Given {
+  readonly condition: unknown;
+  readonly path: (string | number)[];
+  /** As messages name what it belongs to. */
+  readonly owner: string;
+  readonly nodeId: string;
+  /** Whose outputs it can read: what comes before this node, and with `itself` its own. */
+  readonly before: string;
+  readonly itself: boolean;
+}
+
 /** Checks that conditions compile and read only outputs that will be there when they are evaluated. */
 export function checkConditions(draft: Draft, findings: Findings): void {
   let graph: Graph | undefined;
-  for (const node of draft.nodes) {
-    const { condition } = node.fields;
+  for (const given of conditionsOf(draft)) {
+    const { condition, path, owner, nodeId } = given;
     if (typeof condition !== 'string' || condition === '') continue;
-    const path = ['nodes', node.index, 'condition'];
     try {
       const { references } = compileCondition(condition);
       if (references === 'all') continue;
       graph ??= new Map(expandGroups(graphOf(draft)).map(({ id, dependencies }) => [id, dependencies]));
-      checkReferences(draft, graph, node, references, path, findings);
+      checkReferences(draft, graph, given, references, findings);
     } catch (error) {
       if (!isMaestroError(error)) throw error;
-      findings.error('BAD_CONDITION', path, `node ${JSON.stringify(node.id)}: ${error.message}`, node.id);
+      findings.error('BAD_CONDITION', path, `${owner}: ${error.message}`, nodeId);
     }
   }
+}
+
+function conditionsOf({ nodes, edges }: Draft): Given[] {
+  return [
+    ...nodes.map(({ id, index, fields }): Given => {
+      const path = ['nodes', index, 'condition'];
+      const owner = `node ${JSON.stringify(id)}`;
+      return { condition: fields.condition, path, owner, nodeId: id, before: id, itself: false };
+    }),
+    ...edges.map(({ index, from, to, condition }): Given => {
+      const path = ['edges', index, 'condition'];
+      const owner = `the edge from ${JSON.stringify(from)} to ${JSON.stringify(to)}`;
+      return { condition, path, owner, nodeId: to, before: from, itself: true };
+    }),
+  ];
 }
 
 function checkReferences(
   draft: Draft,
   graph: Graph,
-  node: DraftNode,
+  { path, owner, nodeId, before, itself }: Given,
   references: readonly string[],
-  path: (string | number)[],
   findings: Findings,
 ): void {
   const missing = new Set(references);
-  if (missing.size > 0) removeAncestors(graph, node.id, missing);
+  if (itself) missing.delete(before);
+  if (missing.size > 0) removeAncestors(graph, before, missing);
   for (const id of missing) {
-    const reads = `the condition of node ${JSON.stringify(node.id)} reads the output of ${JSON.stringify(id)}`;
+    const reads = `the condition of ${owner} reads the output of ${JSON.stringify(id)}`;
+    const without = itself ? `${JSON.stringify(before)} does not depend on` : 'it does not depend on';
     const why = draft.byId.has(id)
-      ? `which it does not depend on: the output would not be there`
+      ? `which ${without}: the output would not be there`
       : `which is not a node${didYouMean(id, draft.byId.keys())}`;
-    findings.error('BAD_CONDITION', path, `${reads}, ${why}`, node.id);
+    findings.error('BAD_CONDITION', path, `${reads}, ${why}`, nodeId);
   }
 }
 

@@ -8,6 +8,7 @@ import {
   type GraphNode,
   type Plan,
 } from '../graph/index.js';
+import { foldEdges } from './check-edges.js';
 import { isGroup, membersOf } from './check-groups.js';
 import type { Draft, DraftNode } from './draft.js';
 import type { Findings } from './findings.js';
@@ -70,49 +71,6 @@ function checkDuplicates(draft: Draft, findings: Findings): void {
     const message = `nodes[${node.index}] has the id ${JSON.stringify(node.id)}, as nodes[${first.index}] already has`;
     findings.error('DUPLICATE_NODE', ['nodes', node.index, 'id'], message, node.id);
   }
-}
-
-/**
- * Edges give dependencies to nodes that list none. Where a node lists its own and edges lead to it as well, both
- * must say the same.
- */
-function foldEdges(draft: Draft, findings: Findings): void {
-  if (draft.edges.length === 0) return;
-  const incoming = new Map<string, Map<string, number>>();
-  for (const edge of draft.edges) {
-    checkEdge(draft, edge.from, edge.index, 'from', findings);
-    checkEdge(draft, edge.to, edge.index, 'to', findings);
-    const sources = incoming.get(edge.to) ?? new Map<string, number>();
-    sources.set(edge.from, edge.index);
-    incoming.set(edge.to, sources);
-  }
-  for (const node of draft.nodes) {
-    const sources = incoming.get(node.id);
-    if (sources === undefined) continue;
-    if (node.dependencies.length === 0) node.dependencies = [...sources.keys()];
-    else compareEdges(node, sources, findings);
-  }
-}
-
-function checkEdge(draft: Draft, id: string, index: number, end: 'from' | 'to', findings: Findings): void {
-  if (draft.byId.has(id)) return;
-  const message = `edges[${index}].${end} is ${JSON.stringify(id)}, which is not a node${didYouMean(id, draft.byId.keys())}`;
-  findings.error('UNKNOWN_DEPENDENCY', ['edges', index, end], message);
-}
-
-function compareEdges(node: DraftNode, sources: ReadonlyMap<string, number>, findings: Findings): void {
-  const listed = new Set(node.dependencies);
-  const name = JSON.stringify(node.id);
-  for (const [from, index] of sources) {
-    if (listed.has(from)) continue;
-    const message = `edges[${index}] says that ${name} depends on ${JSON.stringify(from)}, but its dependencies do not`;
-    findings.error('EDGE_MISMATCH', ['edges', index], message, node.id);
-  }
-  node.dependencies.forEach((id) => {
-    if (sources.has(id)) return;
-    const message = `the dependencies of ${name} have ${JSON.stringify(id)}, but edges, which lead to it from others, do not`;
-    findings.error('EDGE_MISMATCH', ['nodes', node.index, 'dependencies'], message, node.id);
-  });
 }
 
 /** Every dependency must be a node, and another one. */

@@ -102,19 +102,16 @@ export function checkNodeIds(draft: Draft, findings: Findings): void {
 
 /** What the format has but this version does not do yet is refused: it must not be ignored silently. */
 export function checkSupported(draft: Draft, findings: Findings): void {
+  const deciding = new Set(draft.edges.flatMap((edge) => (edge.condition === undefined ? [] : edge.from)));
   for (const node of draft.nodes) {
     const { type, condition, input_contracts, output_contracts } = node.fields;
     if (isNonEmpty(input_contracts)) refuse(node, 'input_contracts', 'input contracts', findings);
     if (isNonEmpty(output_contracts)) refuse(node, 'output_contracts', 'output contracts', findings);
-    if (type === 'conditional' && condition === undefined) {
+    const decides = condition !== undefined || deciding.has(node.id);
+    if (type === 'conditional' && !decides) {
       const message = `node ${JSON.stringify(node.id)} has the type conditional but no condition: it always runs`;
       findings.warning('NO_CONDITION', ['nodes', node.index], message, node.id);
     }
-  }
-  for (const edge of draft.edges) {
-    if (edge.condition === undefined) continue;
-    const message = `edges[${edge.index}] has a condition, which this version does not support yet: put it on the node`;
-    findings.error('UNSUPPORTED', ['edges', edge.index, 'condition'], message);
   }
 }
 

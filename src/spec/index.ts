@@ -40,6 +40,7 @@ export {
 export { BUILTIN_STEPS, resolveUses, type UsesRef } from './uses.js';
 export type { ReviewOptions, SignalWaitOptions, WaitOptions } from './builder-waits.js';
 export type { GroupOptions, GroupOutput } from './builder-groups.js';
+export { edgeConditionsOf, type EdgeConditions } from './edges.js';
 export { groupPolicyOf } from './groups.js';
 export { answerSchemaOf, isWaitNode, waitPlanOf } from './waits.js';
 export { validateSpec, type ValidateOptions, type Validation } from './validate.js';

@@ -15,7 +15,7 @@ export type Isolation = (typeof ISOLATIONS)[number];
 export interface WorkflowSpec {
   workflow: WorkflowHeader;
   nodes: NodeSpec[];
-  /** Further dependencies, as pairs. */
+  /** Dependencies as pairs. In normal form those that have a condition: the others are `dependencies` of nodes. */
   edges?: EdgeSpec[];
 }
 
@@ -42,6 +42,7 @@ export interface ScheduleSpec extends Schedule {
 export interface EdgeSpec {
   from: string;
   to: string;
+  /** CEL over `outputs`, `global_context` and `node` (the one it leads to); false: `to` takes `from` for skipped. */
   condition?: string;
 }
 

@@ -21,7 +21,7 @@ export interface ValidateOptions extends ExecutorOptions {
 }
 
 export interface Validation {
-  /** The spec in normal form: every node has `dependencies`, edges are folded in. Absent when there are errors. */
+  /** The spec in normal form: every node has `dependencies`, edges without a condition are folded in. Absent when there are errors. */
   spec?: WorkflowSpec;
   /** Errors and warnings, in the order of the file when it is known. */
   problems: Problem[];
@@ -50,8 +50,10 @@ export function validateSpec(value: unknown, options: ValidateOptions = {}): Val
 }
 
 function normalise(spec: WorkflowSpec, draft: Draft): WorkflowSpec {
+  const edges = (spec.edges ?? []).filter(({ condition }) => condition !== undefined);
   return {
     workflow: { ...spec.workflow },
+    ...(edges.length > 0 && { edges }),
     nodes: spec.nodes.map((node, index) => ({ ...node, dependencies: [...draft.nodes[index].dependencies] })),
   };
 }

@@ -12,10 +12,12 @@ import { ByteWriter } from './byte-writer.js';
 import { BASE_VERSION, corrupt, FORMAT_VERSION, seal, unseal } from './envelope.js';
 import type { JournalRecord } from './types.js';
 import {
+  readEdgeVerdict,
   readError,
   readOptional,
   readResult,
   readWait,
+  writeEdgeVerdict,
   writeError,
   writeOptional,
   writeResult,
@@ -39,7 +41,12 @@ const NODE_CODES = codesOf(NODE_EVENT_TYPES);
 const WORKFLOW_CODES = codesOf(WORKFLOW_EVENT_TYPES);
 const RECOVERY_REASONS = ['process', 'worker', 'halted'] as const;
 /** What releases that read only the first version of the format do not know, or would take otherwise. */
-const NEWER_NODE_EVENTS: ReadonlySet<NodeEvent['type']> = new Set(['waitStarted', 'waitEnded', 'commented']);
+const NEWER_NODE_EVENTS: ReadonlySet<NodeEvent['type']> = new Set([
+  'waitStarted',
+  'waitEnded',
+  'commented',
+  'edgeEvaluated',
+]);
 const NEWER_WORKFLOW_EVENTS: ReadonlySet<WorkflowEvent['type']> = new Set([
   'signalReceived',
   'rerunRequested',
@@ -145,6 +152,9 @@ function writeNodeEvent(w: ByteWriter, event: NodeEvent, times: TimeBase): void 
     case 'commented':
       w.string(event.text);
       return writeOptional(w, event.reviewer, (reviewer) => w.string(reviewer));
+    case 'edgeEvaluated':
+      w.varint(event.from);
+      return writeEdgeVerdict(w, event.verdict);
     default:
       return;
   }
@@ -175,6 +185,8 @@ function readNodeEvent(r: ByteReader, code: number, times: TimeBase): NodeEvent 
       return { type, by: readChoice(r, WAIT_ENDS, 'end of a wait') };
     case 'commented':
       return { type, text: r.string(), reviewer: readOptional(r, () => r.string()) ?? null };
+    case 'edgeEvaluated':
+      return { type, from: r.varint(), verdict: readEdgeVerdict(r) };
     default:
       return { type };
   }

@@ -1,3 +1,4 @@
+import type { EdgeVerdict } from '../../machines/events.js';
 import type { ErrorDocument } from '../base/errors.js';
 import { WAIT_KINDS, type NodeOutput, type Wait } from '../base/model.js';
 import type { ByteReader } from './byte-reader.js';
@@ -46,6 +47,23 @@ export function readError(r: ByteReader): ErrorDocument {
   const value: unknown = JSON.parse(r.string());
   if (typeof value !== 'object' || value === null) throw new RangeError('it has an error that is no object');
   return value as ErrorDocument;
+}
+
+const EDGE_NOT_TAKEN = 0;
+const EDGE_TAKEN = 1;
+const EDGE_ERROR = 2;
+
+export function writeEdgeVerdict(w: ByteWriter, verdict: EdgeVerdict): void {
+  if (verdict.taken !== null) return w.byte(verdict.taken ? EDGE_TAKEN : EDGE_NOT_TAKEN);
+  w.byte(EDGE_ERROR);
+  writeError(w, verdict.error);
+}
+
+export function readEdgeVerdict(r: ByteReader): EdgeVerdict {
+  const kind = r.byte();
+  if (kind === EDGE_ERROR) return { taken: null, error: readError(r) };
+  if (kind > EDGE_ERROR) throw new RangeError(`it has an unknown verdict on an edge: ${kind}`);
+  return { taken: kind === EDGE_TAKEN };
 }
 
 /** A value or nothing, which null and undefined both are. */

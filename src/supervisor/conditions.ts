@@ -4,15 +4,16 @@ import type { ConditionVerdict } from '../engine/effects.js';
 import type { NodeSpec } from '../spec/index.js';
 import type { ActiveExecution } from './active-execution.js';
 
-/** Evaluates a node's condition over the outputs it refers to. Never rejects: what goes wrong is the verdict. */
+/** Evaluates a node's condition, or that on the edge from `from`, over the outputs it refers to. Never rejects: what goes wrong is the verdict. */
 export async function evaluateCondition(
   execution: ActiveExecution,
   node: number,
+  from: number | undefined,
   outputText: (node: number) => Promise<string>,
 ): Promise<ConditionVerdict> {
   try {
     const { definition, engine } = execution;
-    const condition = definition.conditionOf(node);
+    const condition = definition.conditionOf(node, from);
     const outputs = new Map<string, unknown>();
     for (const index of referenced(execution, condition.references)) {
       if (engine.state.columns.leaf[index] !== LEAF.completed) continue;

@@ -8,6 +8,7 @@ import { triggerOf, type Trigger } from '../policy/trigger.js';
 import type { WaitPlan } from '../policy/wait.js';
 import { kindOfStep, resolveStep, STEP_KINDS, type StepRef } from '../pool/index.js';
 import {
+  edgeConditionsOf,
   groupPolicyOf,
   isWaitNode,
   planOf,
@@ -28,13 +29,16 @@ export class Definition {
   private readonly kinds: Uint8Array;
   private readonly configs: (string | undefined)[];
   private readonly policies: (RetryPolicy | undefined)[];
-  private readonly conditions = new Map<number, CompiledCondition>();
+  /** By their source: many nodes and edges may have the same one. */
+  private readonly conditions = new Map<string, CompiledCondition>();
   private readonly quotedIds: (string | undefined)[];
   /** Of the nodes that wait instead of executing something. */
   readonly waits: ReadonlyMap<number, WaitPlan>;
   private readonly groups: ReadonlyMap<number, GroupPolicy>;
   /** Of the nodes that do not simply wait for the success of their dependencies. */
   readonly triggers: ReadonlyMap<number, Trigger>;
+  /** By the node an edge leads to, then by the one it comes from. */
+  readonly edgeConditions: ReadonlyMap<number, ReadonlyMap<number, string>>;
 
   constructor(readonly workflow: Workflow) {
     this.plan = planOf(workflow.spec);
@@ -47,6 +51,7 @@ export class Definition {
     this.waits = waitsOf(workflow);
     this.groups = groupsOf(workflow, this.plan);
     this.triggers = triggersOf(workflow);
+    this.edgeConditions = edgeConditionsOf(workflow.spec, this.plan);
   }
 
   nodeSpec(node: number): NodeSpec {
@@ -72,12 +77,12 @@ export class Definition {
     return (this.policies[node] ??= normalizeRetryPolicy(this.nodeSpec(node).retry_policy));
   }
 
-  conditionOf(node: number): CompiledCondition {
-    let condition = this.conditions.get(node);
-    if (condition === undefined) {
-      condition = compileCondition(this.nodeSpec(node).condition ?? 'true');
-      this.conditions.set(node, condition);
-    }
+  /** The condition of a node; with `from`, that on the edge from there. */
+  conditionOf(node: number, from?: number): CompiledCondition {
+    const own = from === undefined ? this.conditionText(node) : this.edgeConditions.get(node)?.get(from);
+    const source = own ?? 'true';
+    let condition = this.conditions.get(source);
+    if (condition === undefined) this.conditions.set(source, (condition = compileCondition(source)));
     return condition;
   }
 
@@ -97,6 +102,7 @@ export class Definition {
       waitOf: (node) => this.waits.get(node) ?? null,
       hasWaits: this.waits.size > 0,
       triggers: this.triggers,
+      edgeConditions: this.edgeConditions,
       conditionText: (node) => this.conditionText(node),
       groups: this.groups,
       laneOf: (node) => (linear ? 0 : this.kindOf(node)),

@@ -3,6 +3,7 @@ import { after, type CancelTimer, type Clock } from '../base/clock.js';
 import { toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import { LEAF } from '../engine/columns.js';
 import type { Effect } from '../engine/effects.js';
+import { finishThrough } from '../engine/readiness.js';
 import { dependenciesOf } from '../graph/index.js';
 import type { FetchKind, Job, Pool, StepKind } from '../pool/index.js';
 import type { ExecutionStore } from '../store/types.js';
@@ -282,8 +283,10 @@ function percent(char: string): string {
   return Buffer.from(char, 'utf8').toString('hex').toUpperCase().replace(/../g, '%$&');
 }
 
-/** The dependencies of a node that have completed by now. */
+/** The dependencies of a node that have completed by now, as it sees them. */
 function completedBefore({ definition, engine }: ActiveExecution, node: number): ReadonlySet<number> {
-  const { leaf } = engine.state.columns;
-  return new Set(dependenciesOf(definition.plan, node).filter((at) => leaf[at] === LEAF.completed));
+  const { columns } = engine.state;
+  // An edge that was not taken gives nothing.
+  const hasCome = (at: number): boolean => finishThrough(definition, columns, at, node) === 'succeeded';
+  return new Set(dependenciesOf(definition.plan, node).filter(hasCome));
 }

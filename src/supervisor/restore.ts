@@ -91,6 +91,7 @@ export function eventSource(
       const policy = definition.policyOf(node);
       return retries && policy.retry_on_failure ? policy.max_attempts : 1;
     },
+    edgeConditionOf: (from, to) => definition.edgeConditions.get(to)?.get(from),
     initialContext: globalContext,
   };
 }

@@ -316,9 +316,9 @@ export class Supervisor {
         return;
       }
       case 'evaluate': {
-        const { node, question } = effect;
-        void evaluateCondition(execution, node, (of) => this.jobs.outputText(execution, of)).then((verdict) =>
-          this.tell(execution, { type: 'conditionEvaluated', node, question, verdict }),
+        const { node, from, question } = effect;
+        void evaluateCondition(execution, node, from, (of) => this.jobs.outputText(execution, of)).then(
+          (verdict) => this.tell(execution, { type: 'conditionEvaluated', node, from, question, verdict }),
         );
         return;
       }

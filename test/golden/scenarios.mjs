@@ -351,7 +351,33 @@ function scenariosOfTwo(defineWorkflow, isWriting, { start, resumed, number, hel
     write: start,
     ends: { status: 'completed', x: done(1), y: done(2), both: { status: 'completed', attempts: 1 } },
   };
-  return { atRest: [answered, rerun, forked, group], held: [rerunning], waiting: [waiting] };
+  const edges = {
+    id: 'edges',
+    workflow: defineWorkflow({ id: 'edges' })
+      .node('a', number(1))
+      .node('held', held('edges', 2))
+      .node('b', { dependsOn: ['a', 'held'], ...number(3) })
+      .node('c', { dependsOn: ['a', 'held'], ...number(4) })
+      .edge('a', 'b', { condition: 'outputs.a.n == 1' })
+      .edge('a', 'c', { condition: 'outputs.a.n > 1' })
+      .build(),
+    async write(runtime) {
+      void start(runtime, edges).catch(() => {});
+      await gate('edges').reached;
+      const isOpen = ({ taken }) => taken === null;
+      while ((await runtime.get('edges')).node_states.c.metadata.edges.some(isOpen))
+        await new Promise((resolve) => setTimeout(resolve, 5));
+    },
+    goOn: (runtime) => resumed(runtime, 'edges'),
+    ends: {
+      status: 'completed',
+      a: done(1),
+      held: done(2),
+      b: done(3),
+      c: { status: 'skipped', attempts: 0 },
+    },
+  };
+  return { atRest: [answered, rerun, forked, group], held: [rerunning, edges], waiting: [waiting] };
 }
 
 /**

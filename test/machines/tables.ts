@@ -11,6 +11,7 @@ export const NODE_TABLE: Expectation = {
     dependencyFailed: 'blocked',
     conditionNotMet: 'skipped',
     cancelRequested: 'cancelled',
+    edgeEvaluated: 'pending',
   },
   ready: {
     attemptStarted: 'running',
@@ -156,6 +157,7 @@ export const NODE_EVENTS: Record<string, NodeEvent> = {
   waitStarted: { type: 'waitStarted', kind: 'signal', signal: 'go', wakeAtMs: 777 },
   waitEnded: { type: 'waitEnded', by: 'signal' },
   commented: { type: 'commented', text: 'hm', reviewer: null },
+  edgeEvaluated: { type: 'edgeEvaluated', from: 2, verdict: { taken: false } },
 };
 
 export const WORKFLOW_EVENTS: Record<string, WorkflowEvent> = {

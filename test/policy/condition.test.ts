@@ -223,7 +223,20 @@ describe('what fails the node: it never runs by accident', () => {
     expect(error.code).toBe('CONDITION_FAILED');
     expect(error.message).toMatch(message);
     expect(error.message).toContain(JSON.stringify(source));
-    expect(error.details).toEqual({ expression: source });
+    expect(error.details).toMatchObject({ expression: source });
+  });
+
+  it('shows the values at the places that it names', () => {
+    const input = outputs({ count: 5, name: 'main' });
+    const error = errorOf(() =>
+      evaluate("outputs.a.name > outputs['b'].x && size(outputs.a.count) > 1", input),
+    );
+    expect(error.details.values).toEqual({
+      'outputs.a.name': '"main"',
+      'outputs.b.x': 'nothing',
+      'outputs.a.count': '5',
+    });
+    expect(error.message).toContain('outputs.a.name is "main"');
   });
 
   it('shortens what it quotes', () => {

@@ -46,7 +46,7 @@ describe('validation', () => {
       '58:7 SCHEMA person',
       '59:5 SCHEMA person',
       '60:5 SCHEMA -',
-      '62:32 UNSUPPORTED -',
+      '62:32 BAD_CONDITION person',
       '63:7 UNKNOWN_DEPENDENCY -',
       '64:5 EDGE_MISMATCH conditional',
     ]);

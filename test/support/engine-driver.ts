@@ -30,6 +30,8 @@ export interface Script {
   concurrency: number;
   groups?: EngineDefinition['groups'];
   triggers?: EngineDefinition['triggers'];
+  /** What the condition on an edge comes to, by the node it leads to, then by the one it comes from. */
+  edges?: ReadonlyMap<number, ReadonlyMap<number, boolean | 'error'>>;
 }
 
 export function definitionOf(script: Script): EngineDefinition {
@@ -43,6 +45,12 @@ export function definitionOf(script: Script): EngineDefinition {
     // True to the verdicts below: what was not met is called by the condition's own text.
     conditionText: (node) => (script.nodes[node].condition === undefined ? undefined : 'false'),
     triggers: script.triggers ?? new Map(),
+    edgeConditions: new Map(
+      [...(script.edges ?? [])].map(([to, edges]) => [
+        to,
+        new Map([...edges.keys()].map((from) => [from, `edge from ${from}`])),
+      ]),
+    ),
     waitOf: (node) => script.nodes[node].wait ?? null,
     hasWaits: script.nodes.some(({ wait }) => wait !== undefined),
     groups: script.groups ?? new Map(),
@@ -134,7 +142,9 @@ export class EngineDriver {
         return;
       }
       case 'evaluate': {
-        const condition = this.script.nodes[effect.node].condition;
+        const { node, from, question } = effect;
+        const condition =
+          from === undefined ? this.script.nodes[node].condition : this.script.edges?.get(node)?.get(from);
         const verdict =
           condition === 'error'
             ? {
@@ -145,7 +155,7 @@ export class EngineDriver {
               ? { met: true as const }
               : { met: false as const, condition: 'false' };
         this.pending.push({
-          event: { type: 'conditionEvaluated', node: effect.node, question: effect.question, verdict },
+          event: { type: 'conditionEvaluated', node, from, question, verdict },
         });
         return;
       }

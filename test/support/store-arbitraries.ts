@@ -73,6 +73,15 @@ const nodeEvent: fc.Arbitrary<NodeEvent> = fc.oneof(
     .map((fields): NodeEvent => ({ type: 'commented', ...fields })),
   anyText.map((condition): NodeEvent => ({ type: 'conditionNotMet', condition })),
   fc
+    .record({
+      from: fc.nat(),
+      verdict: fc.oneof(
+        fc.record({ taken: fc.boolean() }),
+        fc.record({ taken: fc.constant(null), error: anyError }),
+      ),
+    })
+    .map((fields): NodeEvent => ({ type: 'edgeEvaluated', ...fields })),
+  fc
     .record({ output: anyOutput, artifacts: anyArtifacts, durationMs: anyNumber })
     .map((fields): NodeEvent => ({ type: 'attemptSucceeded', ...fields })),
   fc

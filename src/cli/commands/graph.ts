@@ -3,10 +3,12 @@ import { examples, type Registry } from '../command-registry.js';
 import { EXIT } from '../error-report.js';
 import { count, formatSeconds, oneLine } from '../format/text.js';
 import {
+  edgeConditionsOf,
   generations,
   loadWorkflowFile,
   toDot,
   toMermaid,
+  type EdgeLabel,
   type NodeSpec,
   type Plan,
   type WorkflowSpec,
@@ -49,17 +51,20 @@ async function graph({ ui }: CommandContext, spec: string, options: { format: Fo
 function render(format: Format, plan: Plan, spec: WorkflowSpec): string {
   switch (format) {
     case 'groups':
-      return [formatGroups(plan, spec.workflow.id), ...containers(plan, spec), ...triggers(plan, spec)].join(
-        '\n',
-      );
+      return [
+        formatGroups(plan, spec.workflow.id),
+        ...containers(plan, spec),
+        ...triggers(plan, spec),
+        ...conditionalEdges(plan, spec),
+      ].join('\n');
     case 'mermaid':
-      return toMermaid(plan, labels(plan, spec));
+      return toMermaid(plan, labels(plan, spec), edgeLabels(plan, spec));
     case 'dot':
-      return toDot(plan, labels(plan, spec));
+      return toDot(plan, labels(plan, spec), edgeLabels(plan, spec));
     case 'json':
       return JSON.stringify(
         {
-          ...graphDocument(plan, spec.workflow.id),
+          ...graphDocument(plan, spec.workflow.id, edgeLabels(plan, spec)),
           ...waitsOf(plan, spec),
           ...membersOf(plan),
           ...triggersOf(plan, spec),
@@ -87,6 +92,21 @@ function labels({ ids }: Plan, spec: WorkflowSpec): (node: number) => string {
 /** What says when a node runs, if it does not simply wait for the success of its dependencies. */
 function triggerText({ trigger_rule: rule = 'all_success', depends }: NodeSpec): string | undefined {
   return depends ?? (rule === 'all_success' ? undefined : rule);
+}
+
+/** The condition on an edge. */
+function edgeLabels(plan: Plan, spec: WorkflowSpec): EdgeLabel {
+  const conditions = edgeConditionsOf(spec, plan);
+  return (from, to) => conditions.get(to)?.get(from);
+}
+
+/** A line for each edge with a condition. */
+function conditionalEdges(plan: Plan, spec: WorkflowSpec): string[] {
+  return [...edgeConditionsOf(spec, plan)].flatMap(([to, conditions]) =>
+    [...conditions].map(
+      ([from, text]) => `  ${oneLine(plan.ids[from])} leads to ${oneLine(plan.ids[to])} if ${oneLine(text)}`,
+    ),
+  );
 }
 
 /** A line for each node with a trigger. */
@@ -152,11 +172,17 @@ export function formatGroups(plan: Plan, workflowId: string): string {
   return [`${oneLine(workflowId)}: ${size.join(', ')}`, ...lines].join('\n');
 }
 
-function graphDocument(plan: Plan, workflowId: string): Record<string, unknown> {
-  const edges: { from: string; to: string }[] = [];
+function graphDocument(plan: Plan, workflowId: string, edgeLabel: EdgeLabel): Record<string, unknown> {
+  const edges: { from: string; to: string; condition?: string }[] = [];
   for (let node = 0; node < plan.nodeCount; node++) {
     for (let e = plan.dependencyOffsets[node]; e < plan.dependencyOffsets[node + 1]; e++) {
-      edges.push({ from: plan.ids[plan.dependencies[e]], to: plan.ids[node] });
+      const from = plan.dependencies[e];
+      const condition = edgeLabel(from, node);
+      edges.push({
+        from: plan.ids[from],
+        to: plan.ids[node],
+        ...(condition !== undefined && { condition }),
+      });
     }
   }
   return {

@@ -36,11 +36,18 @@ export function describeEvent(event: ExecutionEvent, color: Colors): string | un
       return `commented ${node}: ${typeof data.comment === 'string' ? oneLine(data.comment) : ''}`;
     case 'workflow_signal_received':
       return `signal ${oneLine(String(data.signal))}`;
+    case 'edge_evaluated':
+      return `edge ${oneLine(String(data.from))} to ${node}${edgeText(data)}`;
     case 'group_restarted':
       return `restart ${node} after ${oneLine(String(data.failed_node))}`;
     default:
       return undefined;
   }
+}
+
+function edgeText({ taken, error, condition }: Record<string, unknown>): string {
+  if (taken === null) return ` has no answer: ${errorText(error)}`;
+  return ` is ${taken === true ? 'taken' : 'not taken'}${conditionText(condition)}`;
 }
 
 function recoveryText(reason: unknown): string {

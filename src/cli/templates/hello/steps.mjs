@@ -6,6 +6,11 @@ export function greet({ globalContext }) {
   return { text: `Hello, ${globalContext.name ?? 'world'}!` };
 }
 
+/** What is wrong, as the context has it. */
+export function check({ globalContext }) {
+  return { errors: globalContext.errors };
+}
+
 /** Outputs of the dependencies come by node id; `artifacts` in what is returned are kept as the node's files. */
 export async function letter(context) {
   const { greet, system } = context.dependencyOutputs;
