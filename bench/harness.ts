@@ -2,6 +2,7 @@ import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { inChild } from './child.js';
 import { canTrace, traced } from './fsyncs.js';
+import { isBusy, meanSeconds } from './bodies.js';
 import type {
   BenchCase,
   BenchReport,
@@ -147,7 +148,7 @@ function resultOf(
 ): CaseResult {
   const best = runs.reduce((some, other) => (other.seconds < some.seconds ? other : some));
   const { nodes, executions, seconds } = best;
-  const busySeconds = each.body.kind === 'spin' ? (nodes * each.body.microseconds) / 1e6 : null;
+  const busySeconds = isBusy(each.body) ? nodes * meanSeconds(each.body) : null;
   return {
     name: nameOf(each),
     case: each,
@@ -191,6 +192,6 @@ export function nameOf({ shape, nodes, width, degree, file, ...each }: BenchCase
 }
 
 function bodyText(body: BenchCase['body']): string {
-  if (body.kind === 'noop') return 'noop';
+  if (body.kind === 'noop' || body.kind === 'mixed') return body.kind;
   return body.kind === 'spin' ? `spin ${body.microseconds} µs` : `sleep ${body.milliseconds} ms`;
 }

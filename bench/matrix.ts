@@ -69,16 +69,16 @@ function known<T extends string>(what: string, given: readonly string[], all: re
   });
 }
 
-/** `noop`, `spin:MICROSECONDS` or `sleep:MILLISECONDS`. */
+/** `noop`, `mixed`, `spin:MICROSECONDS` or `sleep:MILLISECONDS`. */
 function bodyOf(text: string): Body {
   const [kind, amount] = text.split(':');
-  if (text === 'noop') return { kind: 'noop' };
+  if (text === 'noop' || text === 'mixed') return { kind: text };
   const number = Number(amount);
   if (amount !== undefined && amount !== '' && number >= 0 && Number.isFinite(number)) {
     if (kind === 'spin') return { kind, microseconds: number };
     if (kind === 'sleep') return { kind, milliseconds: number };
   }
   throw new MaestroError('USAGE', `a step's body is no ${JSON.stringify(text)}`, {
-    next: 'Give noop, spin:MICROSECONDS or sleep:MILLISECONDS.',
+    next: 'Give noop, mixed, spin:MICROSECONDS or sleep:MILLISECONDS.',
   });
 }

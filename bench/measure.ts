@@ -9,6 +9,7 @@ import {
   type RuntimeOptions,
   type Workflow,
 } from '../src/runtime/index.js';
+import { meanSeconds } from './bodies.js';
 import { markTrace } from './fsyncs.js';
 import { graphOf } from './shapes.js';
 import type { BenchCase, BenchGraph, Measurement, Percentiles } from './types.js';
@@ -23,12 +24,12 @@ const WARM_STEP = 2000;
 /** Runs a case once, warm, on a store of its own. */
 export async function measureCase(
   each: BenchCase,
-  { marks }: { readonly marks?: string } = {},
+  { marks, cold = false }: { readonly marks?: string; readonly cold?: boolean } = {},
 ): Promise<Measurement> {
   const graph = await benchGraph(each);
   const workflow = workflowOf(each, graph);
   return withRuntime(each, {}, async (runtime) => {
-    await warmUp(runtime, each, graph, workflow);
+    if (!cold) await warmUp(runtime, each, graph, workflow);
     const before = await runtime.metrics();
     if (marks !== undefined) markTrace(marks, 'begin');
     const seconds = await secondsOf(() => runAll(runtime, workflow, graph.executions));
@@ -109,13 +110,8 @@ async function warmUp(
   for (let done = 0; done < WARM_NODES && performance.now() < endMs; done += WARM_STEP)
     await runAll(runtime, any, 1);
   const nodes = dependencies.length;
-  if (nodes <= WARM_NODES && nodes * secondsOfBody(each.body) <= WARM_SECONDS)
+  if (nodes <= WARM_NODES && nodes * meanSeconds(each.body) <= WARM_SECONDS)
     await runAll(runtime, workflow, 1);
-}
-
-function secondsOfBody(body: BenchCase['body']): number {
-  if (body.kind === 'noop') return 0;
-  return body.kind === 'spin' ? body.microseconds / 1e6 : body.milliseconds / 1e3;
 }
 
 async function runAll(runtime: Runtime, workflow: Workflow, executions: number): Promise<void> {

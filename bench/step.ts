@@ -1,9 +1,9 @@
 import type { StepContext } from '../src/runtime/index.js';
-import type { Body } from './types.js';
+import type { StepBody } from './types.js';
 
 /** What every node of a benchmark executes, wherever it runs. */
 export interface StepConfig {
-  readonly body: Body;
+  readonly body: StepBody;
   readonly payloadBytes: number;
 }
 

@@ -1,4 +1,4 @@
-import type { BenchReport, CaseResult, Spread } from './types.js';
+import type { BenchReport, CaseResult, Machine, Spread } from './types.js';
 
 type Row = readonly string[];
 
@@ -21,7 +21,7 @@ export function reportText(report: BenchReport): string {
   ];
   const metg = metgOf(results);
   return [
-    `Node ${machine.node}, ${machine.cores} × ${machine.cpu}, load ${machine.load.join(' → ')}; best of ${repetitions}`,
+    `${machineText(machine)}; best of ${repetitions}`,
     '',
     'what the machine can do, per second:',
     ...table([
@@ -41,7 +41,11 @@ export function reportText(report: BenchReport): string {
   ].join('\n');
 }
 
-function spreadText({ best, worst }: Spread): Row {
+export function machineText({ node, cores, cpu, load }: Machine): string {
+  return `Node ${node}, ${cores} × ${cpu}, load ${load.join(' → ')}`;
+}
+
+export function spreadText({ best, worst }: Spread): Row {
   return [grouped(best), `(worst ${grouped(worst)})`];
 }
 
@@ -70,7 +74,7 @@ export function grouped(value: number): string {
 
 /** Columns, the first to the left and the others to the right. */
 export function table(rows: readonly Row[]): string[] {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   return rows.map((row) =>
     row
       .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column])))
@@ -89,17 +93,21 @@ export interface Metg {
  * The minimum effective task granularity of Task Bench (Slaughter et al., SC 2020): the shortest task at which half of
  * the cores' time is work of tasks. Between two measured lengths it lies on a straight line over the logarithm.
  */
-export function metgOf(results: readonly CaseResult[], share = 0.5): Metg[] {
-  return [...spinSeries(results)].flatMap(([series, points]): Metg[] => {
-    if (points.length < 2) return [];
-    const above = points.findIndex(({ efficiency }) => efficiency >= share);
-    if (above < 0) return [{ series, microseconds: null }];
-    if (above === 0) return [{ series, microseconds: points[0].microseconds }];
-    const [low, high] = [points[above - 1], points[above]];
-    const part = (share - low.efficiency) / (high.efficiency - low.efficiency);
-    const log = Math.log(low.microseconds) + part * Math.log(high.microseconds / low.microseconds);
-    return [{ series, microseconds: Math.round(Math.exp(log) * 10) / 10 }];
-  });
+export function metgOf(results: readonly CaseResult[]): Metg[] {
+  return [...spinSeries(results)].flatMap(([series, points]): Metg[] =>
+    points.length < 2 ? [] : [{ series, microseconds: metgOfPoints(points) }],
+  );
+}
+
+/** Of points in the order of their lengths; null as in Metg. */
+export function metgOfPoints(points: readonly SpinPoint[], share = 0.5): number | null {
+  const above = points.findIndex(({ efficiency }) => efficiency >= share);
+  if (above < 0) return null;
+  if (above === 0) return points[0].microseconds;
+  const [low, high] = [points[above - 1], points[above]];
+  const part = (share - low.efficiency) / (high.efficiency - low.efficiency);
+  const log = Math.log(low.microseconds) + part * Math.log(high.microseconds / low.microseconds);
+  return Math.round(Math.exp(log) * 10) / 10;
 }
 
 export interface SpinPoint {

@@ -18,10 +18,13 @@ export const POOLS = ['threads', 'inline', 'process'] as const;
 export type PoolKind = (typeof POOLS)[number];
 
 /** What a step does: nothing, keep its core busy, or wait. */
-export type Body =
+export type StepBody =
   | { readonly kind: 'noop' }
   | { readonly kind: 'spin'; readonly microseconds: number }
   | { readonly kind: 'sleep'; readonly milliseconds: number };
+
+/** Of all steps of a case. `mixed`: a tenth of them, shuffled, keeps its core busy for 20 ms, the others for 50 µs. */
+export type Body = StepBody | { readonly kind: 'mixed' };
 
 /** One thing to measure. Plain data: it crosses to the process that measures it. */
 export interface BenchCase {
@@ -134,8 +137,8 @@ export interface BenchReport {
 
 /** A request to the process that measures. */
 export type Job =
-  /** `marks`: a folder where the beginning and the end are marked for who traces it. */
-  | { readonly kind: 'case'; readonly case: BenchCase; readonly marks?: string }
+  /** `marks`: a folder where the beginning and the end are marked for who traces it. `cold`: nothing is warmed. */
+  | { readonly kind: 'case'; readonly case: BenchCase; readonly marks?: string; readonly cold?: boolean }
   | { readonly kind: 'latency'; readonly case: BenchCase }
   | { readonly kind: 'promises'; readonly case: BenchCase }
   | { readonly kind: 'piscina' | 'piscina-batched'; readonly workers: number }

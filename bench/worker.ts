@@ -6,7 +6,7 @@ import * as yardsticks from './yardsticks.js';
 answerParent((job: Job): Promise<unknown> => {
   switch (job.kind) {
     case 'case':
-      return measureCase(job.case, { marks: job.marks });
+      return measureCase(job.case, job);
     case 'latency':
       return measureLatency(job.case);
     case 'promises':

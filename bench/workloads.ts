@@ -8,9 +8,10 @@ import {
   type StepFunction,
   type Workflow,
 } from '../src/runtime/index.js';
+import { bodiesOf } from './bodies.js';
 import { graphOf } from './shapes.js';
 import { task, type StepConfig } from './step.js';
-import type { BenchCase, BenchGraph } from './types.js';
+import type { BenchCase, BenchGraph, StepBody } from './types.js';
 
 const STEP = `${fileURLToPath(new URL('step.js', import.meta.url))}#task`;
 
@@ -22,13 +23,22 @@ export async function benchGraph({ shape, file, ...size }: BenchCase): Promise<B
 }
 
 /** The same step at every node: a function here, a module on threads or in child processes. */
-export function workflowOf({ shape, body, payloadBytes, pool }: BenchCase, graph: BenchGraph): Workflow {
-  const config: Record<string, unknown> = { body, payloadBytes } satisfies StepConfig;
+export function workflowOf(
+  { shape, body, seed, payloadBytes, pool }: BenchCase,
+  graph: BenchGraph,
+): Workflow {
   const where: Partial<NodeSpec> =
-    pool === 'inline' ? { config } : { config, uses: STEP, ...(pool === 'process' && { isolation: pool }) };
+    pool === 'inline' ? {} : { uses: STEP, ...(pool === 'process' && { isolation: pool }) };
+  const bodyOf = bodiesOf(body, graph.dependencies.length, seed);
+  // Shared: a million nodes have no configurations of their own.
+  const configs = new Map<StepBody, Record<string, unknown>>();
+  for (const node of graph.dependencies.keys())
+    configs.set(bodyOf(node), { ...({ body: bodyOf(node), payloadBytes } satisfies StepConfig) });
   const nodes = graph.dependencies.map((before, node): NodeSpec => {
     const id = `n${node}`;
-    return { id, name: id, type: 'custom', dependencies: before.map((each) => `n${each}`), ...where };
+    const config = configs.get(bodyOf(node));
+    const dependencies = before.map((each) => `n${each}`);
+    return { id, name: id, type: 'custom', dependencies, config, ...where };
   });
   const functions = new Map<string, StepFunction>(
     pool === 'inline' ? nodes.map(({ id }) => [id, (context) => task(context)]) : [],

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { open } from 'lmdb';
 import { Piscina } from 'piscina';
+import { bodiesOf } from './bodies.js';
 import { secondsOf } from './measure.js';
 import { task } from './step.js';
 import type { BenchCase } from './types.js';
@@ -21,13 +22,15 @@ const PUTS_OF_A_COMMIT = 1000;
 /** Nodes per second of the same graph over plain promises, in this thread, nothing durable: the graph's own cost. */
 export async function promisesPerSecond(each: BenchCase): Promise<number> {
   const { executions, dependencies } = await benchGraph(each);
-  const context = { nodeConfig: { body: each.body, payloadBytes: each.payloadBytes } };
+  const { payloadBytes } = each;
+  const bodyOf = bodiesOf(each.body, dependencies.length, each.seed);
+  const contexts = dependencies.map((_, node) => ({ nodeConfig: { body: bodyOf(node), payloadBytes } }));
   const seconds = await secondsOf(async () => {
     const ends: Promise<unknown>[] = [];
     for (let k = 0; k < executions; k++) {
       const done: Promise<object>[] = [];
-      for (const before of dependencies)
-        done.push(Promise.all(before.map((node) => done[node])).then(() => task(context)));
+      for (const [node, before] of dependencies.entries())
+        done.push(Promise.all(before.map((each) => done[each])).then(() => task(contexts[node])));
       ends.push(Promise.all(done));
     }
     await Promise.all(ends);

@@ -37,7 +37,7 @@ export function addBenchCommand({ program, bind }: Registry): void {
     .option('--width <n>', 'nodes side by side in layered, butterfly and stencil', parseCount)
     .option('--degree <n>', 'dependencies of a node in layered and random, children in tree', parseCount)
     .option('--seed <n>', 'of random graphs', parseWhole, 1)
-    .option('--body <list>', 'what steps do: noop, spin:MICROSECONDS, sleep:MILLISECONDS', parseList)
+    .option('--body <list>', 'what steps do: noop, spin:MICROSECONDS, sleep:MILLISECONDS, mixed', parseList)
     .option('--payload <bytes>', 'output of each step', parseWhole, 0)
     .option('--durability <list>', DURABILITIES.join(', '), parseList)
     .option('--pool <list>', 'where steps run: threads, inline, process', parseList)

@@ -1,0 +1,128 @@
+import { casesOf, type Matrix } from '../matrix.js';
+import type { BenchCase, Job } from '../types.js';
+import { atLeast, atMost, partOf } from './checks.js';
+import type { Meter } from './meter.js';
+import type { Row } from './rows.js';
+
+const THREADS = 2;
+const FSYNC: Job = { kind: 'fdatasync' };
+const BATCHED: Job = { kind: 'piscina-batched', workers: THREADS };
+const UNBATCHED: Job = { kind: 'piscina', workers: THREADS };
+
+function only(matrix: Matrix): BenchCase {
+  return casesOf({ workers: THREADS, ...matrix })[0];
+}
+
+/** Layers of `width` nodes, each with 3 dependencies. */
+function layered(meter: Meter, nodes: number, width: number, more: Matrix): BenchCase {
+  const size = meter.size({ nodes: [nodes], width }, { nodes: [400], width: 20 });
+  return only({ shapes: ['layered'], ...size, ...more });
+}
+
+/** How fast graphs run. */
+export const rateRows: readonly Row[] = [
+  {
+    row: 'layered-memory',
+    work: 'layered 10,000 (100 × 100), inline, memory',
+    durability: 'none',
+    async measure(meter) {
+      const each = layered(meter, 10_000, 100, { pools: ['inline'], stores: ['memory'], workers: 100 });
+      const { rate, yards } = await meter.beside(each, { kind: 'promises', case: each });
+      return { checks: [partOf('nodes/s', rate, 0.4, { what: 'plain promises', value: yards[0] })] };
+    },
+  },
+  {
+    row: 'layered-sync',
+    work: 'layered 10,000 (100 × 100), threads, LMDB',
+    durability: 'sync',
+    async measure(meter) {
+      const each = layered(meter, 10_000, 100, {});
+      const { best, rate, yards } = await meter.beside(each, FSYNC, BATCHED);
+      const generations = best.nodes / each.width!;
+      const [fsyncs, batched] = yards;
+      const value = best.nodes / (generations / fsyncs + best.nodes / batched);
+      const bound = { what: 'the bound', value };
+      return {
+        checks: [
+          partOf('nodes/s', rate, 0.6, bound),
+          atMost('commits for each generation', best.commits / generations, 1.5),
+        ],
+        notes: [
+          'the bound: nodes ÷ (generations × fdatasync + nodes ÷ rate of batched piscina)',
+          '"about one commit" is taken as one and a half at most',
+        ],
+      };
+    },
+  },
+  {
+    row: 'layered-wide-sync',
+    work: 'layered 100,000 (100 × 1,000), threads, LMDB',
+    durability: 'sync',
+    async measure(meter) {
+      const each = layered(meter, 100_000, 1000, {});
+      const { best, rate, yards } = await meter.beside(each, UNBATCHED, { kind: 'lmdb' });
+      const bound = { what: 'piscina, a message for each task', value: yards[0] };
+      return {
+        checks: [atLeast('nodes/s', rate.best, 250_000, { spread: rate }), partOf('nodes/s', rate, 5, bound)],
+        notes: [
+          `LMDB alone takes ${Math.round(yards[1])} rows of 100 bytes a second; ` +
+            `here it took ${Math.round(best.bytes / best.nodes)} bytes a node in ${best.commits} commits`,
+        ],
+      };
+    },
+  },
+  {
+    row: 'layered-async',
+    work: 'layered 10,000 (100 × 100), threads, LMDB',
+    durability: 'async',
+    async measure(meter) {
+      const { rate } = await meter.beside(layered(meter, 10_000, 100, { durabilities: ['async'] }));
+      return { checks: [atLeast('nodes/s', rate.best, 200_000, { spread: rate })] };
+    },
+  },
+  {
+    row: 'fan',
+    work: 'fan 1 + 1,000 + 1, threads, LMDB',
+    durability: 'sync',
+    async measure(meter) {
+      const nodes = [meter.size(1002, 102)];
+      const { rate } = await meter.beside(only({ shapes: ['fan'], nodes }));
+      return { checks: [atLeast('nodes/s', rate.best, 100_000, { spread: rate })] };
+    },
+  },
+  {
+    row: 'many',
+    work: 'many: 1,000 × 6 nodes, threads, LMDB',
+    durability: 'sync',
+    async measure(meter) {
+      const nodes = [meter.size(6000, 120)];
+      const { best } = await meter.beside(only({ shapes: ['many'], nodes }));
+      return { checks: [atLeast('executions/s', best.executions / best.seconds, 15_000)] };
+    },
+  },
+  {
+    row: 'chain-sync',
+    work: 'chain 100, threads, LMDB',
+    durability: 'sync',
+    async measure(meter) {
+      const nodes = [meter.size(100, 20)];
+      const { rate, yards } = await meter.beside(only({ shapes: ['chain'], nodes }), FSYNC);
+      return { checks: [partOf('nodes/s', rate, 0.7, { what: 'fdatasync', value: yards[0] })] };
+    },
+  },
+  {
+    row: 'chain-async',
+    work: 'chain 100, threads, LMDB',
+    durability: 'async',
+    async measure(meter) {
+      const each = only({
+        shapes: ['chain'],
+        nodes: [meter.size(100, 20)],
+        durabilities: ['async'],
+      });
+      const { rate, yards } = await meter.beside(each, { kind: 'piscina-in-turn' });
+      const bound = { what: 'piscina, one task after the other', value: yards[0] };
+      return { checks: [partOf('nodes/s', rate, 0.8, bound)] };
+    },
+  },
+];
