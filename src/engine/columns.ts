@@ -2,6 +2,7 @@ import { NODE_LEAVES, type NodeContext, type NodeEvent, type NodeLeaf } from '..
 import { compiledNode } from '../../machines/index.js';
 import { MaestroError, type ErrorDocument } from '../base/errors.js';
 import type { NodeOutput, NodeStatus, ReviewComment, Wait } from '../base/model.js';
+import { RareMap } from '../base/rare-map.js';
 import { EdgeVerdicts } from './edge-verdicts.js';
 import type { NodeRow } from './entries.js';
 
@@ -37,13 +38,13 @@ export class NodeColumns {
   readonly startedAtMs: Float64Array;
   readonly endedAtMs: Float64Array;
   readonly output: (NodeOutput | null)[];
-  readonly artifacts = new Map<number, readonly string[]>();
-  readonly error = new Map<number, ErrorDocument>();
-  readonly condition = new Map<number, string>();
-  readonly wakeAtMs = new Map<number, number>();
+  readonly artifacts = new RareMap<number, readonly string[]>();
+  readonly error = new RareMap<number, ErrorDocument>();
+  readonly condition = new RareMap<number, string>();
+  readonly wakeAtMs = new RareMap<number, number>();
   /** Nodes that run without executing anything, and what they wait for. */
-  readonly waits = new Map<number, Wait>();
-  readonly comments = new Map<number, readonly ReviewComment[]>();
+  readonly waits = new RareMap<number, Wait>();
+  readonly comments = new RareMap<number, readonly ReviewComment[]>();
   /** What conditions on edges came to. */
   readonly edges = new EdgeVerdicts();
   /** Nodes per leaf. Always equals a recount. */

@@ -1,4 +1,5 @@
 import { INLINE_OUTPUT_LIMIT_BYTES, type NodeOutput } from '../base/model.js';
+import { RareMap } from '../base/rare-map.js';
 import { dependentsOf } from '../graph/queries.js';
 import { membersToRestart } from '../policy/group.js';
 import { addRestart } from '../policy/restart-intensity.js';
@@ -15,7 +16,7 @@ import { hasRun, waitsToStart } from './rerun.js';
  */
 export class Groups {
   /** Members that execute, by group. Members that wait are not counted: they take room nowhere. */
-  private readonly executing = new Map<number, number>();
+  private readonly executing = new RareMap<number, number>();
 
   constructor(
     private readonly definition: EngineDefinition,

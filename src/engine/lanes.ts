@@ -1,3 +1,4 @@
+import { RareMap } from '../base/rare-map.js';
 import type { EngineDefinition } from './definition.js';
 import { FifoQueue, RankQueue, type ReadyQueue } from './ready-queue.js';
 
@@ -9,7 +10,7 @@ export class Lanes {
   private readonly queues: readonly ReadyQueue[];
   private readonly inLine: Uint8Array;
   /** Nodes that stand aside until their group has room, by group and lane. They count as in line. */
-  private readonly aside = new Map<number, FifoQueue[]>();
+  private readonly aside = new RareMap<number, FifoQueue[]>();
 
   constructor(private readonly definition: EngineDefinition) {
     const { plan, laneCount, startOrder } = definition;

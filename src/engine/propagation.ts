@@ -1,5 +1,6 @@
 import type { ErrorDocument } from '../base/errors.js';
 import { dependenciesOf } from '../graph/queries.js';
+import { RareMap } from '../base/rare-map.js';
 import type { Plan } from '../graph/plan.js';
 import type { TriggerDecision } from '../policy/trigger.js';
 import { LEAF } from './columns.js';
@@ -33,7 +34,7 @@ export class Propagation {
   readonly readiness: Readiness;
   private readonly edges: Edges;
   /** Conditions asked about and not answered: the number of the last question about each node. */
-  private readonly questions = new Map<number, number>();
+  private readonly questions = new RareMap<number, number>();
   private asked = 0;
   /** Let through although dependencies are unfinished, which will not run. */
   private readonly finally = new Set<number>();

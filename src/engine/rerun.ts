@@ -1,3 +1,4 @@
+import { RareMap } from '../base/rare-map.js';
 import type { RerunLimit, WorkflowEvent } from '../../machines/events.js';
 import { dependentsOf, descendants, withMembers } from '../graph/queries.js';
 import type { Plan } from '../graph/plan.js';
@@ -116,7 +117,7 @@ export function waitsToStart(leaf: number): boolean {
 export class StartLimit {
   private allowed: Uint8Array | null = null;
   /** Nodes that could start but for the limit, by leaf. They stay so for as long as the limit holds. */
-  private held = new Map<number, number>();
+  private readonly held = new RareMap<number, number>();
 
   constructor(
     /** Whether a node may start whatever the limit. */
@@ -126,7 +127,7 @@ export class StartLimit {
   /** Takes the limit of a workflow as it is now. */
   set(limit: RerunLimit | null, leaf: Uint8Array): void {
     this.allowed = limit === null ? null : new Uint8Array(leaf.length);
-    this.held = new Map();
+    this.held.clear();
     if (limit === null) return;
     for (const node of limit.nodes) this.allowed![node] = 1;
     leaf.forEach((at, node) => {

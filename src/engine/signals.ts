@@ -1,9 +1,10 @@
 import { invariant } from '../base/assert.js';
+import { RareMap } from '../base/rare-map.js';
 import type { SignalsRow } from './entries.js';
 
 /** Signals that came and were not taken yet, first come first served by name; and which came before. */
 export class Signals {
-  private readonly open = new Map<string, string[]>();
+  private readonly open = new RareMap<string, string[]>();
   private readonly ids = new Set<string>();
 
   /** How many are kept: those not taken, and ids that must be recognised. */

@@ -1,4 +1,5 @@
 import type { WaitEnd } from '../base/model.js';
+import { RareMap } from '../base/rare-map.js';
 import { beginWait, decideReview, expireWait, type WaitOutcome, type WaitPlan } from '../policy/wait.js';
 import type { EngineDefinition } from './definition.js';
 import type { WaitAnswer } from './effects.js';
@@ -19,7 +20,7 @@ interface WaitsHost {
  */
 export class Waits {
   /** Nodes that wait for a signal, by its name, in the order in which they began; ended ones are dropped when met. */
-  private readonly waiters = new Map<string, FifoQueue>();
+  private readonly waiters = new RareMap<string, FifoQueue>();
 
   constructor(
     private readonly definition: EngineDefinition,

@@ -209,10 +209,11 @@ export class LocalRuntime implements Runtime, HandleHost {
     const record = newRecord(workflow, options, this.settings, this.ownership.self.ownerId);
     await this.ownership.announce();
     const begin = async (): Promise<Execution> => {
-      const ops = this.store.create(record, workflow.spec, globalContext);
-      if (options.executionId !== undefined) await this.store.commitNew(record, ops.splice(0));
+      const create = (as: ExecutionRecord) => this.store.create(as, workflow.spec, globalContext);
+      const isNamed = options.executionId !== undefined;
+      if (isNamed) await this.store.commitNew(record, create(record));
       const handle = this.results.handle(record.executionId, record.workflowId);
-      await this.residents.begin(record, workflow, globalContext, ops);
+      await this.residents.begin(record, workflow, globalContext, isNamed ? null : create);
       this.crowding.note();
       return handle;
     };

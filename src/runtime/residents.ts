@@ -92,16 +92,16 @@ export class Residents {
     else this.enqueue(waiting);
   }
 
-  /** A new execution whose record is not stored yet: `ops` store it, with its first turn. */
+  /** A new execution. `create` stores it, with its first turn; null when it is stored. */
   async begin(
     record: ExecutionRecord,
     workflow: Workflow,
     globalContext: string,
-    ops: Parameters<Supervisor['commit']>[0],
+    create: ActiveExecution['birth'],
   ): Promise<void> {
     const { supervisor, definitions, ownership, settings, busy } = this.options;
     if (!this.hasRoom) {
-      if (ops.length > 0) await supervisor.commit(ops);
+      if (create !== null) await supervisor.commit(create(record));
       this.enqueue({ executionId: record.executionId, events: [], workflow });
       return;
     }
@@ -114,8 +114,9 @@ export class Residents {
       random,
       ownerId: ownership.self.ownerId,
     });
+    execution.birth = create;
     busy();
-    await supervisor.adopt(execution, { recover: false, events: [{ type: 'startRequested' }], ops });
+    await supervisor.adopt(execution, { recover: false, events: [{ type: 'startRequested' }] });
   }
 
   /**

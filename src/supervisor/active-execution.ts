@@ -1,9 +1,11 @@
 import type { CancelTimer } from '../base/clock.js';
 import { isWorkflowStatusEnded } from '../base/model.js';
+import { RareMap } from '../base/rare-map.js';
 import { LEAF } from '../engine/columns.js';
 import type { Entry, NodeRow, OpenEntry } from '../engine/entries.js';
 import type { ExecutionEngine } from '../engine/execution-engine.js';
 import type { EventDeriver } from '../observe/event-deriver.js';
+import type { KvOp } from '../store/kv.js';
 import { CHECKPOINT_CHUNK, type Checkpoint, type ExecutionRecord, type NodeCounts } from '../store/types.js';
 import type { Definition } from './definition.js';
 import type { RunningJob } from './jobs.js';
@@ -21,19 +23,21 @@ export class ActiveExecution {
   /** Attempts that were cancelled and have not ended. */
   readonly stopping = new Stopping();
   /** Large outputs that are not yet readable from the store, by `outputKey`. */
-  readonly unsavedOutputs = new Map<string, string>();
+  readonly unsavedOutputs = new RareMap<string, string>();
   /** Where its artifacts go, once that has been asked for. */
   artifactFolder: string | null = null;
   /** Actor references that users hold. */
   replicas: Replicas | null = null;
   /** What ends a wait or begins a retry: one timer for each node that has one. */
-  private readonly timers = new Map<number, CancelTimer>();
+  private readonly timers = new RareMap<number, CancelTimer>();
   /** Entries handed to the store and not yet published. */
   committing: readonly OpenEntry[] = [];
   /** True when its runtime closes: nobody owns it any more. */
   suspended = false;
   /** True once it has left memory: whatever still arrives for it is dropped. */
   released = false;
+  /** What stores it, while it is not: its first commit does, with the record as that turn has left it. */
+  birth: ((record: ExecutionRecord) => KvOp[]) | null = null;
   private entriesSinceCheckpoint = 0;
   private readonly dirtyChunks = new Set<number>();
 

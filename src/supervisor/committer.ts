@@ -92,10 +92,10 @@ export class Committer {
         if (checkpoint !== null) turn.ops.push(...store.putCheckpoint(execution.id, checkpoint));
       }
       const next = execution.currentRecord(nowMs);
-      if (next !== execution.record) {
-        turn.ops.push(...store.update(execution.record, next));
-        execution.record = next;
-      }
+      if (execution.birth !== null) turn.ops.push(...execution.birth(next));
+      else if (next !== execution.record) turn.ops.push(...store.update(execution.record, next));
+      execution.birth = null;
+      execution.record = next;
       execution.committing = entries;
       const atRest = execution.isAtRest;
       if (atRest) this.options.leaving(execution);

@@ -13,6 +13,9 @@ import { outputText } from './outputs.js';
 /** Larger global contexts are fetched by the worker once instead of travelling with every call. */
 const INLINE_CONTEXT_CHARS = 4096;
 
+const NO_TEXTS: ReadonlyMap<number, string> = new Map();
+const NO_NODES: number[] = [];
+
 /** One attempt, from the decision to start it until its outcome. */
 export interface RunningJob {
   readonly id: number;
@@ -94,7 +97,7 @@ export class Jobs {
     if (job.execution.stopping.holds(job)) return;
     const large = this.largeInputs(job);
     if (large.length === 0) {
-      this.enqueue(job, new Map());
+      this.enqueue(job, NO_TEXTS);
       return;
     }
     const loads = large.map(async (node) => [node, await this.outputText(job.execution, node)] as const);
@@ -204,10 +207,11 @@ export class Jobs {
   private largeInputs(job: RunningJob): number[] {
     const { plan } = job.execution.definition;
     const { output } = job.execution.engine.state.columns;
-    const large: number[] = [];
+    let large: number[] = NO_NODES;
     for (let k = plan.dependencyOffsets[job.node]; k < plan.dependencyOffsets[job.node + 1]; k++) {
       const dependency = plan.dependencies[k];
-      if (output[dependency] !== null && typeof output[dependency] !== 'string') large.push(dependency);
+      if (output[dependency] !== null && typeof output[dependency] !== 'string')
+        large = [...large, dependency];
     }
     return large;
   }
@@ -254,18 +258,22 @@ export class Jobs {
     const { definition, engine } = job.execution;
     const { dependencyOffsets, dependencies } = definition.plan;
     const { output, artifacts, leaf } = engine.state.columns;
-    const outputs: string[] = [];
-    const paths: string[] = [];
+    let outputs = '';
+    let paths = '';
     for (let k = dependencyOffsets[job.node]; k < dependencyOffsets[job.node + 1]; k++) {
       const dependency = dependencies[k];
       if (leaf[dependency] !== LEAF.completed || job.given?.has(dependency) === false) continue;
       const key = definition.quotedId(dependency);
       const inline = output[dependency];
-      outputs.push(`${key}:${typeof inline === 'string' ? inline : (large.get(dependency) ?? 'null')}`);
+      const text = typeof inline === 'string' ? inline : (large.get(dependency) ?? 'null');
+      outputs += `${outputs === '' ? '' : ','}${key}:${text}`;
       const files = artifacts.get(dependency);
-      if (files !== undefined) paths.push(`${key}:${JSON.stringify(files)}`);
+      if (files !== undefined) paths += `${paths === '' ? '' : ','}${key}:${JSON.stringify(files)}`;
     }
-    return { dependencyOutputs: `{${outputs.join()}}`, dependencyArtifacts: `{${paths.join()}}` };
+    return {
+      dependencyOutputs: outputs === '' ? '{}' : `{${outputs}}`,
+      dependencyArtifacts: paths === '' ? '{}' : `{${paths}}`,
+    };
   }
 }
 

@@ -1,3 +1,4 @@
+import { RareMap } from '../base/rare-map.js';
 import type { RunningJob } from './jobs.js';
 
 /**
@@ -6,7 +7,7 @@ import type { RunningJob } from './jobs.js';
  * and a group starts over only when all of it has stopped.
  */
 export class Stopping {
-  private readonly families = new Map<number, { readonly open: Set<number>; due: RunningJob[] }>();
+  private readonly families = new RareMap<number, { readonly open: Set<number>; due: RunningJob[] }>();
 
   get isEmpty(): boolean {
     return this.families.size === 0;

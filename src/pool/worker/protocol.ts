@@ -101,7 +101,8 @@ export const JOB_STRIDE = CALL_FIELDS.length + 1;
 export function encodeBatch(id: number, slot: number, jobs: readonly Job[]): WireBatch {
   const steps: string[] = [];
   const stepIndex = new Map<StepRef, number>();
-  const fields: unknown[] = [];
+  const fields = new Array<unknown>(jobs.length * JOB_STRIDE);
+  let at = 0;
   let before: StepCall | undefined;
   for (const { step, call } of jobs) {
     if (step.kind !== 'module' && step.kind !== 'process') continue;
@@ -110,11 +111,12 @@ export function encodeBatch(id: number, slot: number, jobs: readonly Job[]): Wir
       index = steps.push(step.url, step.exportName) / 2 - 1;
       stepIndex.set(step, index);
     }
-    fields.push(index);
+    fields[at++] = index;
     for (const field of CALL_FIELDS)
-      fields.push(before !== undefined && before[field] === call[field] ? undefined : call[field]);
+      fields[at++] = before !== undefined && before[field] === call[field] ? undefined : call[field];
     before = call;
   }
+  fields.length = at;
   return { id, slot, steps, jobs: fields };
 }
 
