@@ -29,6 +29,11 @@ export interface EngineDefinition extends TriggerDefinition {
   /** Nodes of different lanes never wait for each other's room (inline, threads, processes). */
   laneOf(node: number): number;
   readonly laneCount: number;
+  /**
+   * In the order `ready`: whoever has the highest goes first, and among equals who became ready first; null: all are
+   * equal. By node; nodes beyond its end have none.
+   */
+  readonly ranks: Float64Array | null;
   /** ready: in the order in which nodes became ready; topological: strictly by plan order (linear mode). */
   readonly startOrder: 'ready' | 'topological';
 }

@@ -1,6 +1,6 @@
 import { RareMap } from '../base/rare-map.js';
 import type { EngineDefinition } from './definition.js';
-import { FifoQueue, RankQueue, type ReadyQueue } from './ready-queue.js';
+import { FifoQueue, PriorityQueue, RankQueue, type ReadyQueue } from './ready-queue.js';
 
 /**
  * The nodes that may start, by lane; the last lane is of nodes that wait without a thread. In topological order all
@@ -13,12 +13,14 @@ export class Lanes {
   private readonly aside = new RareMap<number, FifoQueue[]>();
 
   constructor(private readonly definition: EngineDefinition) {
-    const { plan, laneCount, startOrder } = definition;
+    const { plan, laneCount, ranks, startOrder } = definition;
     this.inLine = new Uint8Array(plan.nodeCount);
     this.queues =
       startOrder === 'topological'
         ? [new RankQueue(plan.rank)]
-        : Array.from({ length: laneCount + 1 }, () => new FifoQueue());
+        : Array.from({ length: laneCount + 1 }, () =>
+            ranks === null ? new FifoQueue() : new PriorityQueue(ranks),
+          );
   }
 
   get ofWaits(): number {

@@ -72,3 +72,33 @@ export class RankQueue implements ReadyQueue {
     this.heap.clear();
   }
 }
+
+/** Highest rank first; among equals first in, first out. */
+export class PriorityQueue implements ReadyQueue {
+  private readonly heap: Heap<{ readonly node: number; readonly rank: number; readonly arrival: number }>;
+  private arrivals = 0;
+
+  constructor(private readonly ranks: Float64Array) {
+    this.heap = new Heap((a, b) => a.rank > b.rank || (a.rank === b.rank && a.arrival < b.arrival));
+  }
+
+  get size(): number {
+    return this.heap.size;
+  }
+
+  push(node: number): void {
+    this.heap.push({ node, rank: this.ranks[node] ?? 0, arrival: this.arrivals++ });
+  }
+
+  peek(): number {
+    return this.heap.peek()?.node ?? -1;
+  }
+
+  pop(): number {
+    return this.heap.pop()?.node ?? -1;
+  }
+
+  clear(): void {
+    this.heap.clear();
+  }
+}

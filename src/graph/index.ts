@@ -14,4 +14,5 @@ export {
   indexOfNode,
   readyNodes,
 } from './queries.js';
+export { upwardRanks } from './upward-rank.js';
 export { toDot, toMermaid, type EdgeLabel, type Label } from './render.js';

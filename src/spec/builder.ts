@@ -70,6 +70,8 @@ interface CommonOptions<Dependency extends string, Condition extends string | un
   config?: Record<string, unknown>;
   metadata?: Record<string, unknown>;
   retry?: RetryOptions;
+  /** How long it is expected to take: what is on the longest way to the end is begun first. */
+  expectedSeconds?: number;
   /** Per attempt. */
   timeoutSeconds?: number;
   /** An attempt that sends no heartbeat for this long is taken for dead. */
@@ -348,6 +350,7 @@ function nodeSpec<Inputs, Output>(
     config: options.config,
     metadata: options.metadata,
     retry_policy: options.retry === undefined ? undefined : retryPolicy(options.retry),
+    expected_seconds: options.expectedSeconds,
     timeout_seconds: options.timeoutSeconds,
     heartbeat_timeout_seconds: options.heartbeatTimeoutSeconds,
     isolation: options.isolation,

@@ -61,6 +61,8 @@ export interface NodeSpec {
   config?: Record<string, unknown>;
   metadata?: Record<string, unknown>;
   retry_policy?: Partial<RetryPolicy>;
+  /** How long it is expected to take; until that is measured, what is on the longest way is begun first. */
+  expected_seconds?: number;
   /** Per attempt. */
   timeout_seconds?: number;
   /** An attempt that sends no heartbeat for this long is taken for dead. */

@@ -92,6 +92,7 @@ function toNode(
     name: label,
     type: 'custom',
     dependencies,
+    expected_seconds: (runtime ?? 0) * timeScale,
     config: { seconds: (runtime ?? 0) * timeScale, category: label255(category) ?? label },
     ...(runtime !== undefined && { metadata: { runtime_seconds: runtime } }),
     uses: SLEEP_STEP,

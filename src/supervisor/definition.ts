@@ -16,6 +16,7 @@ import {
   type NodeSpec,
   type Workflow,
 } from '../spec/index.js';
+import { Estimates } from './estimates.js';
 
 /**
  * A workflow compiled for running: its plan, and per node, on first use, its step, condition and retry policy.
@@ -32,6 +33,7 @@ export class Definition {
   /** By their source: many nodes and edges may have the same one. */
   private readonly conditions = new Map<string, CompiledCondition>();
   private readonly quotedIds: (string | undefined)[];
+  readonly estimates: Estimates;
   /** Of the nodes that wait instead of executing something. */
   readonly waits: ReadonlyMap<number, WaitPlan>;
   private readonly groups: ReadonlyMap<number, GroupPolicy>;
@@ -48,6 +50,10 @@ export class Definition {
     this.configs = new Array<string | undefined>(nodeCount);
     this.policies = new Array<RetryPolicy | undefined>(nodeCount);
     this.quotedIds = new Array<string | undefined>(nodeCount);
+    this.estimates = new Estimates(this.plan, (node) => {
+      const { expected_seconds, sleep } = this.nodeSpec(node);
+      return expected_seconds ?? sleep?.seconds;
+    });
     this.waits = waitsOf(workflow);
     this.groups = groupsOf(workflow, this.plan);
     this.triggers = triggersOf(workflow);
@@ -105,6 +111,7 @@ export class Definition {
       edgeConditions: this.edgeConditions,
       conditionText: (node) => this.conditionText(node),
       groups: this.groups,
+      ranks: linear ? null : this.estimates.current(),
       laneOf: (node) => (linear ? 0 : this.kindOf(node)),
       laneCount: linear ? 1 : STEP_KINDS.length,
       startOrder: linear ? 'topological' : 'ready',

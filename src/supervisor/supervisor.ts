@@ -256,6 +256,7 @@ export class Supervisor {
     const { execution, node, run, attempt } = job;
     if (outcome.ok) {
       const { artifacts, durationMs } = outcome;
+      execution.definition.estimates.note(node, durationMs);
       const output = this.keepOutput(job, outcome.output);
       this.apply(
         execution,

@@ -54,6 +54,7 @@ export function definitionOf(script: Script): EngineDefinition {
     waitOf: (node) => script.nodes[node].wait ?? null,
     hasWaits: script.nodes.some(({ wait }) => wait !== undefined),
     groups: script.groups ?? new Map(),
+    ranks: null,
     laneOf: () => 0,
     laneCount: 1,
     startOrder: script.linear ? 'topological' : 'ready',
