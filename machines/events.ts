@@ -28,7 +28,9 @@ export type NodeEvent =
   | { type: 'waitEnded'; by: WaitEnd }
   | { type: 'commented'; text: string; reviewer: string | null }
   /** The condition on the edge from a completed dependency was evaluated. `from` is a dense index. */
-  | { type: 'edgeEvaluated'; from: number; verdict: EdgeVerdict };
+  | { type: 'edgeEvaluated'; from: number; verdict: EdgeVerdict }
+  /** An attempt of a node that repeats succeeded, and its loop goes on: the next run may start, at `nextAtMs` if given. */
+  | { type: 'iterationEnded'; output: NodeOutput; durationMs: number; nextAtMs?: number };
 
 /** What the condition on an edge came to; null: it could not be evaluated. */
 export type EdgeVerdict =
@@ -74,6 +76,7 @@ export const NODE_EVENT_TYPES = [
   'waitEnded',
   'commented',
   'edgeEvaluated',
+  'iterationEnded',
 ] as const satisfies readonly NodeEvent['type'][];
 
 export const WORKFLOW_EVENT_TYPES = [
@@ -111,9 +114,9 @@ export type WorkflowLeaf = (typeof WORKFLOW_LEAVES)[number];
 export interface NodeContext {
   /** Attempts charged so far in this run; the current one included while running. */
   attempt: number;
-  /** 0 at first, +1 for each explicit rerun. Part of the idempotency key. */
+  /** 0 at first, +1 for each explicit rerun and each further iteration. Part of the idempotency key. */
   run: number;
-  /** When a retry is due or a wait ends by itself, in epoch milliseconds; 0 when neither is. */
+  /** When a retry or iteration is due or a wait ends by itself, in epoch milliseconds; 0 when none is. */
   wakeAtMs: number;
   /** The last failure; null when there is none. */
   error: ErrorDocument | null;

@@ -61,6 +61,8 @@ export const nodeMachine = setup({
         // Facts about a wait that the history keeps; the node goes on running.
         waitEnded: 'running',
         commented: 'running',
+        // Its dependencies stand as they are: it is ready again, or will be when its delay is over.
+        iterationEnded: { target: 'ready', actions: ['beginRun', 'setWake'] },
       },
     },
     failed: {
@@ -151,5 +153,6 @@ function errorOf(event: NodeEvent): NodeContext['error'] {
 
 function wakeOf(event: NodeEvent): number {
   if (event.type === 'waitStarted') return event.wakeAtMs;
+  if (event.type === 'iterationEnded') return event.nextAtMs ?? 0;
   return event.type === 'attemptFailed' ? (event.retryAtMs ?? 0) : 0;
 }

@@ -74,6 +74,11 @@ export const ERROR_CODES = {
     retriable: false,
     next: 'Read the comment; `maestro retry` asks for the review again.',
   },
+  REPEAT_EXHAUSTED: {
+    exit: 1,
+    retriable: false,
+    next: 'Raise `max` or `delay_seconds` of `repeat`, or correct `until`; `maestro retry` begins the loop anew.',
+  },
   WAIT_EXPIRED: {
     exit: 1,
     retriable: true,

@@ -60,6 +60,14 @@ export interface LargeOutput {
 /** Outputs whose JSON text is longer than this live in rows of their own. */
 export const INLINE_OUTPUT_LIMIT_BYTES = 64 * 1024;
 
+/** An iteration of a node that repeats, after which another one follows. */
+export interface EndedIteration {
+  /** Counts from 1 within one loop. */
+  readonly number: number;
+  /** Of the run before the node's current one. */
+  readonly output: NodeOutput;
+}
+
 /** What a node can wait for without a thread or a slot: a person, a signal from outside, a moment. */
 export const WAIT_KINDS = ['review', 'signal', 'time'] as const;
 export type WaitKind = (typeof WAIT_KINDS)[number];

@@ -21,6 +21,10 @@ export interface StepContext<Inputs = Record<string, unknown>> {
   readonly attempt: number;
   /** The same for every attempt of this node in this run, also after a crash. */
   readonly idempotencyKey: string;
+  /** Which iteration of its loop this is, of a node that repeats; else 1. */
+  readonly iteration: number;
+  /** What the iteration before gave; null in the first one, and of a node that does not repeat. */
+  readonly previousOutput: unknown;
   /** Absolute folder for this node's artifacts; created by the first call. */
   artifactDir(this: void): string;
   /** Fires when the attempt is cancelled or out of time; ignoring it ends the worker after a grace period. */

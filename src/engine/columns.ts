@@ -1,7 +1,7 @@
 import { NODE_LEAVES, type NodeContext, type NodeEvent, type NodeLeaf } from '../../machines/events.js';
 import { compiledNode } from '../../machines/index.js';
 import { MaestroError, type ErrorDocument } from '../base/errors.js';
-import type { NodeOutput, NodeStatus, ReviewComment, Wait } from '../base/model.js';
+import type { EndedIteration, NodeOutput, NodeStatus, ReviewComment, Wait } from '../base/model.js';
 import { RareMap } from '../base/rare-map.js';
 import { EdgeVerdicts } from './edge-verdicts.js';
 import type { NodeRow } from './entries.js';
@@ -47,6 +47,8 @@ export class NodeColumns {
   readonly comments = new RareMap<number, readonly ReviewComment[]>();
   /** What conditions on edges came to. */
   readonly edges = new EdgeVerdicts();
+  /** Of nodes that repeat: the iteration that ended last. */
+  readonly iterations = new RareMap<number, EndedIteration>();
   /** Nodes per leaf. Always equals a recount. */
   readonly counts: Int32Array;
 
@@ -144,9 +146,23 @@ export class NodeColumns {
       case 'edgeEvaluated':
         this.edges.set(event.from, node, event.verdict);
         return;
+      case 'iterationEnded': {
+        const { output, nextAtMs } = event;
+        this.run[node] = context.run;
+        this.endedAtMs[node] = 0;
+        this.iterations.set(node, { number: this.iterationOf(node), output });
+        if (this.error.size > 0) this.error.delete(node);
+        if (nextAtMs !== undefined) this.wakeAtMs.set(node, nextAtMs);
+        return;
+      }
       default:
         return;
     }
+  }
+
+  /** Which iteration of its loop a node is in: 1 before any has ended, also for nodes that do not repeat. */
+  iterationOf(node: number): number {
+    return (this.iterations.get(node)?.number ?? 0) + 1;
   }
 
   /** Replays one journal entry: the machine decides, nothing else happens. @throws RECORD_CORRUPT */
@@ -177,6 +193,7 @@ export class NodeColumns {
       condition: this.condition.get(node) ?? null,
       wait: this.waits.get(node) ?? null,
       comments: this.comments.get(node) ?? [],
+      iteration: this.iterations.get(node) ?? null,
     };
   }
 
@@ -195,6 +212,7 @@ export class NodeColumns {
     if (row.condition !== null) this.condition.set(node, row.condition);
     if (row.wait !== null) this.waits.set(node, row.wait);
     if (row.comments.length > 0) this.comments.set(node, row.comments);
+    if (row.iteration !== null) this.iterations.set(node, row.iteration);
   }
 
   /**
@@ -230,5 +248,6 @@ export class NodeColumns {
     this.wakeAtMs.delete(node);
     this.comments.delete(node);
     this.edges.forgetInto(node);
+    this.iterations.delete(node);
   }
 }

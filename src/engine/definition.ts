@@ -1,6 +1,7 @@
 import type { FailureMode, RetryPolicy } from '../base/model.js';
 import type { Plan } from '../graph/plan.js';
 import type { GroupPolicy } from '../policy/group.js';
+import type { RepeatPolicy } from '../policy/repeat.js';
 import type { Trigger } from '../policy/trigger.js';
 import type { WaitPlan } from '../policy/wait.js';
 
@@ -24,6 +25,8 @@ export interface EngineDefinition extends TriggerDefinition {
   waitOf(node: number): WaitPlan | null;
   /** Whether any node waits. */
   readonly hasWaits: boolean;
+  /** Of the nodes that run again until something holds. */
+  readonly repeats: ReadonlyMap<number, RepeatPolicy>;
   /** By the group's node: one for each group of the plan. */
   readonly groups: ReadonlyMap<number, GroupPolicy>;
   /** Nodes of different lanes never wait for each other's room (inline, threads, processes). */

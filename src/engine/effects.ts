@@ -19,21 +19,21 @@ export type Effect =
    * number of the question.
    */
   | { readonly kind: 'evaluate'; readonly node: number; readonly from?: number; readonly question: number }
+  /** An iteration has ended: evaluate the node's `until`; answer with iterationJudged. */
+  | {
+      readonly kind: 'judge';
+      readonly node: number;
+      readonly run: number;
+      readonly iteration: number;
+      readonly output: NodeOutput;
+    }
   /** Send `woke` at the given time. */
   | { readonly kind: 'wake'; readonly node: number; readonly atMs: number };
 
 /** What the world tells the engine: facts about attempts, and requests of users. */
 export type EngineEvent =
   | { readonly type: 'startRequested' }
-  | {
-      readonly type: 'attemptSucceeded';
-      readonly node: number;
-      readonly run: number;
-      readonly attempt: number;
-      readonly output: NodeOutput;
-      readonly artifacts: readonly string[];
-      readonly durationMs: number;
-    }
+  | AttemptSuccess
   | {
       readonly type: 'attemptFailed';
       readonly node: number;
@@ -52,6 +52,12 @@ export type EngineEvent =
       readonly question: number;
       readonly verdict: ConditionVerdict;
     }
+  | {
+      readonly type: 'iterationJudged';
+      readonly node: number;
+      readonly run: number;
+      readonly verdict: ConditionVerdict;
+    }
   | { readonly type: 'woke'; readonly node: number }
   | { readonly type: 'pauseRequested' }
   | { readonly type: 'resumeRequested' }
@@ -63,6 +69,16 @@ export type EngineEvent =
   | { readonly type: 'abandonRequested'; readonly error: ErrorDocument }
   | { readonly type: 'nodeCancelRequested'; readonly node: number }
   | WaitAnswer;
+
+export interface AttemptSuccess {
+  readonly type: 'attemptSucceeded';
+  readonly node: number;
+  readonly run: number;
+  readonly attempt: number;
+  readonly output: NodeOutput;
+  readonly artifacts: readonly string[];
+  readonly durationMs: number;
+}
 
 /** What people and other systems tell a node that waits, or will. `payload` is JSON text. */
 export type WaitAnswer =

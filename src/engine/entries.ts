@@ -1,5 +1,5 @@
 import type { ErrorDocument } from '../base/errors.js';
-import type { NodeOutput, ReviewComment, Wait } from '../base/model.js';
+import type { EndedIteration, NodeOutput, ReviewComment, Wait } from '../base/model.js';
 import type { EdgeRow } from './edge-verdicts.js';
 import type { RestartWindow } from '../policy/restart-intensity.js';
 import type {
@@ -52,6 +52,8 @@ export interface NodeRow {
   /** What it waits for while it runs, or null. */
   wait: Wait | null;
   comments: readonly ReviewComment[];
+  /** The iteration of its loop that ended last; null when none has. */
+  iteration: EndedIteration | null;
 }
 
 /** The state of the workflow itself in a checkpoint. */

@@ -5,10 +5,11 @@ import { dependenciesOf, dependentsOf } from '../graph/queries.js';
 import { nextRetryDelayMs } from '../policy/retry.js';
 import { LEAF } from './columns.js';
 import type { EngineDefinition } from './definition.js';
-import type { Effect, EngineEvent, RerunRequest, WorkflowRequest } from './effects.js';
+import type { AttemptSuccess, Effect, EngineEvent, RerunRequest, WorkflowRequest } from './effects.js';
 import { ExecutionState } from './execution-state.js';
 import { Propagation } from './propagation.js';
 import { finishOfLeaf, type Readiness } from './readiness.js';
+import { Repeats } from './repeats.js';
 import { rerunEvent, waitsToStart } from './rerun.js';
 import { Starts } from './starts.js';
 import { Waits } from './waits.js';
@@ -23,6 +24,8 @@ export class ExecutionEngine {
   readonly state: ExecutionState;
   private readonly starts: Starts;
   private readonly waits: Waits;
+  /** null: nothing repeats. */
+  private readonly repeats: Repeats | null = null;
   private readonly propagation: Propagation;
   private effects: Effect[] = [];
   /** Number of the open turn, kept by the caller. */
@@ -41,6 +44,13 @@ export class ExecutionEngine {
       ready: (node) => this.enqueue(node),
       failed: (node, atMs) => this.fail(node, atMs),
     });
+    if (definition.repeats.size > 0)
+      this.repeats = new Repeats(definition, this.state, {
+        act: (effect) => this.effects.push(effect),
+        succeeded: (success, atMs) => this.succeed(success, atMs),
+        ready: (node) => this.enqueue(node),
+        failed: (node, atMs) => this.fail(node, atMs),
+      });
     this.waits = new Waits(definition, this.state, {
       wake: (node, atMs) => this.effects.push({ kind: 'wake', node, atMs }),
       ended: (node, finish, atMs) =>
@@ -57,17 +67,10 @@ export class ExecutionEngine {
     switch (event.type) {
       case 'attemptSucceeded':
         if (!this.columns.isCurrent(event)) return;
-        this.state.sendNode(
-          event.node,
-          {
-            type: 'attemptSucceeded',
-            output: event.output,
-            artifacts: event.artifacts,
-            durationMs: event.durationMs,
-          },
-          atMs,
-        );
-        this.propagation.tell(event.node, 'succeeded', atMs);
+        if (this.repeats?.holds(event) !== true) this.succeed(event, atMs);
+        break;
+      case 'iterationJudged':
+        this.repeats?.judge(event, atMs);
         break;
       case 'attemptFailed':
         if (this.columns.isCurrent(event)) this.failAttempt(event.node, event.error, event.durationMs, atMs);
@@ -81,7 +84,8 @@ export class ExecutionEngine {
         this.propagation.answer(event, atMs);
         break;
       case 'woke':
-        if (this.columns.leaf[event.node] === LEAF['failed.retrying']) this.enqueue(event.node);
+        if (waitsToStart(this.columns.leaf[event.node]) && this.columns.wakeAtMs.has(event.node))
+          this.enqueue(event.node);
         else this.waits.woke(event.node, atMs);
         break;
       case 'signalReceived':
@@ -190,7 +194,7 @@ export class ExecutionEngine {
     for (let node = 0; node < leaf.length; node++) {
       if (leaf[node] === LEAF.running && !waits.has(node))
         this.state.sendNode(node, { type: 'recovered', reason: 'process' }, atMs);
-      if (leaf[node] === LEAF.ready) this.enqueue(node);
+      if (leaf[node] === LEAF.ready && !wakeAtMs.has(node)) this.enqueue(node);
     }
     for (const [node, at] of wakeAtMs) this.effects.push({ kind: 'wake', node, atMs: at });
     if (this.state.workflowLeaf === 'running' || this.state.workflowLeaf === 'paused')
@@ -204,6 +208,11 @@ export class ExecutionEngine {
 
   private enqueue(node: number): void {
     this.starts.enqueue(node, this.turn);
+  }
+
+  private succeed({ node, output, artifacts, durationMs }: AttemptSuccess, atMs: number): void {
+    this.state.sendNode(node, { type: 'attemptSucceeded', output, artifacts, durationMs }, atMs);
+    this.propagation.tell(node, 'succeeded', atMs);
   }
 
   private failAttempt(node: number, error: ErrorDocument, durationMs: number, atMs: number): void {
@@ -314,7 +323,7 @@ export class ExecutionEngine {
     this.propagation.reopen();
     this.starts.takeLimit();
     this.starts.lanes.clear();
-    for (const node of this.columns.nodesIn(LEAF.ready)) this.enqueue(node);
+    for (const node of this.columns.nodesIn(LEAF.ready)) if (!wakeAtMs.has(node)) this.enqueue(node);
     for (const [node, at] of wakeAtMs) this.effects.push({ kind: 'wake', node, atMs: at });
     this.propagation.admitAll(atMs);
   }

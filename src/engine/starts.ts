@@ -86,8 +86,7 @@ export class Starts {
   isAnyUnderWay(): boolean {
     const { waits, wakeAtMs, leaf } = this.columns;
     for (const node of waits.keys()) if (this.exempt.has(node)) return true;
-    for (const node of wakeAtMs.keys())
-      if (this.exempt.has(node) && leaf[node] === LEAF['failed.retrying']) return true;
+    for (const node of wakeAtMs.keys()) if (this.exempt.has(node) && waitsToStart(leaf[node])) return true;
     for (let lane = 0; lane <= this.lanes.ofWaits; lane++) if (this.next(lane, 0) >= 0) return true;
     return false;
   }

@@ -1,5 +1,6 @@
 import type { NodeEvent, WorkflowEvent } from '../../machines/events.js';
-import type { NodeOutput, Wait } from '../base/model.js';
+import type { EndedIteration, NodeOutput, Wait } from '../base/model.js';
+import { RareMap } from '../base/rare-map.js';
 import { WORKFLOW, type Entry } from '../engine/entries.js';
 import { eventId } from './event-id.js';
 import type { EventType, ExecutionEvent } from './events.js';
@@ -25,14 +26,19 @@ export class EventDeriver {
   /** Which nodes are completed, and how many. */
   private readonly done: Uint8Array;
   private completed = 0;
+  /** Ended iterations, of the nodes that have any. */
+  private readonly iterations = new RareMap<number, number>();
 
   constructor(
     private readonly source: EventSource,
     private readonly attempts = new Int32Array(source.ids.length),
     completed?: Uint8Array,
+    /** Of nodes that repeat: the iteration that ended last. */
+    iterations?: ReadonlyMap<number, EndedIteration>,
   ) {
     this.done = completed ?? new Uint8Array(source.ids.length);
     for (const flag of this.done) this.completed += flag;
+    iterations?.forEach(({ number }, node) => this.iterations.set(node, number));
   }
 
   /** Takes the entries of one journal record without building events. */
@@ -84,10 +90,23 @@ export class EventDeriver {
     if (type === 'attemptStarted' || type === 'waitStarted') this.attempts[node]++;
     else if (type === 'recovered') this.attempts[node]--;
     else if (type === 'attemptSucceeded') this.setDone(node, 1);
-    else if (type === 'rerunRequested') {
+    else if (type === 'iterationEnded') {
       this.attempts[node] = 0;
+      this.iterations.set(node, this.iterationOf(node));
+    } else if (type === 'rerunRequested') {
+      this.attempts[node] = 0;
+      this.iterations.delete(node);
       this.setDone(node, 0);
     }
+  }
+
+  private iterationOf(node: number): number {
+    return (this.iterations.get(node) ?? 0) + 1;
+  }
+
+  /** From the second iteration on events say which it is. */
+  private loopData(node: number): { iteration?: number } {
+    return this.iterations.has(node) ? { iteration: this.iterationOf(node) } : {};
   }
 
   private setDone(node: number, flag: 0 | 1): void {
@@ -163,7 +182,11 @@ export class EventDeriver {
       case 'conditionNotMet':
         return push('node_skipped', { condition: event.condition });
       case 'attemptStarted':
-        return push('node_started', { attempt, max_attempts: this.source.maxAttemptsOf(node) });
+        return push('node_started', {
+          attempt,
+          max_attempts: this.source.maxAttemptsOf(node),
+          ...this.loopData(node),
+        });
       case 'waitStarted':
         return push('node_started', { attempt, max_attempts: 1, waiting_for: waitDocument(event) });
       case 'waitEnded':
@@ -176,6 +199,14 @@ export class EventDeriver {
         return push('node_completed', {
           ...outputData(event.output),
           attempt,
+          ...this.loopData(node),
+          execution_time_seconds: event.durationMs / 1000,
+        });
+      case 'iterationEnded':
+        return push('node_repeated', {
+          iteration: this.iterations.get(node),
+          ...outputData(event.output),
+          delay: event.nextAtMs === undefined ? 0 : (event.nextAtMs - atMs) / 1000,
           execution_time_seconds: event.durationMs / 1000,
         });
       case 'attemptFailed': {

@@ -19,6 +19,7 @@ export const EVENT_TYPES = [
   'node_recovered',
   'node_progress',
   'node_commented',
+  'node_repeated',
   'workflow_signal_received',
   'group_restarted',
   'edge_evaluated',

@@ -122,6 +122,9 @@ export class Meter {
         nodes.completed++;
         this.attemptSeconds.completed.record(event.durationMs / 1000);
         return;
+      case 'iterationEnded':
+        this.attemptSeconds.completed.record(event.durationMs / 1000);
+        return;
       case 'attemptFailed':
         if (event.retryAtMs === undefined) nodes.failed++;
         else nodes.retries++;

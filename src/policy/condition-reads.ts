@@ -27,10 +27,11 @@ export interface Read {
 /**
  * The places of outputs that a valid condition reads, with what it compares them to: values around those take the
  * condition both ways. An approximation from the text alone, for generating data.
+ * @param own the node whose output `node.output` is, where an expression has that
  */
-export function conditionReads(source: string): Read[] {
+export function conditionReads(source: string, own?: string): Read[] {
   const { expr } = conditionLanguage().cel.parse(source);
-  const walker = new ReadWalker();
+  const walker = new ReadWalker(own);
   walker.visit(expr, { ...NOTHING, kind: 'boolean' }, new Map());
   return walker.reads;
 }
@@ -50,6 +51,8 @@ const NOTHING: Want = { kind: undefined, literals: [], patterns: [] };
 
 class ReadWalker {
   readonly reads: Read[] = [];
+
+  constructor(private readonly own: string | undefined) {}
 
   visit(expr: Expr, want: Want, bound: Bindings): void {
     const source = this.sourceOf(expr, bound);
@@ -116,6 +119,13 @@ class ReadWalker {
     return made && this.sourceOf(made, new Map(bound).set(iterVar, this.elementOf(iterRange, bound)));
   }
 
+  /** `node.output`, which only what ends a loop has. */
+  private isOwnOutput(exprKind: Expr['exprKind'], bound: Bindings): boolean {
+    if (this.own === undefined || bound.has('node') || exprKind.case !== 'selectExpr') return false;
+    const of = exprKind.value.operand?.exprKind;
+    return exprKind.value.field === 'output' && of?.case === 'identExpr' && of.value.name === 'node';
+  }
+
   /** What `outputs.a.b[0]`, or a loop's variable and what is inside of it, stands for. */
   private sourceOf({ exprKind }: Expr, bound: Bindings): Source | undefined {
     if (exprKind.case === 'identExpr') {
@@ -123,6 +133,7 @@ class ReadWalker {
       if (bound.has(name)) return bound.get(name);
       return name === 'outputs' ? { node: undefined, path: [] } : undefined;
     }
+    if (this.isOwnOutput(exprKind, bound)) return { node: this.own, path: [] };
     if (exprKind.case === 'selectExpr') {
       const base = exprKind.value.operand && this.sourceOf(exprKind.value.operand, bound);
       return base && inside(base, exprKind.value.field);

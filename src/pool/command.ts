@@ -178,6 +178,7 @@ function environmentOf(call: StepCall): Record<string, string> {
     MAESTRO_ATTEMPT: String(call.attempt),
     MAESTRO_IDEMPOTENCY_KEY: call.idempotencyKey,
     MAESTRO_ARTIFACT_DIR: call.artifactDir,
+    ...(call.repeat !== null && { MAESTRO_ITERATION: String(call.repeat.iteration) }),
   };
 }
 
@@ -194,8 +195,12 @@ function documentOf(call: StepCall, globalContext: string): string {
   });
   return (
     `${plain.slice(0, -1)},"node_config":${call.nodeConfig},"dependency_outputs":${call.dependencyOutputs},` +
-    `"dependency_artifacts":${call.dependencyArtifacts},"global_context":${globalContext}}\n`
+    `"dependency_artifacts":${call.dependencyArtifacts},${loopOf(call)}"global_context":${globalContext}}\n`
   );
+}
+
+function loopOf({ repeat }: StepCall): string {
+  return repeat === null ? '' : `"iteration":${repeat.iteration},"previous_output":${repeat.previousOutput},`;
 }
 
 function lastLine(text: string): string {

@@ -45,6 +45,16 @@ export interface StepCall {
   readonly dependencyArtifacts: string;
   /** JSON text of an object, or null when it is large: then the worker fetches `globalContext` once. */
   readonly globalContext: string | null;
+  /** null: the node does not repeat. */
+  readonly repeat: RepeatCall | null;
+}
+
+/** Where a node that repeats is in its loop. */
+export interface RepeatCall {
+  /** Counts from 1. */
+  readonly iteration: number;
+  /** JSON text of what the iteration before gave; null in the first one. */
+  readonly previousOutput: string;
 }
 
 /** One attempt of one node. `id` is unique in the runtime's life. */

@@ -89,6 +89,8 @@ class LazyContext {
   readonly nodeName: string;
   readonly attempt: number;
   readonly idempotencyKey: string;
+  readonly iteration: number;
+  readonly previousOutput: unknown;
   readonly allOutputs: StepContext['allOutputs'];
   readonly allArtifacts: StepContext['allArtifacts'];
   readonly artifactDir: () => string;
@@ -108,6 +110,8 @@ class LazyContext {
     this.nodeName = call.nodeName;
     this.attempt = call.attempt;
     this.idempotencyKey = call.idempotencyKey;
+    this.iteration = call.repeat?.iteration ?? 1;
+    this.previousOutput = call.repeat === null ? null : JSON.parse(call.repeat.previousOutput);
     this.allOutputs = async () => JSON.parse(await host.fetch('allOutputs')) as Record<string, unknown>;
     this.allArtifacts = async () =>
       JSON.parse(await host.fetch('allArtifacts')) as Record<string, readonly string[]>;

@@ -123,6 +123,7 @@ function nodeDocument(
       ...(comments === undefined ? {} : { comments: comments.map(commentDocument) }),
       ...groupDocument(definition, state, node),
       ...edgesDocument(definition, state, node),
+      ...repeatDocument(definition, state, node),
     },
   };
 }
@@ -158,6 +159,20 @@ function edgesDocument(
     };
   });
   return { edges };
+}
+
+/** Where a node that repeats is in its loop: 0 before it has begun. */
+function repeatDocument(
+  { repeats }: Definition,
+  { columns }: ExecutionState,
+  node: number,
+): { repeat?: unknown } {
+  const policy = repeats.get(node);
+  if (policy === undefined) return {};
+  const { until, max } = policy;
+  const iteration = columns.startedAtMs[node] > 0 ? columns.iterationOf(node) : 0;
+  const nextAtMs = columns.leaf[node] === LEAF.ready ? (columns.wakeAtMs.get(node) ?? 0) : 0;
+  return { repeat: { iteration, max, until, ...(nextAtMs > 0 && { next_at: iso(nextAtMs) }) } };
 }
 
 export function commentDocument({ text, reviewer, atMs }: ReviewComment): Record<string, unknown> {

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import type { EndedIteration } from '../base/model.js';
 import { LEAF } from '../engine/columns.js';
 import { EventDeriver, type EventSource } from '../observe/event-deriver.js';
 import type { EventPosition } from '../observe/event-id.js';
@@ -87,12 +88,14 @@ export class EventTail {
 function deriverAt(checkpoint: Checkpoint, source: EventSource): EventDeriver {
   const attempts = new Int32Array(source.ids.length);
   const completed = new Uint8Array(source.ids.length);
+  const iterations = new Map<number, EndedIteration>();
   for (const [chunk, rows] of checkpoint.chunks) {
-    rows.forEach(({ attempt, leaf }, offset) => {
+    rows.forEach(({ attempt, leaf, iteration }, offset) => {
       const node = chunk * CHECKPOINT_CHUNK + offset;
       attempts[node] = attempt;
       completed[node] = leaf === LEAF.completed ? 1 : 0;
+      if (iteration !== null) iterations.set(node, iteration);
     });
   }
-  return new EventDeriver(source, attempts, completed);
+  return new EventDeriver(source, attempts, completed, iterations);
 }

@@ -53,7 +53,11 @@ export class SeedFates {
     const { timeout_seconds: timeout, heartbeat_timeout_seconds: heartbeat } = model.nodes[node];
     const durationMs = Math.round(this.secondsOf(node, random) * 1000);
     const strike = this.faults.strikes.get(node);
-    const output = JSON.stringify(this.values.of(node).output ?? null);
+    const given =
+      call.repeat === null
+        ? this.values.of(node).output
+        : this.values.ofIteration(node, call.repeat.iteration);
+    const output = JSON.stringify(given ?? null);
     const succeeds = { ok: true, output, artifacts: [], durationMs } as const;
     const heartbeatEveryMs = heartbeat === undefined ? undefined : Math.max(1, (heartbeat * 1000) / 2);
     if (strike !== undefined && run === 0 && call.attempt <= strike.attempts) {

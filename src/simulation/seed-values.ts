@@ -19,6 +19,8 @@ export interface NodeValue {
 const APPROVED = 0.75;
 /** How often values are drawn again for a condition to hold, and in all for one seed. */
 const TRIES = 64;
+/** Loops that can end do so after so many iterations at most. */
+const MOST_ITERATIONS = 5;
 const TRIES_OF_SEED = 4_000;
 /** So many seeds that aim are enough to have aimed at every node. */
 const TURNS = 40;
@@ -50,6 +52,15 @@ export class SeedValues {
       this.values.set(node, value);
     }
     return value;
+  }
+
+  /** What an iteration of a node that repeats gives: in time that which ends its loop, if anything was found that does. */
+  ofIteration(node: number, iteration: number): unknown {
+    const { id, repeat } = this.model.nodes[node];
+    const iterations = Math.min(repeat?.max ?? 1, MOST_ITERATIONS);
+    const last = 1 + Math.floor(keyedRandom(this.seed, 'loop', id)() * iterations);
+    if (iteration >= last) return this.of(node).output;
+    return this.stepOutput(node, keyedRandom(this.seed, 'iteration', id, iteration));
   }
 
   /** Every second seed aims at a node with a condition, in turn; at several when there are many. */
@@ -85,11 +96,17 @@ export class SeedValues {
     return false;
   }
 
-  private holds({ node, condition, references }: NodeCondition): boolean {
+  /** @param own what an iteration of the node gives, when this is about the end of its loop */
+  private holds(
+    { node, condition, references }: NodeCondition,
+    own?: { output: unknown; iteration: number },
+  ): boolean {
     const { nodes, plan, globalContext } = this.model;
-    const outputs = new Map(references.map((index) => [plan.ids[index], this.of(index).output]));
+    const outputOf = (index: number): unknown =>
+      index === node && own !== undefined ? own.output : this.of(index).output;
+    const outputs = new Map(references.map((index) => [plan.ids[index], outputOf(index)]));
     try {
-      return condition.evaluate({ outputs, globalContext, node: conditionNode(nodes[node]) });
+      return condition.evaluate({ outputs, globalContext, node: { ...conditionNode(nodes[node]), ...own } });
     } catch {
       return false;
     }
@@ -98,7 +115,7 @@ export class SeedValues {
   private draw(node: number, draw: number): NodeValue {
     const random = keyedRandom(this.seed, 'value', this.model.nodes[node].id, draw);
     const wait = this.model.waitOf(node);
-    if (wait === null) return { output: this.stepOutput(node, random) };
+    if (wait === null) return { output: this.lastOutput(node, random) };
     if (wait.kind === 'time') return { output: { waited_until: new Date(0).toISOString() } };
     const fallback = this.isUnanswered(node) ? wait.fallback : null;
     if (fallback === null)
@@ -112,6 +129,17 @@ export class SeedValues {
     return Object.fromEntries(
       [...members].map((member) => [this.model.nodes[member].id, this.of(member).output]),
     );
+  }
+
+  /** Of a step; of one that repeats: what ends its loop, as far as such a value is found. */
+  private lastOutput(node: number, random: Random): unknown {
+    const until = this.model.untils.get(node);
+    let output = this.stepOutput(node, random);
+    for (let left = TRIES; until !== undefined && left > 0; left--) {
+      if (this.holds(until, { output, iteration: 1 })) break;
+      output = this.stepOutput(node, random);
+    }
+    return output;
   }
 
   private stepOutput(node: number, random: Random): unknown {

@@ -38,6 +38,8 @@ function textOf(event: ExecutionEvent, causeOf: CauseOf): string | undefined {
       return `${node_id} completes${outputText(data.output)}`;
     case 'node_failed':
       return `${node_id} fails${whyText(causeOf, data)}: ${String(data.error)}${data.will_retry === true ? '; it is tried again' : ''}`;
+    case 'node_repeated':
+      return `${node_id} ends iteration ${Number(data.iteration)}${outputText(data.output)}`;
     case 'node_skipped':
       return `${node_id} is skipped: ${String(data.condition)}`;
     case 'node_blocked':
@@ -76,7 +78,7 @@ function startText({ attempt, max_attempts, waiting_for }: ExecutionEvent['data'
 }
 
 function whyText(causeOf: CauseOf, { attempts, error_code }: ExecutionEvent['data']): string {
-  if (error_code === 'CONDITION_FAILED') return '';
+  if (error_code === 'CONDITION_FAILED' || error_code === 'REPEAT_EXHAUSTED') return '';
   const cause = causeOf(Number(attempts));
   if (cause === null) return '';
   return cause === 'declared' ? ' (as declared)' : ` (fault: ${cause})`;

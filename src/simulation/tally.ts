@@ -74,7 +74,7 @@ export class Tally {
 
   findings(): Findings {
     const { struck, ends, run, model } = this;
-    const order = ['crash', 'timeout', 'error', 'declared', 'rejected'] as const;
+    const order = ['crash', 'timeout', 'error', 'declared', 'rejected', 'exhausted'] as const;
     return {
       struck,
       ends,

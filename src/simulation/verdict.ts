@@ -20,8 +20,8 @@ export interface Surprise {
   readonly message: string;
 }
 
-/** What made a node fail for good; a rejected review is a way to end like any other. */
-export type FailureCause = Cause | 'rejected';
+/** What made a node fail for good; a rejected review or a loop that ran out is a way to end like any other. */
+export type FailureCause = Cause | 'rejected' | 'exhausted';
 
 /** What is to be said of how an execution ended. */
 export interface Verdict {
@@ -83,12 +83,15 @@ export function* withRuns(
     const { event_type, node_id = '', data } = event;
     const run = runs.get(node_id) ?? 0;
     yield [event, run];
-    if (event_type === 'node_recovered' && data.reason === 'rerun') runs.set(node_id, run + 1);
+    const isOver =
+      event_type === 'node_repeated' || (event_type === 'node_recovered' && data.reason === 'rerun');
+    if (isOver) runs.set(node_id, run + 1);
   }
 }
 
 function causeOf(trial: Trial, { event: { node_id, data }, run }: LastFailure): FailureCause | null {
   if (data.error_code === 'CONDITION_FAILED') return null;
+  if (data.error_code === 'REPEAT_EXHAUSTED') return 'exhausted';
   const cause = trial.causeOf(node_id!, run, Number(data.attempts));
   return cause ?? (data.error_code === 'REVIEW_REJECTED' ? 'rejected' : null);
 }

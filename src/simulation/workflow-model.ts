@@ -4,7 +4,14 @@ import { conditionReads, EACH, type Read } from '../policy/condition-reads.js';
 import { normalizeRetryPolicy } from '../policy/retry.js';
 import type { RetryPolicy } from '../base/model.js';
 import type { WaitPlan } from '../policy/wait.js';
-import { edgeConditionsOf, planOf, waitPlanOf, type NodeSpec, type Workflow } from '../spec/index.js';
+import {
+  edgeConditionsOf,
+  planOf,
+  repeatPolicyOf,
+  waitPlanOf,
+  type NodeSpec,
+  type Workflow,
+} from '../spec/index.js';
 import type { Outcome } from './outcomes.js';
 import { ValueShape, type SchemaValues } from './value-shape.js';
 
@@ -32,6 +39,8 @@ export class WorkflowModel {
   readonly globalContext: Readonly<Record<string, unknown>>;
   /** In topological order; those on the edges to a node before its own. */
   readonly conditions: readonly NodeCondition[];
+  /** What ends the loops of nodes that repeat. */
+  readonly untils: ReadonlyMap<number, NodeCondition>;
   private readonly outcomes: ReadonlyMap<string, Outcome>;
   private readonly retries: boolean;
   private readonly shapes = new Map<number, ValueShape>();
@@ -49,6 +58,12 @@ export class WorkflowModel {
       const sources = [...(edges.get(node)?.values() ?? []), this.nodes[node].condition];
       return sources.flatMap((source) => (source === undefined ? [] : this.conditionOf(node, source)));
     });
+    this.untils = new Map(
+      [...this.plan.order].flatMap((node) => {
+        const until = repeatPolicyOf(this.nodes[node])?.until;
+        return until === undefined ? [] : [[node, this.conditionOf(node, until)] as const];
+      }),
+    );
   }
 
   get nodes(): readonly NodeSpec[] {
@@ -90,7 +105,7 @@ export class WorkflowModel {
 
   private conditionOf(node: number, source: string): NodeCondition {
     const condition = compileCondition(source);
-    for (const read of conditionReads(source)) this.takeRead(node, read);
+    for (const read of conditionReads(source, this.plan.ids[node])) this.takeRead(node, read);
     const { references } = condition;
     const indexes =
       references === 'all'

@@ -5,6 +5,7 @@ import { parseDepends, tasksOf } from '../policy/depends.js';
 import type { TriggerRule } from '../policy/trigger.js';
 import { compilePlan, cycleError, generations, readyNodes, type Plan } from '../graph/index.js';
 import { groupSpec, type GroupOptions, type GroupOutput } from './builder-groups.js';
+import { repeatSpec, type RepeatOptions } from './builder-repeats.js';
 import { waitFields, type NoWait, type WaitOptions } from './builder-waits.js';
 import type {
   EdgeSpec,
@@ -72,6 +73,8 @@ interface CommonOptions<Dependency extends string, Condition extends string | un
   retry?: RetryOptions;
   /** How long it is expected to take: what is on the longest way to the end is begun first. */
   expectedSeconds?: number;
+  /** It runs again until something holds; each iteration has attempts anew. */
+  repeat?: RepeatOptions;
   /** Per attempt. */
   timeoutSeconds?: number;
   /** An attempt that sends no heartbeat for this long is taken for dead. */
@@ -351,6 +354,7 @@ function nodeSpec<Inputs, Output>(
     metadata: options.metadata,
     retry_policy: options.retry === undefined ? undefined : retryPolicy(options.retry),
     expected_seconds: options.expectedSeconds,
+    repeat: options.repeat && repeatSpec(options.repeat),
     timeout_seconds: options.timeoutSeconds,
     heartbeat_timeout_seconds: options.heartbeatTimeoutSeconds,
     isolation: options.isolation,

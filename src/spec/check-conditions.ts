@@ -2,7 +2,7 @@ import { isMaestroError } from '../base/errors.js';
 import { compileCondition } from '../policy/condition.js';
 import { expandGroups } from '../graph/index.js';
 import { graphOf } from './check-graph.js';
-import type { Draft } from './draft.js';
+import { isRecord, type Draft } from './draft.js';
 import type { Findings } from './findings.js';
 import { didYouMean } from './suggest.js';
 
@@ -45,6 +45,12 @@ function conditionsOf({ nodes, edges }: Draft): Given[] {
       const path = ['nodes', index, 'condition'];
       const owner = `node ${JSON.stringify(id)}`;
       return { condition: fields.condition, path, owner, nodeId: id, before: id, itself: false };
+    }),
+    ...nodes.flatMap(({ id, index, fields: { repeat } }): Given[] => {
+      if (!isRecord(repeat)) return [];
+      const path = ['nodes', index, 'repeat', 'until'];
+      const owner = `the loop of node ${JSON.stringify(id)}`;
+      return [{ condition: repeat.until, path, owner, nodeId: id, before: id, itself: true }];
     }),
     ...edges.map(({ index, from, to, condition }): Given => {
       const path = ['edges', index, 'condition'];

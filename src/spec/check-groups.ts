@@ -9,6 +9,7 @@ import { WAIT_KEYS } from './waits.js';
 /** What only a node that executes something, or waits, can have. */
 const OF_STEPS = [
   ...['trigger_rule', 'depends', 'condition', 'uses', 'run', 'env', 'isolation', 'resources', 'retry_policy'],
+  'repeat',
   ...['timeout_seconds', 'heartbeat_timeout_seconds', ...WAIT_KEYS],
 ];
 

@@ -29,6 +29,7 @@ export {
   type Isolation,
   type NodeSpec,
   type NodeType,
+  type RepeatSpec,
   type ReviewSpec,
   type ScheduleSpec,
   type SignalWaitSpec,
@@ -42,6 +43,8 @@ export type { ReviewOptions, SignalWaitOptions, WaitOptions } from './builder-wa
 export type { GroupOptions, GroupOutput } from './builder-groups.js';
 export { edgeConditionsOf, type EdgeConditions } from './edges.js';
 export { groupPolicyOf } from './groups.js';
+export { repeatPolicyOf } from './repeats.js';
+export type { RepeatOptions } from './builder-repeats.js';
 export { answerSchemaOf, isWaitNode, waitPlanOf } from './waits.js';
 export { validateSpec, type ValidateOptions, type Validation } from './validate.js';
 export { importWfFormat, isWfFormat, SLEEP_STEP } from './wfformat.js';

@@ -63,6 +63,8 @@ export interface NodeSpec {
   retry_policy?: Partial<RetryPolicy>;
   /** How long it is expected to take; until that is measured, what is on the longest way is begun first. */
   expected_seconds?: number;
+  /** It runs again until something holds. */
+  repeat?: RepeatSpec;
   /** Per attempt. */
   timeout_seconds?: number;
   /** An attempt that sends no heartbeat for this long is taken for dead. */
@@ -95,6 +97,18 @@ export interface NodeSpec {
   sleep?: { seconds: number };
   /** Instead of executing anything it waits until a moment: ISO 8601 with an offset or Z. */
   wait_until?: { time: string };
+}
+
+/** A loop of bounded length: each iteration is a run of its own, with attempts anew. */
+export interface RepeatSpec {
+  /** CEL like `condition`; also reads `node.output` and `node.iteration`. True after an iteration: it was the last one. */
+  until: string;
+  /** Iterations in all, the first included. */
+  max: number;
+  /** Between the end of an iteration and the next. Default 0. */
+  delay_seconds?: number;
+  /** What becomes of the node when `max` iterations were not enough. Default fail. */
+  on_exhausted?: 'fail' | 'complete';
 }
 
 /** What becomes of a group when one of its members has failed for good, after its own retries. */

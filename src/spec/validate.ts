@@ -4,6 +4,7 @@ import { checkGraph } from './check-graph.js';
 import { checkGroups } from './check-groups.js';
 import { checkIsolation } from './check-isolation.js';
 import { checkExecutors, checkNodeIds, checkSupported, type ExecutorOptions } from './check-nodes.js';
+import { checkRepeats } from './check-repeats.js';
 import { checkSchedule } from './check-schedule.js';
 import { checkTriggers } from './check-triggers.js';
 import { checkWaits } from './check-waits.js';
@@ -36,6 +37,7 @@ export function validateSpec(value: unknown, options: ValidateOptions = {}): Val
   checkTriggers(draft, findings);
   const plan = checkGraph(draft, findings);
   checkConditions(draft, findings);
+  checkRepeats(draft, findings);
   checkExecutors(draft, options, findings);
   checkWaits(draft, findings);
   checkGroups(draft, options.functions, findings);

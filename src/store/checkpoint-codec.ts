@@ -1,4 +1,4 @@
-import type { ReviewComment } from '../base/model.js';
+import type { EndedIteration, ReviewComment } from '../base/model.js';
 import type { NodeRow, WorkflowRow } from '../engine/entries.js';
 import { ByteReader } from './byte-reader.js';
 import { ByteWriter } from './byte-writer.js';
@@ -28,7 +28,11 @@ export function encodeChunk(key: string, rows: readonly NodeRow[]): Uint8Array {
   writer.reset();
   writer.varint(rows.length);
   for (const row of rows) writeRow(writer, row);
-  return seal(key, writer.view(), rows.some(hasMore) ? FORMAT_VERSION : BASE_VERSION);
+  return seal(
+    key,
+    writer.view(),
+    rows.some((row) => hasMore(row) || row.iteration !== null) ? FORMAT_VERSION : BASE_VERSION,
+  );
 }
 
 /** @throws MaestroError RECORD_CORRUPT, STORE_VERSION */
@@ -47,13 +51,15 @@ export function decodeChunk(key: string, bytes: Uint8Array): NodeRow[] {
 
 /** Bit of the first byte of a row: what it waits for and comments follow at its end. */
 const MORE = 0x80;
+/** Another one: after that follows the iteration that ended last. */
+const ITERATION = 0x40;
 
 function hasMore({ wait, comments }: NodeRow): boolean {
   return wait !== null || comments.length > 0;
 }
 
 function writeRow(w: ByteWriter, row: NodeRow): void {
-  w.byte(hasMore(row) ? row.leaf | MORE : row.leaf);
+  w.byte(row.leaf | (hasMore(row) ? MORE : 0) | (row.iteration === null ? 0 : ITERATION));
   w.varint(row.attempt);
   w.varint(row.run);
   w.number(row.startedAtMs);
@@ -62,10 +68,16 @@ function writeRow(w: ByteWriter, row: NodeRow): void {
   writeResult(w, row.output, row.artifacts);
   writeOptional(w, row.error, (error) => writeError(w, error));
   writeOptional(w, row.condition, (condition) => w.string(condition));
-  if (!hasMore(row)) return;
-  writeOptional(w, row.wait, (wait) => writeWait(w, wait, (atMs) => w.number(atMs)));
-  w.varint(row.comments.length);
-  for (const { text, reviewer, atMs } of row.comments) {
+  if (hasMore(row)) writeMore(w, row);
+  if (row.iteration === null) return;
+  w.varint(row.iteration.number);
+  writeResult(w, row.iteration.output, []);
+}
+
+function writeMore(w: ByteWriter, { wait, comments }: NodeRow): void {
+  writeOptional(w, wait, (open) => writeWait(w, open, (atMs) => w.number(atMs)));
+  w.varint(comments.length);
+  for (const { text, reviewer, atMs } of comments) {
     w.string(text);
     writeOptional(w, reviewer, (name) => w.string(name));
     w.number(atMs);
@@ -74,12 +86,13 @@ function writeRow(w: ByteWriter, row: NodeRow): void {
 
 function readRow(r: ByteReader): NodeRow {
   const [head, attempt, run] = [r.byte(), r.varint(), r.varint()];
-  const leaf = head & ~MORE;
+  const leaf = head & ~(MORE | ITERATION);
   const [startedAtMs, endedAtMs, wakeAtMs] = [r.number(), r.number(), r.number()];
   const { output, artifacts } = readResult(r);
   const error = readOptional(r, () => readError(r)) ?? null;
   const condition = readOptional(r, () => r.string()) ?? null;
   const more = head & MORE ? readMore(r) : { wait: null, comments: [] };
+  const iteration = head & ITERATION ? readIteration(r) : null;
   return {
     leaf,
     attempt,
@@ -92,7 +105,15 @@ function readRow(r: ByteReader): NodeRow {
     error,
     condition,
     ...more,
+    iteration,
   };
+}
+
+function readIteration(r: ByteReader): EndedIteration {
+  const number = r.varint();
+  const { output } = readResult(r);
+  if (output === null) throw new RangeError('it has an iteration without an output');
+  return { number, output };
 }
 
 function readMore(r: ByteReader): Pick<NodeRow, 'wait' | 'comments'> {

@@ -46,6 +46,7 @@ const NEWER_NODE_EVENTS: ReadonlySet<NodeEvent['type']> = new Set([
   'waitEnded',
   'commented',
   'edgeEvaluated',
+  'iterationEnded',
 ]);
 const NEWER_WORKFLOW_EVENTS: ReadonlySet<WorkflowEvent['type']> = new Set([
   'signalReceived',
@@ -149,6 +150,10 @@ function writeNodeEvent(w: ByteWriter, event: NodeEvent, times: TimeBase): void 
       return writeWait(w, event, (atMs) => times.write(w, atMs));
     case 'waitEnded':
       return w.byte(WAIT_ENDS.indexOf(event.by));
+    case 'iterationEnded':
+      w.number(event.durationMs);
+      writeOptional(w, event.nextAtMs, (atMs) => times.write(w, atMs));
+      return writeResult(w, event.output, []);
     case 'commented':
       w.string(event.text);
       return writeOptional(w, event.reviewer, (reviewer) => w.string(reviewer));
@@ -183,6 +188,13 @@ function readNodeEvent(r: ByteReader, code: number, times: TimeBase): NodeEvent 
       return { type, ...readWait(r, () => times.read(r)) };
     case 'waitEnded':
       return { type, by: readChoice(r, WAIT_ENDS, 'end of a wait') };
+    case 'iterationEnded': {
+      const durationMs = r.number();
+      const nextAtMs = readOptional(r, () => times.read(r));
+      const { output } = readResult(r);
+      if (output === null) throw new RangeError('it has an iteration without an output');
+      return { type, output, durationMs, ...(nextAtMs !== undefined && { nextAtMs }) };
+    }
     case 'commented':
       return { type, text: r.string(), reviewer: readOptional(r, () => r.string()) ?? null };
     case 'edgeEvaluated':

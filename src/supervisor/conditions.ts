@@ -1,19 +1,53 @@
 import { toErrorDocument } from '../base/errors.js';
 import { LEAF } from '../engine/columns.js';
-import type { ConditionVerdict } from '../engine/effects.js';
+import type { ConditionVerdict, Effect } from '../engine/effects.js';
+import type { CompiledCondition } from '../policy/condition.js';
 import type { NodeSpec } from '../spec/index.js';
 import type { ActiveExecution } from './active-execution.js';
 
+type OutputText = (node: number) => Promise<string>;
+
 /** Evaluates a node's condition, or that on the edge from `from`, over the outputs it refers to. Never rejects: what goes wrong is the verdict. */
-export async function evaluateCondition(
+export function evaluateCondition(
   execution: ActiveExecution,
   node: number,
   from: number | undefined,
-  outputText: (node: number) => Promise<string>,
+  outputText: OutputText,
+): Promise<ConditionVerdict> {
+  const { definition } = execution;
+  return verdictOn(execution, definition.conditionOf(node, from), outputText, () =>
+    conditionNode(definition.nodeSpec(node)),
+  );
+}
+
+/**
+ * Evaluates what ends the loop of a node that repeats. The output of its iteration is there like that of a node, and as
+ * `node.output`; `node.iteration` counts from 1. Never rejects.
+ * @param ownText the text of that output
+ */
+export function evaluateUntil(
+  execution: ActiveExecution,
+  { node, iteration }: Effect & { kind: 'judge' },
+  outputText: OutputText,
+  ownText: () => Promise<string>,
+): Promise<ConditionVerdict> {
+  const { definition } = execution;
+  return verdictOn(execution, definition.untilOf(node), outputText, async (outputs) => {
+    const output = JSON.parse(await ownText()) as unknown;
+    outputs.set(definition.plan.ids[node], output);
+    return { ...conditionNode(definition.nodeSpec(node)), iteration, output };
+  });
+}
+
+/** @param nodeOf what the expression reads of its node; may add to the outputs */
+async function verdictOn(
+  execution: ActiveExecution,
+  condition: CompiledCondition,
+  outputText: OutputText,
+  nodeOf: (outputs: Map<string, unknown>) => Record<string, unknown> | Promise<Record<string, unknown>>,
 ): Promise<ConditionVerdict> {
   try {
     const { definition, engine } = execution;
-    const condition = definition.conditionOf(node, from);
     const outputs = new Map<string, unknown>();
     for (const index of referenced(execution, condition.references)) {
       if (engine.state.columns.leaf[index] !== LEAF.completed) continue;
@@ -21,8 +55,8 @@ export async function evaluateCondition(
     }
     const met = condition.evaluate({
       outputs,
+      node: await nodeOf(outputs),
       globalContext: JSON.parse(execution.globalContext) as Record<string, unknown>,
-      node: conditionNode(definition.nodeSpec(node)),
     });
     return met ? { met: true } : { met: false, condition: condition.source };
   } catch (error) {

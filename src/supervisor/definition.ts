@@ -3,6 +3,7 @@ import type { EngineDefinition } from '../engine/definition.js';
 import type { Plan } from '../graph/index.js';
 import { compileCondition, type CompiledCondition } from '../policy/condition.js';
 import type { GroupPolicy } from '../policy/group.js';
+import type { RepeatPolicy } from '../policy/repeat.js';
 import { normalizeRetryPolicy } from '../policy/retry.js';
 import { triggerOf, type Trigger } from '../policy/trigger.js';
 import type { WaitPlan } from '../policy/wait.js';
@@ -12,6 +13,7 @@ import {
   groupPolicyOf,
   isWaitNode,
   planOf,
+  repeatPolicyOf,
   waitPlanOf,
   type NodeSpec,
   type Workflow,
@@ -37,6 +39,8 @@ export class Definition {
   /** Of the nodes that wait instead of executing something. */
   readonly waits: ReadonlyMap<number, WaitPlan>;
   private readonly groups: ReadonlyMap<number, GroupPolicy>;
+  /** Of the nodes that run again until something holds. */
+  readonly repeats: ReadonlyMap<number, RepeatPolicy>;
   /** Of the nodes that do not simply wait for the success of their dependencies. */
   readonly triggers: ReadonlyMap<number, Trigger>;
   /** By the node an edge leads to, then by the one it comes from. */
@@ -58,6 +62,7 @@ export class Definition {
     this.groups = groupsOf(workflow, this.plan);
     this.triggers = triggersOf(workflow);
     this.edgeConditions = edgeConditionsOf(workflow.spec, this.plan);
+    this.repeats = repeatsOf(workflow);
   }
 
   nodeSpec(node: number): NodeSpec {
@@ -86,7 +91,15 @@ export class Definition {
   /** The condition of a node; with `from`, that on the edge from there. */
   conditionOf(node: number, from?: number): CompiledCondition {
     const own = from === undefined ? this.conditionText(node) : this.edgeConditions.get(node)?.get(from);
-    const source = own ?? 'true';
+    return this.compiled(own ?? 'true');
+  }
+
+  /** What ends the loop of a node that repeats. */
+  untilOf(node: number): CompiledCondition {
+    return this.compiled(this.repeats.get(node)!.until);
+  }
+
+  private compiled(source: string): CompiledCondition {
     let condition = this.conditions.get(source);
     if (condition === undefined) this.conditions.set(source, (condition = compileCondition(source)));
     return condition;
@@ -113,6 +126,7 @@ export class Definition {
       groups: this.groups,
       ranks: linear ? null : this.estimates.current(),
       laneOf: (node) => (linear ? 0 : this.kindOf(node)),
+      repeats: this.repeats,
       laneCount: linear ? 1 : STEP_KINDS.length,
       startOrder: linear ? 'topological' : 'ready',
     };
@@ -140,6 +154,15 @@ function waitsOf({ spec }: Workflow): Map<number, WaitPlan> {
     if (plan !== null) waits.set(index, plan);
   });
   return waits;
+}
+
+function repeatsOf({ spec }: Workflow): Map<number, RepeatPolicy> {
+  const repeats = new Map<number, RepeatPolicy>();
+  spec.nodes.forEach((node, index) => {
+    const policy = repeatPolicyOf(node);
+    if (policy !== null) repeats.set(index, policy);
+  });
+  return repeats;
 }
 
 function triggersOf({ spec }: Workflow): Map<number, Trigger> {

@@ -1,14 +1,15 @@
 import { join, sep } from 'node:path';
 import { after, type CancelTimer, type Clock } from '../base/clock.js';
 import { toErrorDocument, type ErrorDocument } from '../base/errors.js';
+import type { NodeOutput } from '../base/model.js';
 import { LEAF } from '../engine/columns.js';
 import type { Effect } from '../engine/effects.js';
 import { finishThrough } from '../engine/readiness.js';
 import { dependenciesOf } from '../graph/index.js';
-import type { FetchKind, Job, Pool, StepKind } from '../pool/index.js';
+import type { FetchKind, Job, Pool, RepeatCall, StepKind } from '../pool/index.js';
 import type { ExecutionStore } from '../store/types.js';
 import type { ActiveExecution } from './active-execution.js';
-import { outputText } from './outputs.js';
+import { outputText, textOf } from './outputs.js';
 
 /** Larger global contexts are fetched by the worker once instead of travelling with every call. */
 const INLINE_CONTEXT_CHARS = 4096;
@@ -100,7 +101,7 @@ export class Jobs {
       this.enqueue(job, NO_TEXTS);
       return;
     }
-    const loads = large.map(async (node) => [node, await this.outputText(job.execution, node)] as const);
+    const loads = large.map(async (node) => [node, await this.inputText(job, node)] as const);
     Promise.all(loads).then(
       (texts) => {
         if (job.state !== 'held') return;
@@ -181,6 +182,14 @@ export class Jobs {
     return outputText(this.options.store, { executionId, ids: definition.plan.ids, columns, unsaved }, node);
   }
 
+  /** The text of an output of any run. @throws RECORD_CORRUPT when the store lost it */
+  textOf(
+    { id: executionId, definition, unsavedOutputs: unsaved }: ActiveExecution,
+    which: { node: number; run: number; output: NodeOutput },
+  ): Promise<string> {
+    return textOf(this.options.store, { executionId, ids: definition.plan.ids, unsaved }, which);
+  }
+
   /** Nothing of what runs is waited for any more. */
   abandon(): void {
     for (const job of this.jobs.values()) for (const stop of job.stopTimers) stop();
@@ -206,14 +215,23 @@ export class Jobs {
 
   private largeInputs(job: RunningJob): number[] {
     const { plan } = job.execution.definition;
-    const { output } = job.execution.engine.state.columns;
+    const { output, iterations } = job.execution.engine.state.columns;
     let large: number[] = NO_NODES;
     for (let k = plan.dependencyOffsets[job.node]; k < plan.dependencyOffsets[job.node + 1]; k++) {
       const dependency = plan.dependencies[k];
       if (output[dependency] !== null && typeof output[dependency] !== 'string')
         large = [...large, dependency];
     }
+    const before = iterations.size > 0 ? iterations.get(job.node) : undefined;
+    if (before !== undefined && typeof before.output !== 'string') large = [...large, job.node];
     return large;
+  }
+
+  /** Of a dependency; of the node itself: of its iteration before. */
+  private inputText({ execution, node, run }: RunningJob, of: number): Promise<string> {
+    if (of !== node) return this.outputText(execution, of);
+    const { output } = execution.engine.state.columns.iterations.get(node)!;
+    return this.textOf(execution, { node, run: run - 1, output });
   }
 
   private enqueue(job: RunningJob, large: ReadonlyMap<number, string>): void {
@@ -240,6 +258,7 @@ export class Jobs {
         nodeConfig: definition.configOf(node),
         ...this.inputs(job, large),
         globalContext: globalContext.length <= INLINE_CONTEXT_CHARS ? globalContext : null,
+        repeat: definition.repeats.size > 0 ? repeatOf(job, large) : null,
       },
     });
   }
@@ -279,6 +298,15 @@ export class Jobs {
 
 /** Most ids are folder names already. */
 const PLAIN = /^[A-Za-z0-9_-]+$/;
+
+/** What a node that repeats is told of its loop. */
+function repeatOf({ execution, node }: RunningJob, large: ReadonlyMap<number, string>): RepeatCall | null {
+  if (!execution.definition.repeats.has(node)) return null;
+  const { columns } = execution.engine.state;
+  const before = columns.iterations.get(node)?.output ?? 'null';
+  const previousOutput = typeof before === 'string' ? before : (large.get(node) ?? 'null');
+  return { iteration: columns.iterationOf(node), previousOutput };
+}
 
 /** A node id as a folder name: anything but letters, digits, `.`, `_`, `-` is percent-encoded, so no id escapes. */
 export function safeFolder(nodeId: string): string {

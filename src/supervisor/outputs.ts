@@ -1,4 +1,5 @@
 import { MaestroError } from '../base/errors.js';
+import type { NodeOutput } from '../base/model.js';
 import type { NodeColumns } from '../engine/columns.js';
 import type { ExecutionStore } from '../store/types.js';
 
@@ -18,11 +19,18 @@ export function outputKey(node: number, run: number): string {
 
 /** The JSON text of a node's output, wherever it is. @throws RECORD_CORRUPT when the store lost it */
 export async function outputText(store: ExecutionStore, source: OutputSource, node: number): Promise<string> {
-  const { executionId, ids, columns, unsaved } = source;
+  const { columns } = source;
   const output = columns.output[node];
-  if (output === null) return 'null';
+  return output === null ? 'null' : textOf(store, source, { node, run: columns.run[node], output });
+}
+
+/** The JSON text of an output of any run. @throws RECORD_CORRUPT when the store lost it */
+export async function textOf(
+  store: ExecutionStore,
+  { executionId, ids, unsaved }: Omit<OutputSource, 'columns'>,
+  { node, run, output }: { node: number; run: number; output: NodeOutput },
+): Promise<string> {
   if (typeof output === 'string') return output;
-  const run = columns.run[node];
   const text = unsaved?.get(outputKey(node, run)) ?? (await store.getOutput(executionId, node, run));
   if (text !== undefined) return text;
   const what = `the store lost the output of node "${ids[node]}" of execution ${executionId}`;

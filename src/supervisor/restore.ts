@@ -57,11 +57,12 @@ export function activate(
     random,
     restored?.state,
   );
-  const { leaf, attempt } = engine.state.columns;
+  const { leaf, attempt, iterations } = engine.state.columns;
   const deriver = new EventDeriver(
     eventSource(definition, record, globalContext),
     restored && attempt.slice(),
     restored && leaf.map((code) => (code === LEAF.completed ? 1 : 0)),
+    iterations,
   );
   const concurrency = record.mode === 'dag_parallel' ? limitOf(definition, record) : 1;
   return new ActiveExecution(

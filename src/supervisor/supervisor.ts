@@ -10,7 +10,7 @@ import type { ExecutionStore } from '../store/types.js';
 import type { ActiveExecution } from './active-execution.js';
 import { Admission } from './admission.js';
 import { Committer } from './committer.js';
-import { evaluateCondition } from './conditions.js';
+import { evaluateCondition, evaluateUntil } from './conditions.js';
 import { Jobs, type RunningJob } from './jobs.js';
 import type { LoopEvent } from './loop-event.js';
 import { outputKey } from './outputs.js';
@@ -320,6 +320,14 @@ export class Supervisor {
         const { node, from, question } = effect;
         void evaluateCondition(execution, node, from, (of) => this.jobs.outputText(execution, of)).then(
           (verdict) => this.tell(execution, { type: 'conditionEvaluated', node, from, question, verdict }),
+        );
+        return;
+      }
+      case 'judge': {
+        const { node, run } = effect;
+        const textOf = (of: number): Promise<string> => this.jobs.outputText(execution, of);
+        void evaluateUntil(execution, effect, textOf, () => this.jobs.textOf(execution, effect)).then(
+          (verdict) => this.tell(execution, { type: 'iterationJudged', node, run, verdict }),
         );
         return;
       }

@@ -28,6 +28,7 @@ const row = (leaf: number): NodeRow => ({
   condition: null,
   wait: null,
   comments: [],
+  iteration: null,
 });
 
 /** What an ExecutionStore must do, over any adapter. `open` gives a new, empty Kv; the suite closes it. */

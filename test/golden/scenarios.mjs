@@ -4,12 +4,13 @@
  * status, attempts and output.
  */
 
+import { scenariosOfTwo } from './scenarios-of-two.mjs';
+
 const never = () => new Promise(() => {});
 const done = (n, attempts = 1) => ({ status: 'completed', attempts, output: { n } });
 const LARGE = 'x'.repeat(70_000);
 /** More entries than there are between two checkpoints: two for each attempt. */
 const OFTEN = 2_100;
-const HOUR_SECONDS = 3600;
 
 /** Of a document what every release shows alike. */
 export function briefly({
@@ -248,136 +249,8 @@ function scenariosOfOne(defineWorkflow, isWriting) {
     atRest: [completed, failed, again, retried, paused, wentOn, cancelled, large],
     held: [interrupted, checkpointed],
     pending,
-    tools: { start, resumed, number, held, gate },
+    tools: { start, resumed, number, held, gate, done },
   };
-}
-
-/** Version 2: what waits, what runs again alone, groups that start over. */
-function scenariosOfTwo(defineWorkflow, isWriting, { start, resumed, number, held, gate }) {
-  const waiting = {
-    id: 'waiting',
-    workflow: defineWorkflow({ id: 'waiting' })
-      .node('before', number(1))
-      .node('answer', { dependsOn: ['before'], waitFor: { signal: 'go' } })
-      .node('review', { dependsOn: ['before'], review: { instructions: 'look' } })
-      .node('nap', { dependsOn: ['before'], sleepSeconds: HOUR_SECONDS, condition: 'outputs.before.n > 1' })
-      .node('last', { dependsOn: ['answer', 'review'], ...number(2) })
-      .build(),
-    async write(runtime) {
-      void start(runtime, waiting).catch(() => {});
-      while ((await runtime.reviews()).reviews.length === 0)
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      await runtime.review('waiting', 'review', { comment: 'not yet', reviewer: 'somebody' });
-    },
-    async goOn(runtime) {
-      await runtime.signal('waiting', 'go', { n: 7 });
-      await runtime.review('waiting', 'review', { decision: 'approve' });
-      return resumed(runtime, 'waiting');
-    },
-    ends: {
-      status: 'completed',
-      before: done(1),
-      answer: done(7),
-      review: { status: 'completed', attempts: 1 },
-      nap: { status: 'skipped', attempts: 0 },
-      last: done(2),
-    },
-  };
-  const answered = {
-    id: 'answered',
-    workflow: defineWorkflow({ id: 'answered' })
-      .node('answer', { waitFor: { signal: 'go' } })
-      .node('nap', { sleepSeconds: 0.02 })
-      .build(),
-    async write(runtime) {
-      const { result } = await runtime.start(answered.workflow, {}, { executionId: 'answered' });
-      await runtime.signal('answered', 'go', { n: 8 }, { signalId: 'one' });
-      await result;
-    },
-    ends: { status: 'completed', answer: done(8), nap: { status: 'completed', attempts: 1 } },
-  };
-  const rerun = {
-    id: 'rerun',
-    workflow: defineWorkflow({ id: 'rerun' })
-      .node('a', number(1))
-      .node('b', { dependsOn: ['a'], ...number(2) })
-      .build(),
-    async write(runtime) {
-      await start(runtime, rerun);
-      await (
-        await runtime.rerun('rerun', 'a', { cascade: true })
-      ).result;
-    },
-    ends: { status: 'completed', a: done(1), b: done(2) },
-  };
-  const forked = {
-    id: 'forked',
-    workflow: rerun.workflow,
-    write: async (runtime) => (await runtime.fork('rerun', { from: ['b'], executionId: 'forked' })).result,
-    ends: { status: 'completed', a: done(1), b: done(2) },
-  };
-  let runs = 0;
-  const rerunning = {
-    id: 'rerunning',
-    workflow: defineWorkflow({ id: 'rerunning' })
-      .node('a', number(1))
-      .node('b', {
-        dependsOn: ['a'],
-        execute: (context) => (isWriting && runs++ > 0 ? held('rerunning', 2).execute(context) : { n: 2 }),
-      })
-      .build(),
-    async write(runtime) {
-      await start(runtime, rerunning);
-      await runtime.rerun('rerunning', 'b');
-      await gate('rerunning').reached;
-    },
-    goOn: (runtime) => resumed(runtime, 'rerunning'),
-    ends: { status: 'completed', a: done(1), b: done(2) },
-  };
-  let tries = 0;
-  const group = {
-    id: 'group',
-    workflow: defineWorkflow({ id: 'group' })
-      .node('x', {
-        retry: { maxAttempts: 1 },
-        execute: () => {
-          if (tries++ === 0) throw new Error('once');
-          return { n: 1 };
-        },
-      })
-      .node('y', number(2))
-      .group('both', { members: ['x', 'y'], strategy: 'one_for_all', maxRestarts: 1 })
-      .build(),
-    write: start,
-    ends: { status: 'completed', x: done(1), y: done(2), both: { status: 'completed', attempts: 1 } },
-  };
-  const edges = {
-    id: 'edges',
-    workflow: defineWorkflow({ id: 'edges' })
-      .node('a', number(1))
-      .node('held', held('edges', 2))
-      .node('b', { dependsOn: ['a', 'held'], ...number(3) })
-      .node('c', { dependsOn: ['a', 'held'], ...number(4) })
-      .edge('a', 'b', { condition: 'outputs.a.n == 1' })
-      .edge('a', 'c', { condition: 'outputs.a.n > 1' })
-      .build(),
-    async write(runtime) {
-      void start(runtime, edges).catch(() => {});
-      await gate('edges').reached;
-      const isOpen = ({ taken }) => taken === null;
-      while ((await runtime.get('edges')).node_states.c.metadata.edges.some(isOpen))
-        await new Promise((resolve) => setTimeout(resolve, 5));
-    },
-    goOn: (runtime) => resumed(runtime, 'edges'),
-    ends: {
-      status: 'completed',
-      a: done(1),
-      held: done(2),
-      b: done(3),
-      c: { status: 'skipped', attempts: 0 },
-    },
-  };
-  return { atRest: [answered, rerun, forked, group], held: [rerunning, edges], waiting: [waiting] };
 }
 
 /**

@@ -28,6 +28,8 @@ export const NODE_TABLE: Expectation = {
     cancelRequested: 'cancelled',
     waitEnded: 'running',
     commented: 'running',
+    iterationEnded: 'ready',
+    'iterationEnded+delay': 'ready',
   },
   completed: {
     rerunRequested: 'pending',
@@ -158,6 +160,8 @@ export const NODE_EVENTS: Record<string, NodeEvent> = {
   waitEnded: { type: 'waitEnded', by: 'signal' },
   commented: { type: 'commented', text: 'hm', reviewer: null },
   edgeEvaluated: { type: 'edgeEvaluated', from: 2, verdict: { taken: false } },
+  iterationEnded: { type: 'iterationEnded', output: '{}', durationMs: 5 },
+  'iterationEnded+delay': { type: 'iterationEnded', output: '{}', durationMs: 5, nextAtMs: 1234 },
 };
 
 export const WORKFLOW_EVENTS: Record<string, WorkflowEvent> = {

@@ -48,6 +48,8 @@ describe('the context of a step', () => {
       nodeId: 'n1',
       nodeName: 'node 1',
       attempt: 1,
+      iteration: 1,
+      previousOutput: null,
       idempotencyKey: 'e/n1',
       nodeConfig: { c: 1 },
       dependencyOutputs: { a: [1] },

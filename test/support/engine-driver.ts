@@ -6,6 +6,7 @@ import { ExecutionState } from '../../src/engine/execution-state.js';
 import { checkInvariants } from '../../src/engine/sanity.js';
 import type { Plan } from '../../src/graph/index.js';
 import { normalizeRetryPolicy } from '../../src/policy/retry.js';
+import type { RepeatPolicy } from '../../src/policy/repeat.js';
 import type { WaitPlan } from '../../src/policy/wait.js';
 
 /** What a node does, attempt by attempt; the last outcome repeats. */
@@ -19,6 +20,8 @@ export interface NodeScript {
   failsUntilRun?: number;
   /** Waits instead of having outcomes. */
   wait?: WaitPlan;
+  /** Repeats until its `endsAt`th iteration, or its `until` cannot be evaluated there. */
+  repeat?: RepeatPolicy & { endsAt: number; verdict?: 'error' };
 }
 
 export interface Script {
@@ -55,6 +58,9 @@ export function definitionOf(script: Script): EngineDefinition {
     hasWaits: script.nodes.some(({ wait }) => wait !== undefined),
     groups: script.groups ?? new Map(),
     ranks: null,
+    repeats: new Map(
+      script.nodes.flatMap(({ repeat }, node) => (repeat === undefined ? [] : [[node, repeat] as const])),
+    ),
     laneOf: () => 0,
     laneCount: 1,
     startOrder: script.linear ? 'topological' : 'ready',
@@ -158,6 +164,16 @@ export class EngineDriver {
         this.pending.push({
           event: { type: 'conditionEvaluated', node, from, question, verdict },
         });
+        return;
+      }
+      case 'judge': {
+        const { node, run, iteration } = effect;
+        const { endsAt, verdict: end } = this.script.nodes[node].repeat!;
+        const error = { name: 'MaestroError', code: 'CONDITION_FAILED', message: 'no such key' };
+        const met = iteration >= endsAt;
+        const verdict =
+          met && end === 'error' ? { met: end, error } : met ? { met } : { met, condition: 'false' };
+        this.pending.push({ event: { type: 'iterationJudged', node, run, verdict } });
         return;
       }
       case 'wake':

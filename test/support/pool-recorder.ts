@@ -118,6 +118,7 @@ export function callOf(id: number): StepCall {
     dependencyOutputs: '{}',
     dependencyArtifacts: '{}',
     globalContext: '{}',
+    repeat: null,
   };
 }
 

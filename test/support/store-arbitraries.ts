@@ -82,6 +82,12 @@ const nodeEvent: fc.Arbitrary<NodeEvent> = fc.oneof(
     })
     .map((fields): NodeEvent => ({ type: 'edgeEvaluated', ...fields })),
   fc
+    .record(
+      { output: anyOutput, durationMs: anyNumber, nextAtMs: anyTime },
+      { requiredKeys: ['output', 'durationMs'] },
+    )
+    .map((fields): NodeEvent => ({ type: 'iterationEnded', ...fields })),
+  fc
     .record({ output: anyOutput, artifacts: anyArtifacts, durationMs: anyNumber })
     .map((fields): NodeEvent => ({ type: 'attemptSucceeded', ...fields })),
   fc
@@ -137,4 +143,5 @@ export const anyRow: fc.Arbitrary<NodeRow> = fc.record({
   comments: fc.array(fc.record({ text: anyText, reviewer: fc.option(anyText), atMs: anyTime }), {
     maxLength: 3,
   }),
+  iteration: fc.option(fc.record({ number: fc.nat(), output: anyOutput })),
 });

@@ -87,6 +87,8 @@ function stepContext(node: NodeSpec, { result, out, globalContext, signal }: Run
     allOutputs: async () => result.outputs,
     allArtifacts: async () => result.artifacts,
     attempt: 1,
+    iteration: 1,
+    previousOutput: null,
     idempotencyKey: `e/${node.id}`,
     artifactDir: () => {
       const folder = join(out, node.id);

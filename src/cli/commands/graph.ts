@@ -10,10 +10,12 @@ import {
   toMermaid,
   type EdgeLabel,
   type NodeSpec,
+  type RepeatSpec,
   type Plan,
   type WorkflowSpec,
   planOf,
   groupPolicyOf,
+  repeatPolicyOf,
   waitPlanOf,
 } from '../../runtime/index.js';
 import type { CommandContext } from '../session.js';
@@ -56,6 +58,7 @@ function render(format: Format, plan: Plan, spec: WorkflowSpec): string {
         ...containers(plan, spec),
         ...triggers(plan, spec),
         ...conditionalEdges(plan, spec),
+        ...loops(spec),
       ].join('\n');
     case 'mermaid':
       return toMermaid(plan, labels(plan, spec), edgeLabels(plan, spec));
@@ -68,6 +71,7 @@ function render(format: Format, plan: Plan, spec: WorkflowSpec): string {
           ...waitsOf(plan, spec),
           ...membersOf(plan),
           ...triggersOf(plan, spec),
+          ...loopsOf(spec),
         },
         null,
         2,
@@ -83,6 +87,8 @@ function labels({ ids }: Plan, spec: WorkflowSpec): (node: number) => string {
       return `${ids[node]} (group: ${policyText(spec.nodes[node])})`;
     const trigger = triggerText(spec.nodes[node]);
     const named = trigger === undefined ? ids[node] : `${ids[node]} (${trigger})`;
+    const loop = repeatPolicyOf(spec.nodes[node]);
+    if (loop !== null) return `${named} (repeats: up to ${loop.max} times)`;
     if (wait === null) return named;
     const what = wait.kind === 'signal' ? `signal ${wait.signal}` : wait.kind;
     return `${named} (waits: ${what})`;
@@ -107,6 +113,20 @@ function conditionalEdges(plan: Plan, spec: WorkflowSpec): string[] {
       ([from, text]) => `  ${oneLine(plan.ids[from])} leads to ${oneLine(plan.ids[to])} if ${oneLine(text)}`,
     ),
   );
+}
+
+/** A line for each node that repeats. */
+function loops({ nodes }: WorkflowSpec): string[] {
+  return nodes.flatMap((node) => {
+    const loop = repeatPolicyOf(node);
+    if (loop === null) return [];
+    return [`  ${oneLine(node.id)} repeats until ${oneLine(loop.until)}, up to ${count(loop.max, 'time')}`];
+  });
+}
+
+function loopsOf({ nodes }: WorkflowSpec): { repeats?: Record<string, RepeatSpec> } {
+  const named = nodes.flatMap(({ id, repeat }) => (repeat === undefined ? [] : [[id, repeat] as const]));
+  return named.length === 0 ? {} : { repeats: Object.fromEntries(named) };
 }
 
 /** A line for each node with a trigger. */

@@ -24,6 +24,8 @@ export function describeEvent(event: ExecutionEvent, color: Colors): string | un
       return `${colorStatus(color, 'failed')} ${node}: ${errorText(data.error)}${data.will_retry === true ? ' (will be retried)' : ''}`;
     case 'node_retry':
       return `${colorStatus(color, 'paused', 'retrying')} ${node} in ${formatSeconds(Number(data.delay ?? 0))}`;
+    case 'node_repeated':
+      return `${colorStatus(color, 'running', 'repeats')} ${node} after iteration ${String(data.iteration)}`;
     case 'node_skipped':
       return `${colorStatus(color, 'skipped')} ${node}${conditionText(data.condition)}`;
     case 'node_blocked':

@@ -14,6 +14,7 @@ import { formatCounts } from '../progress/frame.js';
 import { groupText } from './group-text.js';
 import { continuation, countStatuses, durationOf, secondsOf } from './run-summary.js';
 import { formatErrorDocument } from './summary-text.js';
+import { repeatText } from './repeat-text.js';
 import { waitText } from './wait-text.js';
 
 export interface NodeTextOptions {
@@ -117,10 +118,12 @@ function mostUrgent(states: readonly NodeStateDocument[]): NodeStateDocument[] {
 
 function noteOf(state: NodeStateDocument): string {
   if (state.error_message !== null) return truncate(oneLine(state.error_message), NOTE_WIDTH);
-  const { skipped_because: reason, waiting_for: wait, group } = state.metadata;
+  const { skipped_because: reason, waiting_for: wait, group, repeat } = state.metadata;
   if (wait !== undefined) return truncate(oneLine(waitText(wait)), NOTE_WIDTH);
   if (group !== undefined) return groupText(group);
   if (state.status === 'skipped' && typeof reason === 'string') return truncate(oneLine(reason), NOTE_WIDTH);
+  if (repeat !== undefined && state.start_time !== null)
+    return truncate(oneLine(repeatText(repeat)), NOTE_WIDTH);
   return state.artifacts.length > 0 ? truncate(state.artifacts.map(oneLine).join(', '), NOTE_WIDTH) : '';
 }
 

@@ -93,6 +93,7 @@ const CALL_FIELDS = [
   'dependencyOutputs',
   'dependencyArtifacts',
   'globalContext',
+  'repeat',
 ] as const satisfies readonly (keyof StepCall)[];
 
 export const JOB_STRIDE = CALL_FIELDS.length + 1;
