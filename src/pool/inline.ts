@@ -4,6 +4,7 @@ import type { ErrorDocument } from '../base/errors.js';
 import type { ResolvedPoolSettings } from './options.js';
 import type { PoolListener } from './port.js';
 import { SlotPool, type SlotJob } from './slot-pool.js';
+import type { StepResult } from './step-result.js';
 import { RunningStep } from './step-runner.js';
 
 interface InlineRun {
@@ -42,7 +43,10 @@ export class InlinePool extends SlotPool<InlineRun> {
         fetch: (kind) => this.fetch(entry, kind),
       }),
     };
-    void this.#finish(entry, run, run.step.run(step.fn, this.#settings.maxOutputBytes));
+    const result = run.step.run(step.fn, this.#settings.maxOutputBytes);
+    if (result instanceof Promise) void result.then((settled) => this.#finish(entry, run, settled));
+    // Never before the handle has been returned.
+    else queueMicrotask(() => this.#finish(entry, run, result));
     return run;
   }
 
@@ -57,13 +61,8 @@ export class InlinePool extends SlotPool<InlineRun> {
     run.step.abort(error);
   }
 
-  async #finish(
-    entry: SlotJob<InlineRun>,
-    run: InlineRun,
-    result: ReturnType<RunningStep['run']>,
-  ): Promise<void> {
-    const settled = await result;
+  #finish(entry: SlotJob<InlineRun>, run: InlineRun, result: StepResult): void {
     run.clearGrace?.();
-    this.settle(entry, settled);
+    this.settle(entry, result);
   }
 }

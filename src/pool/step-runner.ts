@@ -71,17 +71,23 @@ function toAbortError(reason: ErrorDocument): MaestroError {
   return new MaestroError(known ? (reason.code as ErrorCode) : 'STEP_CANCELLED', reason.message);
 }
 
-/** The parts of a context that cost something: each is made when it is first read. */
+/** What a context has made when it is first read: parsing costs, and so do functions that most steps never call. */
 const LAZY_FIELDS = [
   'nodeConfig',
   'dependencyOutputs',
   'dependencyArtifacts',
   'globalContext',
+  'previousOutput',
   'signal',
+  'allOutputs',
+  'allArtifacts',
+  'artifactDir',
+  'heartbeat',
+  'progress',
 ] as const satisfies readonly (keyof StepContext)[];
 type LazyField = (typeof LAZY_FIELDS)[number];
 
-/** Getters of the class, not of each object: five accessors defined on every context cost more than a short step. */
+/** Getters of the class, not of each object: accessors defined on every context cost more than a short step. */
 class LazyContext {
   readonly workflowId: string;
   readonly executionId: string;
@@ -90,19 +96,15 @@ class LazyContext {
   readonly attempt: number;
   readonly idempotencyKey: string;
   readonly iteration: number;
-  readonly previousOutput: unknown;
-  readonly allOutputs: StepContext['allOutputs'];
-  readonly allArtifacts: StepContext['allArtifacts'];
-  readonly artifactDir: () => string;
-  readonly heartbeat: () => void;
-  readonly progress: StepContext['progress'];
   readonly #call: StepCall;
   readonly #globalContext: string;
+  readonly #host: StepHost;
   readonly #signal: () => AbortSignal;
 
   constructor(call: StepCall, globalContext: string, host: StepHost, signal: () => AbortSignal) {
     this.#call = call;
     this.#globalContext = globalContext;
+    this.#host = host;
     this.#signal = signal;
     this.workflowId = call.workflowId;
     this.executionId = call.executionId;
@@ -111,44 +113,11 @@ class LazyContext {
     this.attempt = call.attempt;
     this.idempotencyKey = call.idempotencyKey;
     this.iteration = call.repeat?.iteration ?? 1;
-    this.previousOutput = call.repeat === null ? null : JSON.parse(call.repeat.previousOutput);
-    this.allOutputs = async () => JSON.parse(await host.fetch('allOutputs')) as Record<string, unknown>;
-    this.allArtifacts = async () =>
-      JSON.parse(await host.fetch('allArtifacts')) as Record<string, readonly string[]>;
-    this.artifactDir = () => {
-      mkdirSync(call.artifactDir, { recursive: true });
-      return call.artifactDir;
-    };
-    this.heartbeat = () => host.heartbeat();
-    this.progress = (fraction, message) => host.progress(toFraction(fraction), toMessage(message));
-  }
-
-  get nodeConfig(): unknown {
-    return this.make('nodeConfig');
-  }
-
-  get dependencyOutputs(): unknown {
-    return this.make('dependencyOutputs');
-  }
-
-  get dependencyArtifacts(): unknown {
-    return this.make('dependencyArtifacts');
-  }
-
-  get globalContext(): unknown {
-    return this.make('globalContext');
-  }
-
-  get signal(): unknown {
-    return this.make('signal');
   }
 
   /** The value becomes a property of the object: it is made once. */
   make(field: LazyField): unknown {
-    const value: unknown =
-      field === 'signal'
-        ? this.#signal()
-        : JSON.parse(field === 'globalContext' ? this.#globalContext : this.#call[field]);
+    const value = this.#valueOf(field);
     Object.defineProperty(this, field, { value, enumerable: true, configurable: true });
     return value;
   }
@@ -157,6 +126,44 @@ class LazyContext {
   makeAll(): void {
     for (const field of LAZY_FIELDS) if (!Object.hasOwn(this, field)) this.make(field);
   }
+
+  #valueOf(field: LazyField): unknown {
+    const host = this.#host;
+    switch (field) {
+      case 'nodeConfig':
+      case 'dependencyOutputs':
+      case 'dependencyArtifacts':
+        return JSON.parse(this.#call[field]);
+      case 'previousOutput':
+        return this.#call.repeat === null ? null : JSON.parse(this.#call.repeat.previousOutput);
+      case 'globalContext':
+        return JSON.parse(this.#globalContext);
+      case 'signal':
+        return this.#signal();
+      case 'allOutputs':
+      case 'allArtifacts':
+        return async (): Promise<unknown> => JSON.parse(await host.fetch(field));
+      case 'artifactDir':
+        return (): string => folder(this.#call.artifactDir);
+      case 'heartbeat':
+        return () => host.heartbeat();
+      case 'progress':
+        return (fraction: unknown, message: unknown) =>
+          host.progress(toFraction(fraction), toMessage(message));
+    }
+  }
+}
+
+for (const field of LAZY_FIELDS) {
+  const get = function (this: LazyContext): unknown {
+    return this.make(field);
+  };
+  Object.defineProperty(LazyContext.prototype, field, { get, configurable: true });
+}
+
+function folder(path: string): string {
+  mkdirSync(path, { recursive: true });
+  return path;
 }
 
 /** A step sees all fields as the object's own: a context can be spread, at the cost of making all of it. */
