@@ -30,7 +30,9 @@ export type NodeEvent =
   /** The condition on the edge from a completed dependency was evaluated. `from` is a dense index. */
   | { type: 'edgeEvaluated'; from: number; verdict: EdgeVerdict }
   /** An attempt of a node that repeats succeeded, and its loop goes on: the next run may start, at `nextAtMs` if given. */
-  | { type: 'iterationEnded'; output: NodeOutput; durationMs: number; nextAtMs?: number };
+  | { type: 'iterationEnded'; output: NodeOutput; durationMs: number; nextAtMs?: number }
+  /** Its time over all attempts is over: it fails for good, whatever it was at. */
+  | { type: 'timedOut'; error: ErrorDocument };
 
 /** What the condition on an edge came to; null: it could not be evaluated. */
 export type EdgeVerdict =
@@ -53,7 +55,7 @@ export type WorkflowEvent =
   | { type: 'rerunRequested'; node: number; cascade: boolean; standing: number; nodes: readonly number[] }
   /** A member of a group failed for good, and nodes start over: their own events say which. Dense indices. */
   | { type: 'groupRestarted'; group: number; node: number }
-  /** Nobody ran it for so long that it was given up: `error` says by what rule. */
+  /** It was given up, because nobody ran it for too long, or its time is over: `error` says by what rule. */
   | { type: 'abandoned'; error: ErrorDocument }
   /** `payload` is JSON text; `id`, when the sender gave one, tells a signal sent again. */
   | { type: 'signalReceived'; name: string; payload: string; id: string | null };
@@ -77,6 +79,7 @@ export const NODE_EVENT_TYPES = [
   'commented',
   'edgeEvaluated',
   'iterationEnded',
+  'timedOut',
 ] as const satisfies readonly NodeEvent['type'][];
 
 export const WORKFLOW_EVENT_TYPES = [

@@ -45,6 +45,8 @@ export const nodeMachine = setup({
         waitStarted: { target: 'running', actions: ['chargeAttempt', 'setWake'] },
         conditionNotMet: 'skipped',
         cancelRequested: 'cancelled',
+        // It has begun before, and its worker or process died under it.
+        timedOut: { target: 'failed.exhausted', actions: ['noteError', 'dropWake'] },
         // It waits for its start, and what it depends on runs again: it waits for that, too.
         rerunRequested: { target: 'pending', actions: 'beginRun' },
       },
@@ -58,6 +60,7 @@ export const nodeMachine = setup({
         ],
         recovered: { target: 'ready', actions: 'refundAttempt' },
         cancelRequested: { target: 'cancelled', actions: 'dropWake' },
+        timedOut: { target: 'failed.exhausted', actions: ['noteError', 'dropWake'] },
         // Facts about a wait that the history keeps; the node goes on running.
         waitEnded: 'running',
         commented: 'running',
@@ -72,6 +75,7 @@ export const nodeMachine = setup({
           on: {
             attemptStarted: { target: '#node.running', actions: 'chargeAttempt' },
             cancelRequested: { target: '#node.cancelled', actions: 'dropWake' },
+            timedOut: { target: 'exhausted', actions: ['noteError', 'dropWake'] },
             rerunRequested: { target: '#node.pending', actions: 'beginRun' },
           },
         },
@@ -148,7 +152,7 @@ export const nodeMachine = setup({
 });
 
 function errorOf(event: NodeEvent): NodeContext['error'] {
-  return event.type === 'attemptFailed' ? event.error : null;
+  return event.type === 'attemptFailed' || event.type === 'timedOut' ? event.error : null;
 }
 
 function wakeOf(event: NodeEvent): number {

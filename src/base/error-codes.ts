@@ -51,6 +51,16 @@ export const ERROR_CODES = {
     retriable: true,
     next: 'Call heartbeat() more often or raise heartbeat_timeout_seconds.',
   },
+  NODE_TIMEOUT: {
+    exit: 1,
+    retriable: true,
+    next: 'Raise total_timeout_seconds, or give the node fewer or shorter attempts; `maestro retry` gives it all its time again.',
+  },
+  WORKFLOW_TIMEOUT: {
+    exit: 1,
+    retriable: true,
+    next: 'Raise timeout_seconds of the workflow; `maestro retry` goes on and gives it all its time again.',
+  },
   STEP_CANCELLED: { exit: 1, retriable: false, next: 'Nothing: the attempt was cancelled.' },
   COMMAND_FAILED: {
     exit: 1,

@@ -21,6 +21,12 @@ export interface EngineDefinition extends TriggerDefinition {
   readonly failureMode: FailureMode;
   /** null: one attempt. */
   retryPolicyOf(node: number): RetryPolicy | null;
+  /** Seconds that a node may take over all its attempts; null: as long as it likes. */
+  totalTimeoutOf(node: number): number | null;
+  /** Whether any node has such a limit. */
+  readonly hasTotalTimeouts: boolean;
+  /** Seconds that an execution may take; null: as long as it likes. */
+  readonly timeoutSeconds: number | null;
   /** What a node waits for; null when it executes something. */
   waitOf(node: number): WaitPlan | null;
   /** Whether any node waits. */

@@ -13,7 +13,7 @@ export type Effect =
       readonly readyTurn: number;
     }
   /** Stop the attempt that runs; its result no longer matters. */
-  | { readonly kind: 'cancel'; readonly node: number }
+  | { readonly kind: 'cancel'; readonly node: number; readonly reason?: ErrorDocument }
   /**
    * Evaluate the node's condition, or with `from` that on the edge from there; answer with conditionEvaluated and the
    * number of the question.
@@ -28,7 +28,9 @@ export type Effect =
       readonly output: NodeOutput;
     }
   /** Send `woke` at the given time. */
-  | { readonly kind: 'wake'; readonly node: number; readonly atMs: number };
+  | { readonly kind: 'wake'; readonly node: number; readonly atMs: number }
+  /** Send `deadlinePassed` at the given time; WORKFLOW for the execution's own. Beside what wakes the node. */
+  | { readonly kind: 'deadline'; readonly node: number; readonly atMs: number };
 
 /** What the world tells the engine: facts about attempts, and requests of users. */
 export type EngineEvent =
@@ -59,6 +61,7 @@ export type EngineEvent =
       readonly verdict: ConditionVerdict;
     }
   | { readonly type: 'woke'; readonly node: number }
+  | { readonly type: 'deadlinePassed'; readonly node: number }
   | { readonly type: 'pauseRequested' }
   | { readonly type: 'resumeRequested' }
   | { readonly type: 'cancelRequested'; readonly reason?: string }

@@ -62,6 +62,8 @@ export interface WorkflowRow {
   leaf: number;
   startedAtMs: number;
   endedAtMs: number;
+  /** When it was last taken up again after its end; absent when it never was. */
+  reopenedAtMs?: number;
   failedNode: number;
   error: ErrorDocument | null;
   /** Absent when no rerun has left failures. */

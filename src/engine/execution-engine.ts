@@ -1,12 +1,14 @@
 import { invariant } from '../base/assert.js';
 import type { ErrorDocument } from '../base/errors.js';
 import type { Random } from '../base/random.js';
-import { dependenciesOf, dependentsOf } from '../graph/queries.js';
+import { dependentsOf } from '../graph/queries.js';
 import { nextRetryDelayMs } from '../policy/retry.js';
 import { LEAF } from './columns.js';
+import { Deadlines } from './deadlines.js';
 import type { EngineDefinition } from './definition.js';
 import type { AttemptSuccess, Effect, EngineEvent, RerunRequest, WorkflowRequest } from './effects.js';
 import { ExecutionState } from './execution-state.js';
+import { FreshStarts } from './fresh-starts.js';
 import { Propagation } from './propagation.js';
 import { finishOfLeaf, type Readiness } from './readiness.js';
 import { Repeats } from './repeats.js';
@@ -26,6 +28,8 @@ export class ExecutionEngine {
   private readonly waits: Waits;
   /** null: nothing repeats. */
   private readonly repeats: Repeats | null = null;
+  private readonly deadlines: Deadlines;
+  private readonly freshStarts: FreshStarts;
   private readonly propagation: Propagation;
   private effects: Effect[] = [];
   /** Number of the open turn, kept by the caller. */
@@ -51,6 +55,12 @@ export class ExecutionEngine {
         ready: (node) => this.enqueue(node),
         failed: (node, atMs) => this.fail(node, atMs),
       });
+    this.freshStarts = new FreshStarts(definition, this.state, this.propagation.readiness);
+    this.deadlines = new Deadlines(definition, this.state, this.starts, {
+      act: (effect) => this.effects.push(effect),
+      nodeIsOver: (node, error, atMs) => this.timeOut(node, error, atMs),
+      workflowIsOver: (error, atMs) => this.giveUp(error, atMs),
+    });
     this.waits = new Waits(definition, this.state, {
       wake: (node, atMs) => this.effects.push({ kind: 'wake', node, atMs }),
       ended: (node, finish, atMs) =>
@@ -88,6 +98,9 @@ export class ExecutionEngine {
           this.enqueue(event.node);
         else this.waits.woke(event.node, atMs);
         break;
+      case 'deadlinePassed':
+        this.deadlines.passed(event.node, atMs);
+        break;
       case 'signalReceived':
       case 'reviewDecided':
       case 'reviewCommented':
@@ -106,7 +119,9 @@ export class ExecutionEngine {
   private applyRequest(event: WorkflowRequest, atMs: number): void {
     switch (event.type) {
       case 'startRequested':
-        if (this.state.sendWorkflow({ type: 'started' }, atMs)) this.propagation.admitAll(atMs);
+        if (!this.state.sendWorkflow({ type: 'started' }, atMs)) break;
+        this.deadlines.armWorkflow();
+        this.propagation.admitAll(atMs);
         break;
       case 'pauseRequested':
       case 'resumeRequested':
@@ -117,7 +132,7 @@ export class ExecutionEngine {
           this.cancelNodes(atMs);
         break;
       case 'abandonRequested':
-        if (this.state.sendWorkflow({ type: 'abandoned', error: event.error }, atMs)) this.cancelNodes(atMs);
+        this.giveUp(event.error, atMs);
         break;
       case 'retryRequested':
         if (this.state.sendWorkflow({ type: 'retryRequested' }, atMs))
@@ -145,6 +160,7 @@ export class ExecutionEngine {
     invariant(node >= 0, 'start() without a node that may start');
     this.starts.lanes.pop(lane);
     this.state.sendNode(node, { type: 'attemptStarted' }, atMs);
+    this.deadlines.armNode(node);
     const { attempt, run } = this.columns;
     // What runs early is given what there is now: some of that may be of this turn.
     const isEarly = this.definition.triggers.has(node);
@@ -167,6 +183,7 @@ export class ExecutionEngine {
       if (inOrder && this.columns.executing > 0) return;
       this.starts.lanes.pop(lane);
       this.waits.begin(node, atMs);
+      this.deadlines.armNode(node);
     }
   }
 
@@ -197,6 +214,7 @@ export class ExecutionEngine {
       if (leaf[node] === LEAF.ready && !wakeAtMs.has(node)) this.enqueue(node);
     }
     for (const [node, at] of wakeAtMs) this.effects.push({ kind: 'wake', node, atMs: at });
+    this.deadlines.armAll();
     if (this.state.workflowLeaf === 'running' || this.state.workflowLeaf === 'paused')
       this.propagation.admitAll(atMs);
     this.comeToRest(atMs);
@@ -229,6 +247,21 @@ export class ExecutionEngine {
     this.fail(node, atMs);
   }
 
+  /** The events of deadlines that passed while nobody was there: to be applied once what was sent meanwhile is heard. */
+  overdue(atMs: number): EngineEvent[] {
+    return this.deadlines.overdue(atMs).map((node) => ({ type: 'deadlinePassed', node }));
+  }
+
+  private timeOut(node: number, error: ErrorDocument, atMs: number): void {
+    if (this.columns.leaf[node] === LEAF.running) this.effects.push({ kind: 'cancel', node, reason: error });
+    this.state.sendNode(node, { type: 'timedOut', error }, atMs);
+    this.fail(node, atMs);
+  }
+
+  private giveUp(error: ErrorDocument, atMs: number): void {
+    if (this.state.sendWorkflow({ type: 'abandoned', error }, atMs)) this.cancelNodes(atMs);
+  }
+
   /** The node has failed for good: what supervises it says what comes of that. */
   private fail(node: number, atMs: number): void {
     if (this.restart(node, atMs)) return;
@@ -257,26 +290,8 @@ export class ExecutionEngine {
         this.readiness.recountOf(at);
         dependentsOf(plan, at).forEach((dependent) => this.readiness.recountOf(dependent));
       }
-    for (const at of [...again, ...this.unblock(again, atMs)]) this.propagation.admit(at, atMs);
+    for (const at of [...again, ...this.freshStarts.unblock(again, atMs)]) this.propagation.admit(at, atMs);
     return true;
-  }
-
-  /** What only these had blocked waits again: a rule can have blocked a node for want of what now starts over. */
-  private unblock(nodes: readonly number[], atMs: number): readonly number[] {
-    const { plan, triggers } = this.definition;
-    const freed: number[] = [];
-    if (triggers.size === 0) return freed;
-    const work = [...nodes];
-    for (const at of work)
-      for (const dependent of dependentsOf(plan, at)) {
-        if (this.columns.leaf[dependent] !== LEAF.blocked || this.readiness.decide(dependent) === 'block')
-          continue;
-        this.state.sendNode(dependent, { type: 'dependencyRestored' }, atMs);
-        for (const next of dependentsOf(plan, dependent)) this.readiness.retract(next, 'blocked');
-        freed.push(dependent);
-        work.push(dependent);
-      }
-    return freed;
   }
 
   private cancelNode(node: number, atMs: number): void {
@@ -305,41 +320,15 @@ export class ExecutionEngine {
 
   /** The nodes given start over, what only they blocked waits again, all other results stay. */
   private startOver(nodes: Iterable<number>, atMs: number): void {
-    const { leaf, wakeAtMs } = this.columns;
-    for (const node of nodes) this.state.sendNode(node, { type: 'rerunRequested' }, atMs);
-    const skippedBefore = new Set<number>();
-    // Dependencies first: what still blocks a node is known when it is looked at.
-    for (const node of this.definition.plan.order) {
-      this.readiness.recountOf(node);
-      if (leaf[node] === LEAF.blocked && this.readiness.decide(node) !== 'block')
-        this.state.sendNode(node, { type: 'dependencyRestored' }, atMs);
-      else if (this.isOpenAgain(node, skippedBefore)) {
-        if (leaf[node] === LEAF.skipped) skippedBefore.add(node);
-        this.state.sendNode(node, { type: 'rerunRequested' }, atMs);
-        // What was known of the edges to it is asked again.
-        this.readiness.recountOf(node);
-      }
-    }
+    this.freshStarts.begin(nodes, atMs);
+    const { wakeAtMs } = this.columns;
     this.propagation.reopen();
     this.starts.takeLimit();
     this.starts.lanes.clear();
     for (const node of this.columns.nodesIn(LEAF.ready)) if (!wakeAtMs.has(node)) this.enqueue(node);
     for (const [node, at] of wakeAtMs) this.effects.push({ kind: 'wake', node, atMs: at });
+    this.deadlines.armAll();
     this.propagation.admitAll(atMs);
-  }
-
-  /**
-   * Whether what starts over was why a rule skipped this node, or why it waits to start; or it was skipped because such
-   * a node was.
-   */
-  private isOpenAgain(node: number, skippedBefore: ReadonlySet<number>): boolean {
-    const { plan, triggers } = this.definition;
-    if (triggers.size === 0) return false;
-    const leaf = this.columns.leaf[node];
-    if (waitsToStart(leaf)) return this.readiness.decide(node) !== 'run';
-    if (leaf !== LEAF.skipped || this.readiness.skippedItself(node)) return false;
-    if (this.readiness.decide(node) === 'skip') return false;
-    return triggers.has(node) || dependenciesOf(plan, node).some((at) => skippedBefore.has(at));
   }
 
   /** Begins the waits whose turn it is, and ends the workflow when nothing can happen any more. */

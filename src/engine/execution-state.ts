@@ -8,6 +8,7 @@ import {
 } from '../../machines/events.js';
 import { compiledNode, compiledWorkflow } from '../../machines/index.js';
 import { MaestroError } from '../base/errors.js';
+import { isWorkflowStatusEnded } from '../base/model.js';
 import type { Plan } from '../graph/plan.js';
 import { dependentsOf } from '../graph/queries.js';
 import { MAX_GROUP_RESTARTS } from '../policy/group.js';
@@ -35,6 +36,7 @@ export class ExecutionState {
   workflowContext: WorkflowContext = compiledWorkflow.initialContext;
   private startedAtMs = 0;
   private endedAtMs = 0;
+  private reopenedAtMs = 0;
   /** Nodes that keep results whose inputs were made again since. */
   private outdated = new Set<number>();
   /** When each group was restarted since a retry or rerun was last asked for: newest first, and no more than matter. */
@@ -65,6 +67,7 @@ export class ExecutionState {
       leaf: this.workflowLeafCode,
       startedAtMs: this.startedAtMs,
       endedAtMs: this.endedAtMs,
+      ...(this.reopenedAtMs > 0 && { reopenedAtMs: this.reopenedAtMs }),
       failedNode,
       error,
       ...(signals !== undefined && { signals }),
@@ -82,8 +85,14 @@ export class ExecutionState {
     this.restarts = new Map(row.restarts);
     this.startedAtMs = row.startedAtMs;
     this.endedAtMs = row.endedAtMs;
+    this.reopenedAtMs = row.reopenedAtMs ?? 0;
     this.signals.restore(row.signals);
     this.columns.edges.restore(row.edges);
+  }
+
+  /** When it started, or was last taken up again after its end, epoch ms. */
+  get beganAtMs(): number {
+    return Math.max(this.startedAtMs, this.reopenedAtMs);
   }
 
   /** Whether a node keeps a result whose inputs were made again since. */
@@ -174,10 +183,12 @@ export class ExecutionState {
   }
 
   private enterWorkflow(leaf: number, context: WorkflowContext, event: WorkflowEvent, atMs: number): void {
+    const wasEnded = isWorkflowStatusEnded(this.workflowLeaf);
     this.workflowLeafCode = leaf;
     this.workflowContext = context;
     if (event.type === 'started') this.startedAtMs = atMs;
     if (event.type === 'retryRequested' || event.type === 'rerunRequested') {
+      if (wasEnded) this.reopenedAtMs = atMs;
       this.endedAtMs = 0;
       this.restarts.clear();
     }

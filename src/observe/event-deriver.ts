@@ -221,6 +221,13 @@ export class EventDeriver {
         if (event.retryAtMs === undefined) return;
         return push('node_retry', { attempt: attempt + 1, delay: (event.retryAtMs - atMs) / 1000, error });
       }
+      case 'timedOut':
+        return push('node_failed', {
+          error: event.error.message,
+          error_code: event.error.code,
+          attempts: attempt,
+          will_retry: false,
+        });
       case 'recovered':
         return push('node_recovered', { reason: event.reason });
       case 'cancelRequested':

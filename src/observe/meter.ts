@@ -130,6 +130,9 @@ export class Meter {
         else nodes.retries++;
         this.attemptSeconds[outcomeOf(event.error.code)].record(event.durationMs / 1000);
         return;
+      case 'timedOut':
+        nodes.failed++;
+        return;
       case 'recovered':
         nodes.recovered++;
         return;

@@ -90,6 +90,8 @@ function history({ columns }: ExecutionState, kept: readonly number[], nowMs: nu
   for (const node of kept) {
     const { leaf, startedAtMs, endedAtMs, output, artifacts, condition } = columns.row(node);
     const add = (event: NodeEvent, atMs: number): unknown => entries.push({ node, event, atMs });
+    for (const [from, verdict] of columns.edges.into(node) ?? [])
+      add({ type: 'edgeEvaluated', from, verdict }, startedAtMs || endedAtMs);
     if (leaf === LEAF.skipped) {
       add({ type: 'conditionNotMet', condition: condition ?? '' }, endedAtMs);
       continue;

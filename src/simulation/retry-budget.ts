@@ -28,6 +28,7 @@ export function longRetries(
     const policy = model.policyOf(index);
     if (
       timeout === undefined ||
+      node.total_timeout_seconds !== undefined ||
       model.waitOf(index) !== null ||
       policy.max_attempts === 1 ||
       !policy.retry_on_failure

@@ -105,7 +105,9 @@ export class SeedFates {
     if (seconds !== undefined) return within(() => drawn, seconds);
     const known = builtinSeconds(this.model, node);
     if (known !== undefined) return known;
-    const { timeout_seconds = Infinity } = this.model.nodes[node];
+    const { timeout_seconds: ofAttempt = Infinity, total_timeout_seconds: ofAll = Infinity } =
+      this.model.nodes[node];
+    const timeout_seconds = Math.min(ofAttempt, ofAll);
     return Math.min(
       logUniform(() => drawn, ...STEP_SECONDS),
       timeout_seconds * IN_TIME,

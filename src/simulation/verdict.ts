@@ -48,6 +48,11 @@ export function judge(trial: Trial): Verdict {
     if (cause !== null) expected.push(cause);
     else surprises.push(surpriseOf(last.event));
   }
+  if (document.error?.code === 'WORKFLOW_TIMEOUT') {
+    const cause = struckBy(trial);
+    if (cause === null) return one('failed', document.error.message);
+    expected.push(cause);
+  }
   if (document.status === 'failed' && surprises.length + expected.length === 0)
     return one('failed', 'it failed, but no node did');
   return { surprises, expected };
@@ -92,8 +97,23 @@ export function* withRuns(
 function causeOf(trial: Trial, { event: { node_id, data }, run }: LastFailure): FailureCause | null {
   if (data.error_code === 'CONDITION_FAILED') return null;
   if (data.error_code === 'REPEAT_EXHAUSTED') return 'exhausted';
+  if (data.error_code === 'NODE_TIMEOUT') return limitCause(trial, node_id!, run, Number(data.attempts));
   const cause = trial.causeOf(node_id!, run, Number(data.attempts));
   return cause ?? (data.error_code === 'REVIEW_REJECTED' ? 'rejected' : null);
+}
+
+/** What took the time of a node: whatever befell one of its attempts, or all of them. */
+function limitCause(trial: Trial, nodeId: string, run: number, attempts: number): FailureCause | null {
+  for (let attempt = attempts; attempt > 0; attempt--) {
+    const cause = trial.causeOf(nodeId, run, attempt);
+    if (cause !== null) return cause;
+  }
+  return struckBy(trial);
+}
+
+/** A kind of fault that this execution has seen. */
+function struckBy({ struck }: Trial): FailureCause | null {
+  return (['crash', 'timeout', 'error'] as const).find((kind) => struck[kind] > 0) ?? null;
 }
 
 function surpriseOf({ node_id, data }: ExecutionEvent): Surprise {

@@ -31,6 +31,8 @@ export interface WorkflowDefinition {
   globalContext?: Record<string, unknown>;
   /** Default fail_fast. */
   onFailure?: FailureMode;
+  /** For an execution as a whole. */
+  timeoutSeconds?: number;
   /** Nodes of one execution that may run at once. */
   maxConcurrency?: number;
   /** Where nodes with `uses` run that do not say so themselves. Default thread. */
@@ -77,6 +79,8 @@ interface CommonOptions<Dependency extends string, Condition extends string | un
   repeat?: RepeatOptions;
   /** Per attempt. */
   timeoutSeconds?: number;
+  /** Over all attempts and the waits between them. */
+  totalTimeoutSeconds?: number;
   /** An attempt that sends no heartbeat for this long is taken for dead. */
   heartbeatTimeoutSeconds?: number;
   /** Where `uses` runs: in this event loop, on a worker thread, in a child process. Default: the workflow's. */
@@ -167,6 +171,7 @@ export class WorkflowBuilder<Outputs extends object> {
       metadata: definition.metadata,
       global_context: definition.globalContext,
       on_failure: definition.onFailure,
+      timeout_seconds: definition.timeoutSeconds,
       max_concurrency: definition.maxConcurrency,
       isolation: definition.isolation,
       schedule: definition.schedule,
@@ -356,6 +361,7 @@ function nodeSpec<Inputs, Output>(
     expected_seconds: options.expectedSeconds,
     repeat: options.repeat && repeatSpec(options.repeat),
     timeout_seconds: options.timeoutSeconds,
+    total_timeout_seconds: options.totalTimeoutSeconds,
     heartbeat_timeout_seconds: options.heartbeatTimeoutSeconds,
     isolation: options.isolation,
     resources: options.resources && compact({ max_heap_mb: options.resources.maxHeapMb }),

@@ -10,7 +10,7 @@ import { WAIT_KEYS } from './waits.js';
 const OF_STEPS = [
   ...['trigger_rule', 'depends', 'condition', 'uses', 'run', 'env', 'isolation', 'resources', 'retry_policy'],
   'repeat',
-  ...['timeout_seconds', 'heartbeat_timeout_seconds', ...WAIT_KEYS],
+  ...['timeout_seconds', 'total_timeout_seconds', 'heartbeat_timeout_seconds', ...WAIT_KEYS],
 ];
 
 /** Checks that groups have members, which are in no other group, and nothing that only steps can have. */

@@ -52,7 +52,7 @@ function checkKinds(node: DraftNode, keys: readonly string[], findings: Findings
 function checkAttemptFields(node: DraftNode, findings: Findings): void {
   for (const key of OF_ATTEMPTS) {
     if (node.fields[key] === undefined) continue;
-    const message = `node ${name(node)} waits and executes nothing: "${key}" would have no effect; use "deadline_seconds"`;
+    const message = `node ${name(node)} waits and executes nothing: "${key}" would have no effect; use "deadline_seconds" or "total_timeout_seconds"`;
     findings.error('BAD_WAIT', at(node, key), message, node.id);
   }
   if (node.fields.retry_policy === undefined) return;

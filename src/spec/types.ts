@@ -26,6 +26,8 @@ export interface WorkflowHeader {
   metadata?: Record<string, unknown>;
   global_context?: Record<string, unknown>;
   on_failure?: FailureMode;
+  /** For an execution as a whole, from its start. */
+  timeout_seconds?: number;
   /** Nodes of one execution that may run at once. */
   max_concurrency?: number;
   /** Where nodes with `uses` run that do not say so themselves. Default thread. */
@@ -67,6 +69,8 @@ export interface NodeSpec {
   repeat?: RepeatSpec;
   /** Per attempt. */
   timeout_seconds?: number;
+  /** Over all attempts and the waits between them, from the start of the first one. */
+  total_timeout_seconds?: number;
   /** An attempt that sends no heartbeat for this long is taken for dead. */
   heartbeat_timeout_seconds?: number;
   input_contracts?: string[];

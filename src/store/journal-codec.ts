@@ -47,6 +47,7 @@ const NEWER_NODE_EVENTS: ReadonlySet<NodeEvent['type']> = new Set([
   'commented',
   'edgeEvaluated',
   'iterationEnded',
+  'timedOut',
 ]);
 const NEWER_WORKFLOW_EVENTS: ReadonlySet<WorkflowEvent['type']> = new Set([
   'signalReceived',
@@ -160,6 +161,8 @@ function writeNodeEvent(w: ByteWriter, event: NodeEvent, times: TimeBase): void 
     case 'edgeEvaluated':
       w.varint(event.from);
       return writeEdgeVerdict(w, event.verdict);
+    case 'timedOut':
+      return writeError(w, event.error);
     default:
       return;
   }
@@ -199,6 +202,8 @@ function readNodeEvent(r: ByteReader, code: number, times: TimeBase): NodeEvent 
       return { type, text: r.string(), reviewer: readOptional(r, () => r.string()) ?? null };
     case 'edgeEvaluated':
       return { type, from: r.varint(), verdict: readEdgeVerdict(r) };
+    case 'timedOut':
+      return { type, error: readError(r) };
     default:
       return { type };
   }

@@ -28,7 +28,7 @@ export class ActiveExecution {
   artifactFolder: string | null = null;
   /** Actor references that users hold. */
   replicas: Replicas | null = null;
-  /** What ends a wait or begins a retry: one timer for each node that has one. */
+  /** What ends a wait or begins a retry, by node, and what ends a node or the whole: see `wakeAt`. */
   private readonly timers = new RareMap<number, CancelTimer>();
   /** Entries handed to the store and not yet published. */
   committing: readonly OpenEntry[] = [];
@@ -121,14 +121,14 @@ export class ActiveExecution {
     };
   }
 
-  /** Calls `fn` at `atMs`, unless the node gets another timer or the execution leaves memory before. */
-  wakeAt(timers: TimerHeap, node: number, atMs: number, fn: () => void): void {
-    this.timers.get(node)?.();
+  /** Calls `fn` at `atMs`, unless another timer is set under this key or the execution leaves memory before. */
+  wakeAt(timers: TimerHeap, key: number, atMs: number, fn: () => void): void {
+    this.timers.get(key)?.();
     const fire = (): void => {
-      this.timers.delete(node);
+      this.timers.delete(key);
       fn();
     };
-    this.timers.set(node, timers.add(atMs, fire));
+    this.timers.set(key, timers.add(atMs, fire));
   }
 
   /** A wait may last for months: what left memory must not be held there by its timers. */

@@ -41,6 +41,7 @@ export class Definition {
   private readonly groups: ReadonlyMap<number, GroupPolicy>;
   /** Of the nodes that run again until something holds. */
   readonly repeats: ReadonlyMap<number, RepeatPolicy>;
+  private readonly hasTotalTimeouts: boolean;
   /** Of the nodes that do not simply wait for the success of their dependencies. */
   readonly triggers: ReadonlyMap<number, Trigger>;
   /** By the node an edge leads to, then by the one it comes from. */
@@ -60,6 +61,7 @@ export class Definition {
     });
     this.waits = waitsOf(workflow);
     this.groups = groupsOf(workflow, this.plan);
+    this.hasTotalTimeouts = workflow.spec.nodes.some((node) => node.total_timeout_seconds !== undefined);
     this.triggers = triggersOf(workflow);
     this.edgeConditions = edgeConditionsOf(workflow.spec, this.plan);
     this.repeats = repeatsOf(workflow);
@@ -118,6 +120,9 @@ export class Definition {
       plan: this.plan,
       failureMode: spec.workflow.on_failure ?? 'fail_fast',
       retryPolicyOf: (node) => (retries ? this.policyOf(node) : null),
+      totalTimeoutOf: (node) => this.nodeSpec(node).total_timeout_seconds ?? null,
+      hasTotalTimeouts: this.hasTotalTimeouts,
+      timeoutSeconds: spec.workflow.timeout_seconds ?? null,
       waitOf: (node) => this.waits.get(node) ?? null,
       hasWaits: this.waits.size > 0,
       triggers: this.triggers,

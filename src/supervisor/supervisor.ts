@@ -234,6 +234,8 @@ export class Supervisor {
         turn.touched.add(this.opened(item.execution));
         if (item.recover) item.execution.engine.recover(nowMs);
         for (const event of item.events) this.apply(item.execution, event, nowMs);
+        if (item.recover)
+          for (const event of item.execution.engine.overdue(nowMs)) this.apply(item.execution, event, nowMs);
         this.admission.offer(item.execution);
         return;
       case 'suspend':
@@ -313,7 +315,8 @@ export class Supervisor {
       }
       case 'cancel': {
         const message = `node "${execution.definition.plan.ids[effect.node]}" was cancelled`;
-        this.jobs.cancel(execution, effect.node, { name: 'MaestroError', code: 'STEP_CANCELLED', message });
+        const cancelled = { name: 'MaestroError', code: 'STEP_CANCELLED', message };
+        this.jobs.cancel(execution, effect.node, effect.reason ?? cancelled);
         return;
       }
       case 'evaluate': {
@@ -334,6 +337,12 @@ export class Supervisor {
       case 'wake':
         execution.wakeAt(this.timers, effect.node, effect.atMs, () =>
           this.tell(execution, { type: 'woke', node: effect.node }),
+        );
+        return;
+      case 'deadline':
+        // Keys below those of the nodes, which may have a timer of their own beside it; the workflow's is -1.
+        execution.wakeAt(this.timers, -2 - effect.node, effect.atMs, () =>
+          this.tell(execution, { type: 'deadlinePassed', node: effect.node }),
         );
         return;
     }

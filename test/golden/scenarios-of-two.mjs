@@ -128,9 +128,30 @@ export function scenariosOfTwo(defineWorkflow, isWriting, tools) {
       c: { status: 'skipped', attempts: 0 },
     },
   };
+  let isLate = true;
+  const late = {
+    id: 'late',
+    workflow: defineWorkflow({ id: 'late' })
+      .node('a', {
+        totalTimeoutSeconds: 0.05,
+        execute: ({ signal }) =>
+          isWriting && isLate
+            ? new Promise((_, fail) => signal.addEventListener('abort', () => fail(signal.reason)))
+            : { n: 1 },
+      })
+      .build(),
+    async write(runtime) {
+      await start(runtime, late);
+      isLate = false;
+      await (
+        await runtime.retry('late', { workflow: late.workflow })
+      ).result;
+    },
+    ends: { status: 'completed', a: done(1) },
+  };
   const { looped, looping } = loopScenarios(defineWorkflow, isWriting, tools);
   return {
-    atRest: [answered, rerun, forked, group, looped],
+    atRest: [answered, rerun, forked, group, looped, late],
     held: [rerunning, edges, looping],
     waiting: [waiting],
   };

@@ -18,6 +18,7 @@ export const NODE_TABLE: Expectation = {
     waitStarted: 'running',
     conditionNotMet: 'skipped',
     cancelRequested: 'cancelled',
+    timedOut: 'failed.exhausted',
     rerunRequested: 'pending',
   },
   running: {
@@ -30,6 +31,7 @@ export const NODE_TABLE: Expectation = {
     commented: 'running',
     iterationEnded: 'ready',
     'iterationEnded+delay': 'ready',
+    timedOut: 'failed.exhausted',
   },
   completed: {
     rerunRequested: 'pending',
@@ -44,6 +46,7 @@ export const NODE_TABLE: Expectation = {
   },
   'failed.retrying': {
     attemptStarted: 'running',
+    timedOut: 'failed.exhausted',
     cancelRequested: 'cancelled',
     rerunRequested: 'pending',
     attemptSucceeded: LATE,
@@ -162,6 +165,7 @@ export const NODE_EVENTS: Record<string, NodeEvent> = {
   edgeEvaluated: { type: 'edgeEvaluated', from: 2, verdict: { taken: false } },
   iterationEnded: { type: 'iterationEnded', output: '{}', durationMs: 5 },
   'iterationEnded+delay': { type: 'iterationEnded', output: '{}', durationMs: 5, nextAtMs: 1234 },
+  timedOut: { type: 'timedOut', error },
 };
 
 export const WORKFLOW_EVENTS: Record<string, WorkflowEvent> = {

@@ -22,6 +22,7 @@ export interface NodeScript {
   wait?: WaitPlan;
   /** Repeats until its `endsAt`th iteration, or its `until` cannot be evaluated there. */
   repeat?: RepeatPolicy & { endsAt: number; verdict?: 'error' };
+  totalTimeoutSeconds?: number;
 }
 
 export interface Script {
@@ -34,6 +35,7 @@ export interface Script {
   groups?: EngineDefinition['groups'];
   triggers?: EngineDefinition['triggers'];
   /** What the condition on an edge comes to, by the node it leads to, then by the one it comes from. */
+  timeoutSeconds?: number;
   edges?: ReadonlyMap<number, ReadonlyMap<number, boolean | 'error'>>;
 }
 
@@ -54,6 +56,9 @@ export function definitionOf(script: Script): EngineDefinition {
         new Map([...edges.keys()].map((from) => [from, `edge from ${from}`])),
       ]),
     ),
+    totalTimeoutOf: (node) => script.nodes[node].totalTimeoutSeconds ?? null,
+    hasTotalTimeouts: script.nodes.some(({ totalTimeoutSeconds }) => totalTimeoutSeconds !== undefined),
+    timeoutSeconds: script.timeoutSeconds ?? null,
     waitOf: (node) => script.nodes[node].wait ?? null,
     hasWaits: script.nodes.some(({ wait }) => wait !== undefined),
     groups: script.groups ?? new Map(),
@@ -178,6 +183,9 @@ export class EngineDriver {
       }
       case 'wake':
         this.pending.push({ event: { type: 'woke', node: effect.node }, atMs: effect.atMs });
+        return;
+      case 'deadline':
+        this.pending.push({ event: { type: 'deadlinePassed', node: effect.node }, atMs: effect.atMs });
         return;
       case 'cancel':
         return;

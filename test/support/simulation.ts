@@ -31,6 +31,11 @@ export class SimulatedClock implements Clock {
     };
   }
 
+  /** A process died: its timers never fire. */
+  forget(): void {
+    this.timers = [];
+  }
+
   /** Fires the next timer. @returns false when there is none */
   advance(): boolean {
     if (this.timers.length === 0) return false;

@@ -81,6 +81,7 @@ const nodeEvent: fc.Arbitrary<NodeEvent> = fc.oneof(
       ),
     })
     .map((fields): NodeEvent => ({ type: 'edgeEvaluated', ...fields })),
+  anyError.map((error): NodeEvent => ({ type: 'timedOut', error })),
   fc
     .record(
       { output: anyOutput, durationMs: anyNumber, nextAtMs: anyTime },
