@@ -1,5 +1,5 @@
 import type { ErrorDocument } from '../src/base/errors.js';
-import type { NodeOutput, Wait, WaitEnd } from '../src/base/model.js';
+import type { ContractVerdict, NodeOutput, Wait, WaitEnd } from '../src/base/model.js';
 
 /**
  * What can happen to a node. Past facts, or requests. These are what the journal keeps: replaying a node's
@@ -27,6 +27,8 @@ export type NodeEvent =
   /** The success or failure that it leads to follows at once. */
   | { type: 'waitEnded'; by: WaitEnd }
   | { type: 'commented'; text: string; reviewer: string | null }
+  /** What became of its contracts: before its start those it needs, before its end those it promised. */
+  | { type: 'contractsChecked'; verdicts: readonly ContractVerdict[] }
   /** The condition on the edge from a completed dependency was evaluated. `from` is a dense index. */
   | { type: 'edgeEvaluated'; from: number; verdict: EdgeVerdict }
   /** An attempt of a node that repeats succeeded, and its loop goes on: the next run may start, at `nextAtMs` if given. */
@@ -80,6 +82,7 @@ export const NODE_EVENT_TYPES = [
   'edgeEvaluated',
   'iterationEnded',
   'timedOut',
+  'contractsChecked',
 ] as const satisfies readonly NodeEvent['type'][];
 
 export const WORKFLOW_EVENT_TYPES = [

@@ -43,6 +43,7 @@ export const nodeMachine = setup({
       on: {
         attemptStarted: { target: 'running', actions: 'chargeAttempt' },
         waitStarted: { target: 'running', actions: ['chargeAttempt', 'setWake'] },
+        contractsChecked: 'ready',
         conditionNotMet: 'skipped',
         cancelRequested: 'cancelled',
         // It has begun before, and its worker or process died under it.
@@ -61,11 +62,12 @@ export const nodeMachine = setup({
         recovered: { target: 'ready', actions: 'refundAttempt' },
         cancelRequested: { target: 'cancelled', actions: 'dropWake' },
         timedOut: { target: 'failed.exhausted', actions: ['noteError', 'dropWake'] },
-        // Facts about a wait that the history keeps; the node goes on running.
+        // Facts that the history keeps; the node goes on running.
         waitEnded: 'running',
         commented: 'running',
         // Its dependencies stand as they are: it is ready again, or will be when its delay is over.
         iterationEnded: { target: 'ready', actions: ['beginRun', 'setWake'] },
+        contractsChecked: 'running',
       },
     },
     failed: {

@@ -79,6 +79,16 @@ export const ERROR_CODES = {
     next: 'Write large data to a file and return it as an artifact.',
   },
   CONDITION_FAILED: { exit: 1, retriable: false, next: 'Fix the condition or the output it reads.' },
+  CONTRACT_BREACHED: {
+    exit: 1,
+    retriable: true,
+    next: 'Correct what the step returns at the path named, or amend the contract.',
+  },
+  CONTRACT_UNVERIFIED: {
+    exit: 1,
+    retriable: false,
+    next: 'See what became of the contract with `maestro show`, and rerun the node that promises it.',
+  },
   REVIEW_REJECTED: {
     exit: 1,
     retriable: false,

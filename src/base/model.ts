@@ -92,6 +92,43 @@ export interface ReviewComment {
   readonly atMs: number;
 }
 
+/** The life of a contract. The first four, rejected and amended are declared; the others follow from what nodes do. */
+export const CONTRACT_STATUSES = [
+  'draft',
+  'proposed',
+  'negotiating',
+  'accepted',
+  'in_progress',
+  'fulfilled',
+  'verified',
+  'verified_with_warnings',
+  'breached',
+  'rejected',
+  'amended',
+] as const;
+export type ContractStatus = (typeof CONTRACT_STATUSES)[number];
+
+/** What became of one contract at one node. */
+export interface ContractVerdict {
+  readonly contract: string;
+  /** output: the node promised it; input: the node needs it. */
+  readonly side: 'output' | 'input';
+  readonly severity: 'blocking' | 'warning';
+  /** Of an output one of the verified ones or breached; of an input where the contract was instead. */
+  readonly status: ContractStatus;
+  /** What in the output does not fit. */
+  readonly problems: readonly ContractProblem[];
+}
+
+/** The evidence of a breach. */
+export interface ContractProblem {
+  /** JSON pointer into the output; empty: all of it. */
+  readonly path: string;
+  readonly message: string;
+  /** What is there, as JSON text, shortened. */
+  readonly value: string;
+}
+
 /** Whether an execution with this status has ended (a retry can start it again). */
 export function isWorkflowStatusEnded(status: WorkflowStatus): boolean {
   return status === 'completed' || status === 'failed' || status === 'cancelled';

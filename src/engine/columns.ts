@@ -1,7 +1,14 @@
 import { NODE_LEAVES, type NodeContext, type NodeEvent, type NodeLeaf } from '../../machines/events.js';
 import { compiledNode } from '../../machines/index.js';
 import { MaestroError, type ErrorDocument } from '../base/errors.js';
-import type { EndedIteration, NodeOutput, NodeStatus, ReviewComment, Wait } from '../base/model.js';
+import type {
+  ContractVerdict,
+  EndedIteration,
+  NodeOutput,
+  NodeStatus,
+  ReviewComment,
+  Wait,
+} from '../base/model.js';
 import { RareMap } from '../base/rare-map.js';
 import { EdgeVerdicts } from './edge-verdicts.js';
 import type { NodeRow } from './entries.js';
@@ -49,6 +56,8 @@ export class NodeColumns {
   readonly edges = new EdgeVerdicts();
   /** Of nodes that repeat: the iteration that ended last. */
   readonly iterations = new RareMap<number, EndedIteration>();
+  /** What became of a node's contracts when they were last checked. */
+  readonly contracts = new RareMap<number, readonly ContractVerdict[]>();
   /** Nodes per leaf. Always equals a recount. */
   readonly counts: Int32Array;
 
@@ -160,6 +169,11 @@ export class NodeColumns {
         if (nextAtMs !== undefined) this.wakeAtMs.set(node, nextAtMs);
         return;
       }
+      case 'contractsChecked': {
+        const others = (this.contracts.get(node) ?? []).filter(({ side }) => side !== event.verdicts[0].side);
+        this.contracts.set(node, [...others, ...event.verdicts]);
+        return;
+      }
       default:
         return;
     }
@@ -199,6 +213,7 @@ export class NodeColumns {
       wait: this.waits.get(node) ?? null,
       comments: this.comments.get(node) ?? [],
       iteration: this.iterations.get(node) ?? null,
+      contracts: this.contracts.get(node) ?? [],
     };
   }
 
@@ -218,6 +233,7 @@ export class NodeColumns {
     if (row.wait !== null) this.waits.set(node, row.wait);
     if (row.comments.length > 0) this.comments.set(node, row.comments);
     if (row.iteration !== null) this.iterations.set(node, row.iteration);
+    if (row.contracts.length > 0) this.contracts.set(node, row.contracts);
   }
 
   /**
@@ -254,5 +270,6 @@ export class NodeColumns {
     this.comments.delete(node);
     this.edges.forgetInto(node);
     this.iterations.delete(node);
+    this.contracts.delete(node);
   }
 }

@@ -1,5 +1,6 @@
 import type { FailureMode, RetryPolicy } from '../base/model.js';
 import type { Plan } from '../graph/plan.js';
+import type { Contracts } from '../policy/contracts.js';
 import type { GroupPolicy } from '../policy/group.js';
 import type { RepeatPolicy } from '../policy/repeat.js';
 import type { Trigger } from '../policy/trigger.js';
@@ -35,6 +36,8 @@ export interface EngineDefinition extends TriggerDefinition {
   readonly repeats: ReadonlyMap<number, RepeatPolicy>;
   /** By the group's node: one for each group of the plan. */
   readonly groups: ReadonlyMap<number, GroupPolicy>;
+  /** null: the workflow has none. */
+  readonly contracts: Contracts | null;
   /** Nodes of different lanes never wait for each other's room (inline, threads, processes). */
   laneOf(node: number): number;
   readonly laneCount: number;

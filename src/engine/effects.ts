@@ -1,5 +1,5 @@
 import type { ErrorDocument } from '../base/errors.js';
-import type { NodeOutput } from '../base/model.js';
+import type { ContractVerdict, NodeOutput } from '../base/model.js';
 import type { Decision } from '../policy/wait.js';
 
 /** What the engine asks of the world. Each is answered with an engine event. */
@@ -43,6 +43,8 @@ export type EngineEvent =
       readonly attempt: number;
       readonly error: ErrorDocument;
       readonly durationMs: number;
+      /** Why it failed, when it breached one. */
+      readonly contracts?: readonly ContractVerdict[];
     }
   /** Its worker died through no fault of this attempt: it may run again, uncharged. */
   | { readonly type: 'attemptLost'; readonly node: number; readonly run: number; readonly attempt: number }
@@ -81,7 +83,12 @@ export interface AttemptSuccess {
   readonly output: NodeOutput;
   readonly artifacts: readonly string[];
   readonly durationMs: number;
+  /** What became of the contracts that the node promised, none of them breached. */
+  readonly contracts?: readonly ContractVerdict[];
 }
+
+/** How an attempt ended by itself. */
+export type AttemptReport = Extract<EngineEvent, { type: 'attemptSucceeded' | 'attemptFailed' }>;
 
 /** What people and other systems tell a node that waits, or will. `payload` is JSON text. */
 export type WaitAnswer =

@@ -1,5 +1,5 @@
 import type { ErrorDocument } from '../base/errors.js';
-import type { EndedIteration, NodeOutput, ReviewComment, Wait } from '../base/model.js';
+import type { ContractVerdict, EndedIteration, NodeOutput, ReviewComment, Wait } from '../base/model.js';
 import type { EdgeRow } from './edge-verdicts.js';
 import type { RestartWindow } from '../policy/restart-intensity.js';
 import type {
@@ -54,6 +54,7 @@ export interface NodeRow {
   comments: readonly ReviewComment[];
   /** The iteration of its loop that ended last; null when none has. */
   iteration: EndedIteration | null;
+  contracts: readonly ContractVerdict[];
 }
 
 /** The state of the workflow itself in a checkpoint. */

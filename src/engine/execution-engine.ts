@@ -6,7 +6,14 @@ import { nextRetryDelayMs } from '../policy/retry.js';
 import { LEAF } from './columns.js';
 import { Deadlines } from './deadlines.js';
 import type { EngineDefinition } from './definition.js';
-import type { AttemptSuccess, Effect, EngineEvent, RerunRequest, WorkflowRequest } from './effects.js';
+import type {
+  AttemptReport,
+  AttemptSuccess,
+  Effect,
+  EngineEvent,
+  RerunRequest,
+  WorkflowRequest,
+} from './effects.js';
 import { ExecutionState } from './execution-state.js';
 import { FreshStarts } from './fresh-starts.js';
 import { Propagation } from './propagation.js';
@@ -83,7 +90,9 @@ export class ExecutionEngine {
         this.repeats?.judge(event, atMs);
         break;
       case 'attemptFailed':
-        if (this.columns.isCurrent(event)) this.failAttempt(event.node, event.error, event.durationMs, atMs);
+        if (!this.columns.isCurrent(event)) return;
+        this.noteContracts(event, atMs);
+        this.failAttempt(event.node, event.error, event.durationMs, atMs);
         break;
       case 'attemptLost':
         if (!this.columns.isCurrent(event)) return;
@@ -228,9 +237,15 @@ export class ExecutionEngine {
     this.starts.enqueue(node, this.turn);
   }
 
-  private succeed({ node, output, artifacts, durationMs }: AttemptSuccess, atMs: number): void {
+  private succeed(event: AttemptSuccess, atMs: number): void {
+    const { node, output, artifacts, durationMs } = event;
+    this.noteContracts(event, atMs);
     this.state.sendNode(node, { type: 'attemptSucceeded', output, artifacts, durationMs }, atMs);
     this.propagation.tell(node, 'succeeded', atMs);
+  }
+
+  private noteContracts({ node, contracts: verdicts }: AttemptReport, atMs: number): void {
+    if (verdicts !== undefined) this.state.sendNode(node, { type: 'contractsChecked', verdicts }, atMs);
   }
 
   private failAttempt(node: number, error: ErrorDocument, durationMs: number, atMs: number): void {

@@ -1,9 +1,11 @@
 import type { ErrorDocument } from '../base/errors.js';
+import { unverified, type Contracts } from '../policy/contracts.js';
 import { dependenciesOf } from '../graph/queries.js';
 import { RareMap } from '../base/rare-map.js';
 import type { Plan } from '../graph/plan.js';
 import type { TriggerDecision } from '../policy/trigger.js';
 import { LEAF } from './columns.js';
+import { unmetInputs } from './contracts.js';
 import type { EngineDefinition } from './definition.js';
 import { Edges } from './edges.js';
 import type { ConditionVerdict, Effect, EngineEvent } from './effects.js';
@@ -191,9 +193,7 @@ export class Propagation {
   /** A condition that cannot be evaluated fails its node for good: it never runs by accident. */
   private failUnstarted(node: number, error: ErrorDocument, atMs: number): void {
     this.state.sendNode(node, { type: 'dependenciesMet' }, atMs);
-    this.state.sendNode(node, { type: 'attemptStarted' }, atMs);
-    this.state.sendNode(node, { type: 'attemptFailed', error, durationMs: 0 }, atMs);
-    this.host.failed(node, atMs);
+    this.failAtStart(node, error, atMs);
   }
 
   /** An answer changes nothing after the workflow ended, nor while what the condition reads is being made again. */
@@ -222,11 +222,30 @@ export class Propagation {
 
   private makeReady(node: number, atMs: number): void {
     this.state.sendNode(node, { type: 'dependenciesMet' }, atMs);
+    if (this.definition.contracts !== null && !this.checkInputs(this.definition.contracts, node, atMs))
+      return;
     if (!this.plan.groups.has(node)) return this.host.ready(node);
     this.state.sendNode(node, { type: 'attemptStarted' }, atMs);
     const output = this.starts.groups.outputOf(node);
     this.state.sendNode(node, { type: 'attemptSucceeded', output, artifacts: [], durationMs: 0 }, atMs);
     this.tell(node, 'succeeded', atMs);
+  }
+
+  /** What the node needs is looked at once, before its first attempt. @returns false: it has failed for want of it */
+  private checkInputs(contracts: Contracts, node: number, atMs: number): boolean {
+    const verdicts = unmetInputs(contracts, node, this.state.columns);
+    if (verdicts.length === 0) return true;
+    this.state.sendNode(node, { type: 'contractsChecked', verdicts }, atMs);
+    const error = unverified(verdicts, this.plan.ids[node]);
+    if (error !== null) this.failAtStart(node, error, atMs);
+    return error === null;
+  }
+
+  /** It never runs: an attempt that is none fails for good. */
+  private failAtStart(node: number, error: ErrorDocument, atMs: number): void {
+    this.state.sendNode(node, { type: 'attemptStarted' }, atMs);
+    this.state.sendNode(node, { type: 'attemptFailed', error, durationMs: 0 }, atMs);
+    this.host.failed(node, atMs);
   }
 
   private get leaf(): Uint8Array {

@@ -1,5 +1,6 @@
 import type { WaitEnd } from '../base/model.js';
 import { RareMap } from '../base/rare-map.js';
+import { breachOf } from '../policy/contracts.js';
 import { beginWait, decideReview, expireWait, type WaitOutcome, type WaitPlan } from '../policy/wait.js';
 import type { EngineDefinition } from './definition.js';
 import type { WaitAnswer } from './effects.js';
@@ -93,11 +94,15 @@ export class Waits {
   private end(node: number, by: WaitEnd, outcome: WaitOutcome, atMs: number): void {
     const durationMs = Math.max(0, atMs - this.state.columns.startedAtMs[node]);
     this.state.sendNode(node, { type: 'waitEnded', by }, atMs);
-    if ('output' in outcome) {
+    const { contracts } = this.definition;
+    const verdicts = 'output' in outcome ? contracts?.verify(node, outcome.output) : undefined;
+    if (verdicts !== undefined) this.state.sendNode(node, { type: 'contractsChecked', verdicts }, atMs);
+    const error = 'error' in outcome ? outcome.error : verdicts && breachOf(verdicts, this.idOf(node));
+    if ('output' in outcome && !error) {
       const { output } = outcome;
       this.state.sendNode(node, { type: 'attemptSucceeded', output, artifacts: [], durationMs }, atMs);
-    } else this.state.sendNode(node, { type: 'attemptFailed', error: outcome.error, durationMs }, atMs);
-    this.host.ended(node, 'output' in outcome ? 'succeeded' : 'failed', atMs);
+    } else if (error) this.state.sendNode(node, { type: 'attemptFailed', error, durationMs }, atMs);
+    this.host.ended(node, error ? 'failed' : 'succeeded', atMs);
   }
 
   private listen(node: number, signal: string): void {

@@ -1,5 +1,5 @@
 import type { NodeEvent, WorkflowEvent } from '../../machines/events.js';
-import type { EndedIteration, NodeOutput, Wait } from '../base/model.js';
+import type { ContractVerdict, EndedIteration, NodeOutput, Wait } from '../base/model.js';
 import { RareMap } from '../base/rare-map.js';
 import { WORKFLOW, type Entry } from '../engine/entries.js';
 import { eventId } from './event-id.js';
@@ -195,6 +195,9 @@ export class EventDeriver {
         return push('edge_evaluated', this.edgeData(node, event));
       case 'commented':
         return push('node_commented', { comment: event.text, reviewer: event.reviewer });
+      case 'contractsChecked':
+        for (const verdict of event.verdicts) push(contractEvent(verdict), contractDocument(verdict));
+        return;
       case 'attemptSucceeded':
         return push('node_completed', {
           ...outputData(event.output),
@@ -242,6 +245,22 @@ export class EventDeriver {
 export function waitDocument({ kind, signal, wakeAtMs }: Wait): Record<string, unknown> {
   const until = wakeAtMs > 0 ? new Date(wakeAtMs).toISOString() : null;
   return { kind, ...(signal !== null && { signal }), until };
+}
+
+function contractEvent({ side, problems }: ContractVerdict): EventType {
+  if (side === 'input') return 'contract_unverified';
+  return problems.length === 0 ? 'contract_verified' : 'contract_breached';
+}
+
+/** What became of a contract at a node, as events and documents say it. */
+export function contractDocument({
+  contract,
+  side,
+  severity,
+  status,
+  problems,
+}: ContractVerdict): Record<string, unknown> {
+  return { contract, side, severity, status, ...(problems.length > 0 && { problems }) };
 }
 
 /** A large output is told by its size: its text is a row of its own, read with the node's detail. */

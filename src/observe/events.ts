@@ -23,6 +23,9 @@ export const EVENT_TYPES = [
   'workflow_signal_received',
   'group_restarted',
   'edge_evaluated',
+  'contract_verified',
+  'contract_breached',
+  'contract_unverified',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 

@@ -6,6 +6,7 @@ import { waitDocument } from '../observe/event-deriver.js';
 import type { NodeStateDocument } from '../observe/events.js';
 import type { ExecutionRecord } from '../store/types.js';
 import type { Definition } from '../supervisor/definition.js';
+import { contractsDocument, contractsOfNode } from './contract-document.js';
 import type { ExecutionDocument, ExecutionResult } from './types.js';
 
 interface DocumentSource {
@@ -54,6 +55,7 @@ export async function executionDocument(source: DocumentSource): Promise<Executi
     node_states,
     node_outputs,
     artifacts,
+    ...contractsDocument(definition, columns),
     global_context: JSON.parse(source.globalContext) as Record<string, unknown>,
     created_at: iso(record.createdAtMs)!,
     updated_at: iso(Math.max(record.updatedAtMs, state.changedAtMs))!,
@@ -124,6 +126,7 @@ function nodeDocument(
       ...groupDocument(definition, state, node),
       ...edgesDocument(definition, state, node),
       ...repeatDocument(definition, state, node),
+      ...contractsOfNode(columns, node),
     },
   };
 }

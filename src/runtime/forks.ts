@@ -88,7 +88,7 @@ function asFork(
 function history({ columns }: ExecutionState, kept: readonly number[], nowMs: number): Entry[] {
   const entries: Entry[] = [{ node: WORKFLOW, event: { type: 'started' }, atMs: nowMs }];
   for (const node of kept) {
-    const { leaf, startedAtMs, endedAtMs, output, artifacts, condition } = columns.row(node);
+    const { leaf, startedAtMs, endedAtMs, output, artifacts, condition, contracts } = columns.row(node);
     const add = (event: NodeEvent, atMs: number): unknown => entries.push({ node, event, atMs });
     for (const [from, verdict] of columns.edges.into(node) ?? [])
       add({ type: 'edgeEvaluated', from, verdict }, startedAtMs || endedAtMs);
@@ -97,7 +97,10 @@ function history({ columns }: ExecutionState, kept: readonly number[], nowMs: nu
       continue;
     }
     add({ type: 'dependenciesMet' }, startedAtMs);
+    const [needed, promised] = ['input', 'output'].map((at) => contracts.filter(({ side }) => side === at));
+    if (needed.length > 0) add({ type: 'contractsChecked', verdicts: needed }, startedAtMs);
     add({ type: 'attemptStarted' }, startedAtMs);
+    if (promised.length > 0) add({ type: 'contractsChecked', verdicts: promised }, endedAtMs);
     const durationMs = endedAtMs - startedAtMs;
     add({ type: 'attemptSucceeded', output: output ?? 'null', artifacts, durationMs }, endedAtMs);
   }

@@ -8,8 +8,10 @@ import type { Workflow, WorkflowSpec } from '../spec/types.js';
 import type { OutputStream } from '../store/step-logs.js';
 import type { RetentionPolicy } from './retention.js';
 import type { ForkOptions, RerunOptions } from './again-options.js';
+import type { ContractDocument } from './contract-document.js';
 import type { Schedules } from './schedule-types.js';
 
+export type { ContractDocument } from './contract-document.js';
 export type { ForkOptions, RerunOptions } from './again-options.js';
 export type { PoolOptions, RuntimeOptions } from './runtime-options.js';
 export type { ListSchedulesOptions, ScheduleDocument, Schedules } from './schedule-types.js';
@@ -135,6 +137,8 @@ export interface ExecutionDocument {
   node_states: Record<string, NodeStateDocument>;
   node_outputs: Record<string, unknown>;
   artifacts: Record<string, string[]>;
+  /** Where each contract is; absent when the workflow has none. */
+  contracts?: ContractDocument[];
   global_context: Record<string, unknown>;
   created_at: string;
   updated_at: string;

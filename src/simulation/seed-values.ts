@@ -145,7 +145,12 @@ export class SeedValues {
   private stepOutput(node: number, random: Random): unknown {
     const { outputs } = this.model.outcomeOf(node);
     if (outputs !== undefined) return oneOf(random, outputs);
-    return this.model.shapeOf(node)?.sample(random, this.model.schemaValues) ?? {};
+    const { schemaValues } = this.model;
+    const shape = this.model.shapeOf(node);
+    const schemas = this.model.promisedBy(node);
+    // A step keeps what it promises, where a value can be made that does.
+    const fitting = schemas.length === 0 ? undefined : fittingAnswer(schemas, shape, random, schemaValues);
+    return fitting ?? shape?.sample(random, schemaValues) ?? {};
   }
 
   private payload(node: number, random: Random): NodeValue {

@@ -56,6 +56,10 @@ function textOf(event: ExecutionEvent, causeOf: CauseOf): string | undefined {
       return `${node_id} is cancelled`;
     case 'node_commented':
       return `${node_id} gets a comment`;
+    case 'contract_verified':
+    case 'contract_breached':
+    case 'contract_unverified':
+      return `${node_id} ${contractText(data)}`;
     case 'workflow_signal_received':
       return `signal ${String(data.signal)} arrives${outputText(data.payload)}`;
     case 'workflow_failed':
@@ -75,6 +79,11 @@ function startText({ attempt, max_attempts, waiting_for }: ExecutionEvent['data'
     return `waits: ${kind}${signal === undefined ? '' : ` ${signal}`}`;
   }
   return `starts${Number(max_attempts) > 1 ? ` (attempt ${Number(attempt)} of ${Number(max_attempts)})` : ''}`;
+}
+
+function contractText({ contract, side, status }: ExecutionEvent['data']): string {
+  if (side === 'input') return `needs contract ${String(contract)}, which is ${String(status)}`;
+  return `is held against contract ${String(contract)}: ${String(status)}`;
 }
 
 function whyText(causeOf: CauseOf, { attempts, error_code }: ExecutionEvent['data']): string {

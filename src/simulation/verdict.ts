@@ -7,6 +7,7 @@ import type { Trial } from './trial.js';
 export const SURPRISES = [
   'did_not_end',
   'condition_failed',
+  'unverified',
   'failed',
   'completed_nothing',
   'runtime_died',
@@ -53,7 +54,10 @@ export function judge(trial: Trial): Verdict {
     if (cause === null) return one('failed', document.error.message);
     expected.push(cause);
   }
-  if (document.status === 'failed' && surprises.length + expected.length === 0)
+  // A contract that a failure left unverified is a consequence of that failure.
+  if (expected.length > 0)
+    return { surprises: surprises.filter(({ kind }) => kind !== 'unverified'), expected };
+  if (document.status === 'failed' && surprises.length === 0)
     return one('failed', 'it failed, but no node did');
   return { surprises, expected };
 }
@@ -95,7 +99,7 @@ export function* withRuns(
 }
 
 function causeOf(trial: Trial, { event: { node_id, data }, run }: LastFailure): FailureCause | null {
-  if (data.error_code === 'CONDITION_FAILED') return null;
+  if (data.error_code === 'CONDITION_FAILED' || data.error_code === 'CONTRACT_UNVERIFIED') return null;
   if (data.error_code === 'REPEAT_EXHAUSTED') return 'exhausted';
   if (data.error_code === 'NODE_TIMEOUT') return limitCause(trial, node_id!, run, Number(data.attempts));
   const cause = trial.causeOf(node_id!, run, Number(data.attempts));
@@ -116,8 +120,13 @@ function struckBy({ struck }: Trial): FailureCause | null {
   return (['crash', 'timeout', 'error'] as const).find((kind) => struck[kind] > 0) ?? null;
 }
 
+const KIND_OF_CODE: Readonly<Record<string, SurpriseKind>> = {
+  CONDITION_FAILED: 'condition_failed',
+  CONTRACT_UNVERIFIED: 'unverified',
+};
+
 function surpriseOf({ node_id, data }: ExecutionEvent): Surprise {
-  const kind = data.error_code === 'CONDITION_FAILED' ? 'condition_failed' : 'failed';
+  const kind = KIND_OF_CODE[String(data.error_code)] ?? 'failed';
   return { kind, node_id: node_id!, message: String(data.error) };
 }
 

@@ -1,10 +1,12 @@
 import { ancestors, withMembers, type Plan } from '../graph/index.js';
 import { compileCondition, type CompiledCondition } from '../policy/condition.js';
+import type { Contracts } from '../policy/contracts.js';
 import { conditionReads, EACH, type Read } from '../policy/condition-reads.js';
 import { normalizeRetryPolicy } from '../policy/retry.js';
 import type { RetryPolicy } from '../base/model.js';
 import type { WaitPlan } from '../policy/wait.js';
 import {
+  contractsOf,
   edgeConditionsOf,
   planOf,
   repeatPolicyOf,
@@ -43,6 +45,7 @@ export class WorkflowModel {
   readonly untils: ReadonlyMap<number, NodeCondition>;
   private readonly outcomes: ReadonlyMap<string, Outcome>;
   private readonly retries: boolean;
+  private readonly contracts: Contracts | null;
   private readonly shapes = new Map<number, ValueShape>();
   private readonly needs = new Map<number, readonly NodeCondition[]>();
 
@@ -50,6 +53,7 @@ export class WorkflowModel {
     this.workflow = workflow;
     this.outcomes = outcomes;
     this.retries = retries;
+    this.contracts = contractsOf(workflow.spec);
     this.schemaValues = schemaValues;
     this.plan = planOf(workflow.spec);
     this.globalContext = { ...workflow.spec.workflow.global_context, ...context };
@@ -85,6 +89,11 @@ export class WorkflowModel {
 
   policyOf(node: number): RetryPolicy {
     return normalizeRetryPolicy(this.retries ? this.nodes[node].retry_policy : { max_attempts: 1 });
+  }
+
+  /** Schemas that a node's output must fit. */
+  promisedBy(node: number): readonly object[] {
+    return this.contracts?.promisedBy(node).map(({ schema }) => schema) ?? [];
   }
 
   /** What conditions read of a node's output; undefined when they read nothing of it. */

@@ -1,13 +1,15 @@
 import { MaestroError } from '../base/errors.js';
-import type { FailureMode, RetryPolicy } from '../base/model.js';
+import type { FailureMode } from '../base/model.js';
 import type { StepContext, StepFunction } from '../base/step.js';
 import { parseDepends, tasksOf } from '../policy/depends.js';
 import type { TriggerRule } from '../policy/trigger.js';
 import { compilePlan, cycleError, generations, readyNodes, type Plan } from '../graph/index.js';
 import { groupSpec, type GroupOptions, type GroupOutput } from './builder-groups.js';
 import { repeatSpec, type RepeatOptions } from './builder-repeats.js';
+import { retryPolicy, type RetryOptions } from './builder-retry.js';
 import { waitFields, type NoWait, type WaitOptions } from './builder-waits.js';
 import type {
+  ContractSpec,
   EdgeSpec,
   Isolation,
   NodeSpec,
@@ -39,21 +41,8 @@ export interface WorkflowDefinition {
   isolation?: Isolation;
   /** When it starts by itself, once `runtime.schedules.add` was given it. */
   schedule?: ScheduleSpec;
-}
-
-/** How often and when a failed attempt is tried again; see RetryPolicy. */
-export interface RetryOptions {
-  /** Attempts in all, the first included. */
-  maxAttempts?: number;
-  delaySeconds?: number;
-  /** false: never retry. */
-  onFailure?: boolean;
-  /** true: the delay doubles with every attempt. */
-  exponentialBackoff?: boolean;
-  maxDelaySeconds?: number;
-  jitter?: 'none' | 'full';
-  /** Error names or codes that are never retried. */
-  nonRetryable?: readonly string[];
+  /** What nodes promise each other about their outputs: they name these in `outputContracts` and `inputContracts`. */
+  contracts?: readonly ContractSpec[];
 }
 
 export interface ResourceOptions {
@@ -87,6 +76,10 @@ interface CommonOptions<Dependency extends string, Condition extends string | un
   isolation?: Isolation;
   /** Limits of one step; only with the isolation process. */
   resources?: ResourceOptions;
+  /** Contracts that must be verified before it runs. */
+  inputContracts?: readonly string[];
+  /** Contracts that its output must fit. */
+  outputContracts?: readonly string[];
 }
 
 /** Carries a type and nothing else; see `type()`. */
@@ -158,12 +151,14 @@ export function defineWorkflow<Outputs extends object = Record<never, never>>(
 /** Collects nodes and edges; `build` validates the whole. Each call changes and returns this builder. */
 export class WorkflowBuilder<Outputs extends object> {
   readonly #header: WorkflowHeader;
+  readonly #contracts: readonly ContractSpec[] | undefined;
   readonly #nodes = new Map<string, NodeSpec & { dependencies: string[] }>();
   readonly #dependents = new Map<string, string[]>();
   readonly #functions = new Map<string, StepFunction>();
   readonly #conditions: EdgeSpec[] = [];
 
   constructor(definition: WorkflowDefinition) {
+    this.#contracts = definition.contracts;
     this.#header = compact({
       id: definition.id,
       name: definition.name ?? definition.id,
@@ -289,6 +284,7 @@ export class WorkflowBuilder<Outputs extends object> {
     return {
       workflow: this.#header,
       nodes: [...this.#nodes.values()],
+      ...(this.#contracts !== undefined && { contracts: [...this.#contracts] }),
       ...(edges.length > 0 && { edges }),
     };
   }
@@ -365,21 +361,11 @@ function nodeSpec<Inputs, Output>(
     heartbeat_timeout_seconds: options.heartbeatTimeoutSeconds,
     isolation: options.isolation,
     resources: options.resources && compact({ max_heap_mb: options.resources.maxHeapMb }),
+    input_contracts: options.inputContracts && [...options.inputContracts],
+    output_contracts: options.outputContracts && [...options.outputContracts],
     uses: options.uses,
     run: options.run,
     env: options.env,
     ...waitFields(options),
-  });
-}
-
-function retryPolicy(retry: RetryOptions): Partial<RetryPolicy> {
-  return compact({
-    max_attempts: retry.maxAttempts,
-    retry_delay_seconds: retry.delaySeconds,
-    retry_on_failure: retry.onFailure,
-    exponential_backoff: retry.exponentialBackoff,
-    max_delay_seconds: retry.maxDelaySeconds,
-    jitter: retry.jitter,
-    non_retryable: retry.nonRetryable,
   });
 }

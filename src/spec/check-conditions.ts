@@ -1,13 +1,9 @@
 import { isMaestroError } from '../base/errors.js';
 import { compileCondition } from '../policy/condition.js';
-import { expandGroups } from '../graph/index.js';
-import { graphOf } from './check-graph.js';
+import { Ancestry } from './ancestry.js';
 import { isRecord, type Draft } from './draft.js';
 import type { Findings } from './findings.js';
 import { didYouMean } from './suggest.js';
-
-/** What each node depends on, groups expanded. */
-type Graph = ReadonlyMap<string, readonly string[]>;
 
 /** A condition of a node, or on an edge, where it is written. */
 interface Given {
@@ -23,15 +19,14 @@ interface Given {
 
 /** Checks that conditions compile and read only outputs that will be there when they are evaluated. */
 export function checkConditions(draft: Draft, findings: Findings): void {
-  let graph: Graph | undefined;
+  const ancestry = new Ancestry(draft);
   for (const given of conditionsOf(draft)) {
     const { condition, path, owner, nodeId } = given;
     if (typeof condition !== 'string' || condition === '') continue;
     try {
       const { references } = compileCondition(condition);
       if (references === 'all') continue;
-      graph ??= new Map(expandGroups(graphOf(draft)).map(({ id, dependencies }) => [id, dependencies]));
-      checkReferences(draft, graph, given, references, findings);
+      checkReferences(draft, ancestry, given, references, findings);
     } catch (error) {
       if (!isMaestroError(error)) throw error;
       findings.error('BAD_CONDITION', path, `${owner}: ${error.message}`, nodeId);
@@ -62,32 +57,18 @@ function conditionsOf({ nodes, edges }: Draft): Given[] {
 
 function checkReferences(
   draft: Draft,
-  graph: Graph,
+  ancestry: Ancestry,
   { path, owner, nodeId, before, itself }: Given,
   references: readonly string[],
   findings: Findings,
 ): void {
-  const missing = new Set(references);
-  if (itself) missing.delete(before);
-  if (missing.size > 0) removeAncestors(graph, before, missing);
-  for (const id of missing) {
+  const others = itself ? references.filter((id) => id !== before) : references;
+  for (const id of ancestry.missing(before, others)) {
     const reads = `the condition of ${owner} reads the output of ${JSON.stringify(id)}`;
     const without = itself ? `${JSON.stringify(before)} does not depend on` : 'it does not depend on';
     const why = draft.byId.has(id)
       ? `which ${without}: the output would not be there`
       : `which is not a node${didYouMean(id, draft.byId.keys())}`;
     findings.error('BAD_CONDITION', path, `${reads}, ${why}`, nodeId);
-  }
-}
-
-/** Walks up from the node until nothing is wanted any more. */
-function removeAncestors(graph: Graph, node: string, wanted: Set<string>): void {
-  const seen = new Set<string>();
-  const queue = [...(graph.get(node) ?? [])];
-  for (let id = queue.pop(); id !== undefined && wanted.size > 0; id = queue.pop()) {
-    if (seen.has(id)) continue;
-    seen.add(id);
-    wanted.delete(id);
-    queue.push(...(graph.get(id) ?? []));
   }
 }

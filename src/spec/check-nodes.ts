@@ -104,22 +104,11 @@ export function checkNodeIds(draft: Draft, findings: Findings): void {
 export function checkSupported(draft: Draft, findings: Findings): void {
   const deciding = new Set(draft.edges.flatMap((edge) => (edge.condition === undefined ? [] : edge.from)));
   for (const node of draft.nodes) {
-    const { type, condition, input_contracts, output_contracts } = node.fields;
-    if (isNonEmpty(input_contracts)) refuse(node, 'input_contracts', 'input contracts', findings);
-    if (isNonEmpty(output_contracts)) refuse(node, 'output_contracts', 'output contracts', findings);
+    const { type, condition } = node.fields;
     const decides = condition !== undefined || deciding.has(node.id);
     if (type === 'conditional' && !decides) {
       const message = `node ${JSON.stringify(node.id)} has the type conditional but no condition: it always runs`;
       findings.warning('NO_CONDITION', ['nodes', node.index], message, node.id);
     }
   }
-}
-
-function refuse(node: DraftNode, key: string, what: string, findings: Findings): void {
-  const message = `node ${JSON.stringify(node.id)} has ${what}, which this version does not support yet`;
-  findings.error('UNSUPPORTED', ['nodes', node.index, key], message, node.id);
-}
-
-function isNonEmpty(value: unknown): boolean {
-  return Array.isArray(value) && value.length > 0;
 }

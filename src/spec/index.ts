@@ -3,11 +3,11 @@ export {
   type,
   type NodeExecutor,
   type NodeOptions,
-  type RetryOptions,
   type TypeOf,
   type WorkflowBuilder,
   type WorkflowDefinition,
 } from './builder.js';
+export type { RetryOptions } from './builder-retry.js';
 export type { Path, Place, SourceMap } from './findings.js';
 export { canonicalJson, definitionHash } from './hash.js';
 export { loadWorkflowFile, parseWorkflow, type LoadOptions, type ParseOptions } from './load.js';
@@ -25,6 +25,7 @@ export {
 export { compareStructure, structureMismatch, type StructureDifference } from './structure.js';
 export {
   NODE_TYPES,
+  type ContractSpec,
   type EdgeSpec,
   type Isolation,
   type NodeSpec,
@@ -45,6 +46,7 @@ export { edgeConditionsOf, type EdgeConditions } from './edges.js';
 export { groupPolicyOf } from './groups.js';
 export { repeatPolicyOf } from './repeats.js';
 export type { RepeatOptions } from './builder-repeats.js';
+export { contractsOf } from './contracts.js';
 export { answerSchemaOf, isWaitNode, waitPlanOf } from './waits.js';
 export { validateSpec, type ValidateOptions, type Validation } from './validate.js';
 export { importWfFormat, isWfFormat, SLEEP_STEP } from './wfformat.js';

@@ -1,5 +1,6 @@
 import type { FailureMode, RetryPolicy } from '../base/model.js';
 import type { StepFunction } from '../base/step.js';
+import type { ContractSeverity, ContractStage } from '../policy/contracts.js';
 import type { GroupStrategy } from '../policy/group.js';
 import type { Schedule } from '../policy/schedule.js';
 import type { TriggerRule } from '../policy/trigger.js';
@@ -17,6 +18,22 @@ export interface WorkflowSpec {
   nodes: NodeSpec[];
   /** Dependencies as pairs. In normal form those that have a condition: the others are `dependencies` of nodes. */
   edges?: EdgeSpec[];
+  /** What nodes promise each other about their outputs. */
+  contracts?: ContractSpec[];
+}
+
+export interface ContractSpec {
+  id: string;
+  /** For people. */
+  name?: string;
+  version?: string;
+  description?: string;
+  /** blocking (default): a breach fails the attempt; warning: it is recorded. */
+  severity?: ContractSeverity;
+  /** How far the parties have come. Default accepted; only what is accepted or amended binds. */
+  stage?: ContractStage;
+  /** JSON Schema of the output of each node that promises it. */
+  schema: Record<string, unknown>;
 }
 
 export interface WorkflowHeader {
@@ -73,7 +90,9 @@ export interface NodeSpec {
   total_timeout_seconds?: number;
   /** An attempt that sends no heartbeat for this long is taken for dead. */
   heartbeat_timeout_seconds?: number;
+  /** Ids of contracts that must be verified before the node runs. */
   input_contracts?: string[];
+  /** Ids of contracts that its output must fit. */
   output_contracts?: string[];
   /** `./module.js#exportName`, relative to the spec's folder: runs where `isolation` says. */
   uses?: string;

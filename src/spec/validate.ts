@@ -1,5 +1,6 @@
 import { MaestroError, type Problem } from '../base/errors.js';
 import { checkConditions } from './check-conditions.js';
+import { checkContracts } from './check-contracts.js';
 import { checkGraph } from './check-graph.js';
 import { checkGroups } from './check-groups.js';
 import { checkIsolation } from './check-isolation.js';
@@ -43,6 +44,7 @@ export function validateSpec(value: unknown, options: ValidateOptions = {}): Val
   checkGroups(draft, options.functions, findings);
   checkIsolation(draft, options.functions, findings);
   checkSchedule(value, findings);
+  checkContracts(value, draft, findings);
   checkSupported(draft, findings);
   const problems = findings.toProblems(options.source);
   if (findings.hasErrors) return { problems };
@@ -57,6 +59,7 @@ function normalise(spec: WorkflowSpec, draft: Draft): WorkflowSpec {
     workflow: { ...spec.workflow },
     ...(edges.length > 0 && { edges }),
     nodes: spec.nodes.map((node, index) => ({ ...node, dependencies: [...draft.nodes[index].dependencies] })),
+    ...(spec.contracts !== undefined && { contracts: spec.contracts }),
   };
 }
 

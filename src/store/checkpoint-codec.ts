@@ -8,10 +8,12 @@ import {
   readError,
   readOptional,
   readResult,
+  readVerdicts,
   readWait,
   writeError,
   writeOptional,
   writeResult,
+  writeVerdicts,
   writeWait,
 } from './value-codec.js';
 
@@ -49,13 +51,13 @@ export function decodeChunk(key: string, bytes: Uint8Array): NodeRow[] {
   }
 }
 
-/** Bit of the first byte of a row: what it waits for and comments follow at its end. */
+/** Bit of the first byte of a row: what it waits for, comments and contracts follow at its end. */
 const MORE = 0x80;
 /** Another one: after that follows the iteration that ended last. */
 const ITERATION = 0x40;
 
-function hasMore({ wait, comments }: NodeRow): boolean {
-  return wait !== null || comments.length > 0;
+function hasMore({ wait, comments, contracts }: NodeRow): boolean {
+  return wait !== null || comments.length > 0 || contracts.length > 0;
 }
 
 function writeRow(w: ByteWriter, row: NodeRow): void {
@@ -74,7 +76,7 @@ function writeRow(w: ByteWriter, row: NodeRow): void {
   writeResult(w, row.iteration.output, []);
 }
 
-function writeMore(w: ByteWriter, { wait, comments }: NodeRow): void {
+function writeMore(w: ByteWriter, { wait, comments, contracts }: NodeRow): void {
   writeOptional(w, wait, (open) => writeWait(w, open, (atMs) => w.number(atMs)));
   w.varint(comments.length);
   for (const { text, reviewer, atMs } of comments) {
@@ -82,6 +84,7 @@ function writeMore(w: ByteWriter, { wait, comments }: NodeRow): void {
     writeOptional(w, reviewer, (name) => w.string(name));
     w.number(atMs);
   }
+  writeVerdicts(w, contracts);
 }
 
 function readRow(r: ByteReader): NodeRow {
@@ -91,7 +94,7 @@ function readRow(r: ByteReader): NodeRow {
   const { output, artifacts } = readResult(r);
   const error = readOptional(r, () => readError(r)) ?? null;
   const condition = readOptional(r, () => r.string()) ?? null;
-  const more = head & MORE ? readMore(r) : { wait: null, comments: [] };
+  const more = head & MORE ? readMore(r) : { wait: null, comments: [], contracts: [] };
   const iteration = head & ITERATION ? readIteration(r) : null;
   return {
     leaf,
@@ -116,7 +119,7 @@ function readIteration(r: ByteReader): EndedIteration {
   return { number, output };
 }
 
-function readMore(r: ByteReader): Pick<NodeRow, 'wait' | 'comments'> {
+function readMore(r: ByteReader): Pick<NodeRow, 'wait' | 'comments' | 'contracts'> {
   const wait = readOptional(r, () => readWait(r, () => r.number())) ?? null;
   const comments: ReviewComment[] = [];
   for (let left = r.varint(); left > 0; left--) {
@@ -124,5 +127,5 @@ function readMore(r: ByteReader): Pick<NodeRow, 'wait' | 'comments'> {
     const reviewer = readOptional(r, () => r.string()) ?? null;
     comments.push({ text, reviewer, atMs: r.number() });
   }
-  return { wait, comments };
+  return { wait, comments, contracts: readVerdicts(r) };
 }

@@ -7,7 +7,7 @@ export const FORMAT_VERSION = 2;
 /**
  * What a record is written as unless it holds something newer: an older release can go on with a store as long as
  * nothing in it needs this one. 2: waits, comments, signals, reruns of single
- * nodes and restarts of groups.
+ * nodes, restarts of groups and checks of contracts.
  */
 export const BASE_VERSION = 1;
 

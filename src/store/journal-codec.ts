@@ -16,11 +16,13 @@ import {
   readError,
   readOptional,
   readResult,
+  readVerdicts,
   readWait,
   writeEdgeVerdict,
   writeError,
   writeOptional,
   writeResult,
+  writeVerdicts,
   writeWait,
 } from './value-codec.js';
 
@@ -48,6 +50,7 @@ const NEWER_NODE_EVENTS: ReadonlySet<NodeEvent['type']> = new Set([
   'edgeEvaluated',
   'iterationEnded',
   'timedOut',
+  'contractsChecked',
 ]);
 const NEWER_WORKFLOW_EVENTS: ReadonlySet<WorkflowEvent['type']> = new Set([
   'signalReceived',
@@ -163,6 +166,8 @@ function writeNodeEvent(w: ByteWriter, event: NodeEvent, times: TimeBase): void 
       return writeEdgeVerdict(w, event.verdict);
     case 'timedOut':
       return writeError(w, event.error);
+    case 'contractsChecked':
+      return writeVerdicts(w, event.verdicts);
     default:
       return;
   }
@@ -204,6 +209,11 @@ function readNodeEvent(r: ByteReader, code: number, times: TimeBase): NodeEvent 
       return { type, from: r.varint(), verdict: readEdgeVerdict(r) };
     case 'timedOut':
       return { type, error: readError(r) };
+    case 'contractsChecked': {
+      const verdicts = readVerdicts(r);
+      if (verdicts.length === 0) throw new RangeError('it has a check of no contracts');
+      return { type, verdicts };
+    }
     default:
       return { type };
   }

@@ -1,6 +1,6 @@
 import type { EdgeVerdict } from '../../machines/events.js';
 import type { ErrorDocument } from '../base/errors.js';
-import { WAIT_KINDS, type NodeOutput, type Wait } from '../base/model.js';
+import { WAIT_KINDS, type ContractVerdict, type NodeOutput, type Wait } from '../base/model.js';
 import type { ByteReader } from './byte-reader.js';
 import type { ByteWriter } from './byte-writer.js';
 
@@ -64,6 +64,18 @@ export function readEdgeVerdict(r: ByteReader): EdgeVerdict {
   if (kind === EDGE_ERROR) return { taken: null, error: readError(r) };
   if (kind > EDGE_ERROR) throw new RangeError(`it has an unknown verdict on an edge: ${kind}`);
   return { taken: kind === EDGE_TAKEN };
+}
+
+/** Verdicts on contracts, likewise. */
+export function writeVerdicts(w: ByteWriter, verdicts: readonly ContractVerdict[]): void {
+  w.string(verdicts.length === 0 ? '' : JSON.stringify(verdicts));
+}
+
+export function readVerdicts(r: ByteReader): readonly ContractVerdict[] {
+  const text = r.string();
+  const value: unknown = text === '' ? [] : JSON.parse(text);
+  if (!Array.isArray(value)) throw new RangeError('it has verdicts that are no list');
+  return value as ContractVerdict[];
 }
 
 /** A value or nothing, which null and undefined both are. */

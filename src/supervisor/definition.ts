@@ -2,6 +2,7 @@ import type { ExecutionMode, RetryPolicy } from '../base/model.js';
 import type { EngineDefinition } from '../engine/definition.js';
 import type { Plan } from '../graph/index.js';
 import { compileCondition, type CompiledCondition } from '../policy/condition.js';
+import type { Contracts } from '../policy/contracts.js';
 import type { GroupPolicy } from '../policy/group.js';
 import type { RepeatPolicy } from '../policy/repeat.js';
 import { normalizeRetryPolicy } from '../policy/retry.js';
@@ -9,6 +10,7 @@ import { triggerOf, type Trigger } from '../policy/trigger.js';
 import type { WaitPlan } from '../policy/wait.js';
 import { kindOfStep, resolveStep, STEP_KINDS, type StepRef } from '../pool/index.js';
 import {
+  contractsOf,
   edgeConditionsOf,
   groupPolicyOf,
   isWaitNode,
@@ -46,6 +48,8 @@ export class Definition {
   readonly triggers: ReadonlyMap<number, Trigger>;
   /** By the node an edge leads to, then by the one it comes from. */
   readonly edgeConditions: ReadonlyMap<number, ReadonlyMap<number, string>>;
+  /** null: the workflow has none. */
+  readonly contracts: Contracts | null;
 
   constructor(readonly workflow: Workflow) {
     this.plan = planOf(workflow.spec);
@@ -65,6 +69,7 @@ export class Definition {
     this.triggers = triggersOf(workflow);
     this.edgeConditions = edgeConditionsOf(workflow.spec, this.plan);
     this.repeats = repeatsOf(workflow);
+    this.contracts = contractsOf(workflow.spec);
   }
 
   nodeSpec(node: number): NodeSpec {
@@ -130,6 +135,7 @@ export class Definition {
       conditionText: (node) => this.conditionText(node),
       groups: this.groups,
       ranks: linear ? null : this.estimates.current(),
+      contracts: this.contracts,
       laneOf: (node) => (linear ? 0 : this.kindOf(node)),
       repeats: this.repeats,
       laneCount: linear ? 1 : STEP_KINDS.length,

@@ -4,6 +4,7 @@ import { INLINE_OUTPUT_LIMIT_BYTES, type Durability, type NodeOutput } from '../
 import type { Effect, EngineEvent } from '../engine/effects.js';
 import type { ExecutionEvent } from '../observe/events.js';
 import type { Meter } from '../observe/meter.js';
+import { breachOf } from '../policy/contracts.js';
 import type { JobOutcome, Pool } from '../pool/index.js';
 import type { KvOp } from '../store/kv.js';
 import type { ExecutionStore } from '../store/types.js';
@@ -259,12 +260,12 @@ export class Supervisor {
     if (outcome.ok) {
       const { artifacts, durationMs } = outcome;
       execution.definition.estimates.note(node, durationMs);
+      const contracts = execution.definition.contracts?.verify(node, outcome.output);
+      const error = contracts && breachOf(contracts, execution.definition.plan.ids[node]);
+      const attemptOf = { node, run, attempt, durationMs, contracts };
+      if (error) return this.apply(execution, { type: 'attemptFailed', error, ...attemptOf }, nowMs);
       const output = this.keepOutput(job, outcome.output);
-      this.apply(
-        execution,
-        { type: 'attemptSucceeded', node, run, attempt, output, artifacts, durationMs },
-        nowMs,
-      );
+      this.apply(execution, { type: 'attemptSucceeded', output, artifacts, ...attemptOf }, nowMs);
     } else if (outcome.kind === 'lost') {
       this.options.lost(job, outcome.error);
       this.apply(execution, { type: 'attemptLost', node, run, attempt }, nowMs);

@@ -29,6 +29,7 @@ const row = (leaf: number): NodeRow => ({
   wait: null,
   comments: [],
   iteration: null,
+  contracts: [],
 });
 
 /** What an ExecutionStore must do, over any adapter. `open` gives a new, empty Kv; the suite closes it. */

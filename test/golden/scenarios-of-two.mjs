@@ -1,3 +1,4 @@
+import { contractsScenario } from './scenario-contracts.mjs';
 import { loopScenarios } from './scenarios-loops.mjs';
 
 const HOUR_SECONDS = 3600;
@@ -151,7 +152,7 @@ export function scenariosOfTwo(defineWorkflow, isWriting, tools) {
   };
   const { looped, looping } = loopScenarios(defineWorkflow, isWriting, tools);
   return {
-    atRest: [answered, rerun, forked, group, looped, late],
+    atRest: [answered, rerun, forked, group, looped, late, contractsScenario(defineWorkflow, start)],
     held: [rerunning, edges, looping],
     waiting: [waiting],
   };

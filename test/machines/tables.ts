@@ -16,6 +16,7 @@ export const NODE_TABLE: Expectation = {
   ready: {
     attemptStarted: 'running',
     waitStarted: 'running',
+    contractsChecked: 'ready',
     conditionNotMet: 'skipped',
     cancelRequested: 'cancelled',
     timedOut: 'failed.exhausted',
@@ -32,6 +33,7 @@ export const NODE_TABLE: Expectation = {
     iterationEnded: 'ready',
     'iterationEnded+delay': 'ready',
     timedOut: 'failed.exhausted',
+    contractsChecked: 'running',
   },
   completed: {
     rerunRequested: 'pending',
@@ -166,6 +168,10 @@ export const NODE_EVENTS: Record<string, NodeEvent> = {
   iterationEnded: { type: 'iterationEnded', output: '{}', durationMs: 5 },
   'iterationEnded+delay': { type: 'iterationEnded', output: '{}', durationMs: 5, nextAtMs: 1234 },
   timedOut: { type: 'timedOut', error },
+  contractsChecked: {
+    type: 'contractsChecked',
+    verdicts: [{ contract: 'c', side: 'input', severity: 'warning', status: 'breached', problems: [] }],
+  },
 };
 
 export const WORKFLOW_EVENTS: Record<string, WorkflowEvent> = {

@@ -39,7 +39,7 @@ describe('validation', () => {
       '41:5 BAD_CONDITION conditional',
       '46:5 BAD_CONDITION syntax',
       '48:5 BAD_GROUP group',
-      '51:5 UNSUPPORTED group',
+      '51:5 BAD_CONTRACT group',
       '52:5 BAD_GROUP group',
       '55:5 SCHEMA person',
       '57:7 SCHEMA person',

@@ -5,6 +5,7 @@ import { ExecutionEngine } from '../../src/engine/execution-engine.js';
 import { ExecutionState } from '../../src/engine/execution-state.js';
 import { checkInvariants } from '../../src/engine/sanity.js';
 import type { Plan } from '../../src/graph/index.js';
+import { breachOf } from '../../src/policy/contracts.js';
 import { normalizeRetryPolicy } from '../../src/policy/retry.js';
 import type { RepeatPolicy } from '../../src/policy/repeat.js';
 import type { WaitPlan } from '../../src/policy/wait.js';
@@ -37,6 +38,7 @@ export interface Script {
   /** What the condition on an edge comes to, by the node it leads to, then by the one it comes from. */
   timeoutSeconds?: number;
   edges?: ReadonlyMap<number, ReadonlyMap<number, boolean | 'error'>>;
+  contracts?: EngineDefinition['contracts'];
 }
 
 export function definitionOf(script: Script): EngineDefinition {
@@ -66,6 +68,7 @@ export function definitionOf(script: Script): EngineDefinition {
     repeats: new Map(
       script.nodes.flatMap(({ repeat }, node) => (repeat === undefined ? [] : [[node, repeat] as const])),
     ),
+    contracts: script.contracts ?? null,
     laneOf: () => 0,
     laneCount: 1,
     startOrder: script.linear ? 'topological' : 'ready',
@@ -134,20 +137,12 @@ export class EngineDriver {
         const { node, run, attempt } = effect;
         const { outcomes, failsUntilRun = 0 } = this.script.nodes[node];
         const outcome = run < failsUntilRun ? 'fail' : outcomes[Math.min(attempt - 1, outcomes.length - 1)];
-        if (outcome === 'ok') {
-          const output = JSON.stringify({ node, run });
-          this.pending.push({
-            event: { type: 'attemptSucceeded', node, run, attempt, output, artifacts: [], durationMs: 1 },
-          });
-        } else if (outcome === 'fail') {
+        if (outcome === 'ok') this.pending.push({ event: this.succeeded(node, run, attempt) });
+        else if (outcome === 'fail') {
           const error = { name: 'Error', message: `scripted failure of ${node}` };
           this.pending.push({ event: { type: 'attemptFailed', node, run, attempt, error, durationMs: 1 } });
-        } else if (this.lostOnce.has(node)) {
-          const output = JSON.stringify({ node, run });
-          this.pending.push({
-            event: { type: 'attemptSucceeded', node, run, attempt, output, artifacts: [], durationMs: 1 },
-          });
-        } else {
+        } else if (this.lostOnce.has(node)) this.pending.push({ event: this.succeeded(node, run, attempt) });
+        else {
           this.lostOnce.add(node);
           this.pending.push({ event: { type: 'attemptLost', node, run, attempt } });
         }
@@ -193,6 +188,16 @@ export class EngineDriver {
   }
 
   private readonly lostOnce = new Set<number>();
+
+  /** The output is held against the node's contracts, as the supervisor does. */
+  private succeeded(node: number, run: number, attempt: number): EngineEvent {
+    const output = JSON.stringify({ node, run });
+    const contracts = this.script.contracts?.verify(node, output);
+    const error = contracts && breachOf(contracts, this.script.plan.ids[node]);
+    const report = { node, run, attempt, durationMs: 1, ...(contracts && { contracts }) };
+    if (error) return { type: 'attemptFailed', ...report, error };
+    return { type: 'attemptSucceeded', ...report, output, artifacts: [] };
+  }
 
   /** Delivers one pending answer. @returns false when there is none */
   step(): boolean {

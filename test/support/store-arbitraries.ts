@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import type { NodeEvent, WorkflowEvent } from '../../machines/events.js';
 import type { ErrorDocument } from '../../src/base/errors.js';
-import { WAIT_ENDS, WAIT_KINDS, type NodeOutput, type Wait } from '../../src/base/model.js';
+import {
+  CONTRACT_STATUSES,
+  WAIT_ENDS,
+  WAIT_KINDS,
+  type ContractVerdict,
+  type NodeOutput,
+  type Wait,
+} from '../../src/base/model.js';
 import { WORKFLOW, type Entry, type NodeRow } from '../../src/engine/entries.js';
 
 /** Any text without lone surrogates, which UTF-8 cannot hold. */
@@ -54,6 +61,14 @@ const anyWait: fc.Arbitrary<Wait> = fc.record({
   wakeAtMs: fc.oneof(fc.constant(0), anyTime),
 });
 
+const anyVerdict: fc.Arbitrary<ContractVerdict> = fc.record({
+  contract: anyText,
+  side: fc.constantFrom('input' as const, 'output' as const),
+  severity: fc.constantFrom('blocking' as const, 'warning' as const),
+  status: fc.constantFrom(...CONTRACT_STATUSES),
+  problems: fc.array(fc.record({ path: anyText, message: anyText, value: anyText }), { maxLength: 3 }),
+});
+
 const nodeEvent: fc.Arbitrary<NodeEvent> = fc.oneof(
   fc.constantFrom<NodeEvent>(
     { type: 'dependenciesMet' },
@@ -71,6 +86,9 @@ const nodeEvent: fc.Arbitrary<NodeEvent> = fc.oneof(
   fc
     .record({ text: anyText, reviewer: fc.option(anyText) })
     .map((fields): NodeEvent => ({ type: 'commented', ...fields })),
+  fc
+    .array(anyVerdict, { minLength: 1, maxLength: 3 })
+    .map((verdicts): NodeEvent => ({ type: 'contractsChecked', verdicts })),
   anyText.map((condition): NodeEvent => ({ type: 'conditionNotMet', condition })),
   fc
     .record({
@@ -145,4 +163,5 @@ export const anyRow: fc.Arbitrary<NodeRow> = fc.record({
     maxLength: 3,
   }),
   iteration: fc.option(fc.record({ number: fc.nat(), output: anyOutput })),
+  contracts: fc.array(anyVerdict, { maxLength: 3 }),
 });

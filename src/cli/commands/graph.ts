@@ -18,6 +18,7 @@ import {
   repeatPolicyOf,
   waitPlanOf,
 } from '../../runtime/index.js';
+import { contractLines, contractsDocument } from '../report/graph-contracts.js';
 import type { CommandContext } from '../session.js';
 
 const FORMATS = ['groups', 'mermaid', 'dot', 'json'] as const;
@@ -59,6 +60,7 @@ function render(format: Format, plan: Plan, spec: WorkflowSpec): string {
         ...triggers(plan, spec),
         ...conditionalEdges(plan, spec),
         ...loops(spec),
+        ...contractLines(spec),
       ].join('\n');
     case 'mermaid':
       return toMermaid(plan, labels(plan, spec), edgeLabels(plan, spec));
@@ -72,6 +74,7 @@ function render(format: Format, plan: Plan, spec: WorkflowSpec): string {
           ...membersOf(plan),
           ...triggersOf(plan, spec),
           ...loopsOf(spec),
+          ...contractsDocument(spec),
         },
         null,
         2,

@@ -1,5 +1,6 @@
 import type { Colors } from 'picocolors/types.js';
 import type { ExecutionEvent } from '../../runtime/index.js';
+import { contractText } from '../report/contract-text.js';
 import { colorStatus } from '../format/status.js';
 import { formatSeconds, oneLine } from '../format/text.js';
 import { waitText } from '../report/wait-text.js';
@@ -40,6 +41,9 @@ export function describeEvent(event: ExecutionEvent, color: Colors): string | un
       return `signal ${oneLine(String(data.signal))}`;
     case 'edge_evaluated':
       return `edge ${oneLine(String(data.from))} to ${node}${edgeText(data)}`;
+    case 'contract_breached':
+    case 'contract_unverified':
+      return `${node}: ${contractText(data)}`;
     case 'group_restarted':
       return `restart ${node} after ${oneLine(String(data.failed_node))}`;
     default:

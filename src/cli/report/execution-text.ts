@@ -11,6 +11,7 @@ import {
   truncate,
 } from '../format/text.js';
 import { formatCounts } from '../progress/frame.js';
+import { contractsText, unmetContract } from './contract-text.js';
 import { groupText } from './group-text.js';
 import { continuation, countStatuses, durationOf, secondsOf } from './run-summary.js';
 import { formatErrorDocument } from './summary-text.js';
@@ -82,6 +83,8 @@ function factsOf(
   const { forked_from: origin } = document;
   if (origin !== undefined)
     facts.push(['forked from', `${origin.execution_id}, at ${oneLine(origin.nodes.join(', '))}`]);
+  const { contracts } = document;
+  if (contracts !== undefined) facts.push(['contracts', contractsText(contracts)]);
   if (document.started_at !== null) facts.push(['started', formatTime(document.started_at, nowMs)]);
   const seconds = durationOf(document);
   if (seconds !== null) facts.push(['duration', formatSeconds(seconds)]);
@@ -118,7 +121,9 @@ function mostUrgent(states: readonly NodeStateDocument[]): NodeStateDocument[] {
 
 function noteOf(state: NodeStateDocument): string {
   if (state.error_message !== null) return truncate(oneLine(state.error_message), NOTE_WIDTH);
-  const { skipped_because: reason, waiting_for: wait, group, repeat } = state.metadata;
+  const { skipped_because: reason, waiting_for: wait, group, repeat, contracts } = state.metadata;
+  const unmet = unmetContract(contracts);
+  if (unmet !== undefined) return truncate(unmet, NOTE_WIDTH);
   if (wait !== undefined) return truncate(oneLine(waitText(wait)), NOTE_WIDTH);
   if (group !== undefined) return groupText(group);
   if (state.status === 'skipped' && typeof reason === 'string') return truncate(oneLine(reason), NOTE_WIDTH);
