@@ -42,6 +42,8 @@ describe('what a step on a thread is given', () => {
       nodeName: 'node 1',
       attempt: 3,
       idempotencyKey: 'e/n1',
+      iteration: 1,
+      previousOutput: null,
       nodeConfig: { c: 1 },
       dependencyOutputs: { a: 2 },
       dependencyArtifacts: {},
