@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, fdatasyncSync, openSync } from 'node:fs';
+import { closeSync, fdatasyncSync, openSync, unlinkSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -59,7 +59,9 @@ export function countSyncs(trace: string): SyncCounts {
 
 /** Has the trace show where what is measured begins or ends. */
 export function markTrace(folder: string, which: keyof typeof MARKS): void {
-  const file = openSync(join(folder, MARKS[which]), 'w');
+  const path = join(folder, MARKS[which]);
+  const file = openSync(path, 'w');
   fdatasyncSync(file);
   closeSync(file);
+  unlinkSync(path);
 }

@@ -140,6 +140,7 @@ const SAMPLES: [rule: keyof typeof rules, violations: number, files: TidyFile[]]
   ['lockFile', 0, [lock('{}')]],
   ['lockFile', 1, [lock(resolved)]],
   ['lockFile', 1, []],
+  ['lockFile', 1, [lock('{}'), file('bench/peers/package-lock.json', resolved)]],
 
   ['readmeCommands', 0, [readme('npm ci && npm start\nnpm ci && npm test')]],
   ['readmeCommands', 1, [readme('npm ci && npm start\nnpm i && npm test')]],

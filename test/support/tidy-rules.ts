@@ -62,7 +62,8 @@ const WORKER_ENTRY =
 const isShipped = ({ path }: TidyFile): boolean => /^(?:src|machines|bench)\/.*\.ts$/.test(path);
 const isTest = ({ path }: TidyFile): boolean => /^test\/.*\.ts$/.test(path);
 const isCode = ({ path }: TidyFile): boolean => /^(?:src|machines|test|bench)\/.*\.(?:ts|js|mjs)$/.test(path);
-const isLockFile = ({ path }: TidyFile): boolean => path === 'package-lock.json';
+/** Also those of packages that are not published. */
+const isLockFile = ({ path }: TidyFile): boolean => /(?:^|\/)package-lock\.json$/.test(path);
 
 function roomOf(path: string): string | undefined {
   const top = /^(?:machines|bench)(?=\/)/.exec(path)?.[0];
@@ -274,10 +275,10 @@ export const registryUrls: TidyRule = (files) =>
   );
 
 export const lockFile: TidyRule = (files) => {
-  const lock = files.find(isLockFile);
-  if (lock === undefined) return ['package-lock.json: missing: run npm install and commit it'];
+  if (!files.some(({ path }) => path === 'package-lock.json'))
+    return ['package-lock.json: missing: run npm install and commit it'];
   return matches(
-    [lock],
+    files.filter(isLockFile),
     /"resolved":.*/g,
     'run `npm install --omit-lockfile-registry-resolved` and commit the file',
   );
