@@ -8,7 +8,7 @@ import type { Ownership } from './ownership.js';
 
 const PAGE = 500;
 /** Executions that are taken over at once: the store writes them together. */
-const BATCH = 100;
+const BATCH = 250;
 
 /** An execution that was taken over, or why it could not be. */
 export interface Recovered {
