@@ -10,22 +10,15 @@ export function checkKey(key: string): void {
     throw new MaestroError('INVARIANT', `not a storage key: ${JSON.stringify(key.slice(0, 100))}`);
 }
 
-/**
- * Checks a commit's keys and takes copies of everything it was given: writing happens later, when the caller may
- * have reused its arrays and buffers.
- */
-export function takeOps(ops: readonly KvOp[]): KvOp[] {
-  return ops.map((op) => {
-    checkKey(op.key);
-    return op.op === 'put' ? { op: 'put', key: op.key, value: copyOf(op.value) } : { op: 'del', key: op.key };
-  });
+/** Checks a commit's keys. Writing happens later, when the caller may have reused its array. */
+export function takeOps(ops: readonly KvOp[]): readonly KvOp[] {
+  for (const { key } of ops) checkKey(key);
+  return ops.slice();
 }
 
-export function takeGuards(guards: readonly KvGuard[]): KvGuard[] {
-  return guards.map(({ key, value }) => {
-    checkKey(key);
-    return { key, value: value && copyOf(value) };
-  });
+export function takeGuards(guards: readonly KvGuard[]): readonly KvGuard[] {
+  for (const { key } of guards) checkKey(key);
+  return guards.slice();
 }
 
 /** Whether what is stored is what the guard demands. */

@@ -36,7 +36,8 @@ export interface Kv {
   keys(range: KvRange): AsyncIterable<string>;
   /**
    * Applies all ops or none; resolves when they are on disk. Commits apply in the order of the calls, and none is
-   * applied after an earlier one has failed. What is given is copied: arrays and buffers may be reused at once.
+   * applied after an earlier one has failed. The arrays may be reused at once; the ops and their values are handed over,
+   * and must not be changed any more.
    * @throws MaestroError STORE_CONFLICT when a guard does not hold, STORE_COMMIT when writing failed.
    */
   commit(ops: readonly KvOp[], guards?: readonly KvGuard[]): Promise<void>;
