@@ -136,6 +136,21 @@ export const ERROR_CODES = {
     retriable: false,
     next: 'Correct what is listed and send it again; nothing was changed.',
   },
+  ARTIFACT_MISSING: {
+    exit: 1,
+    retriable: false,
+    next: 'See what there is with `maestro artifacts <id> --verify`; a rerun of the node makes it again.',
+  },
+  ARTIFACT_OUTSIDE: {
+    exit: 1,
+    retriable: false,
+    next: 'Write artifacts into the folder that artifactDir() or MAESTRO_ARTIFACT_DIR names.',
+  },
+  ARTIFACT_CHANGED: {
+    exit: 1,
+    retriable: false,
+    next: 'It is not what the node returned: rerun the node, or take the file from a backup.',
+  },
   BENCH_FAILED: { exit: 2, retriable: true, next: 'Close what else runs on the machine, or measure less.' },
   // Service
   REQUEST_INVALID: { exit: 1, retriable: false, next: 'See /openapi.json for what the request must be.' },

@@ -9,6 +9,7 @@ import { addDeleteCommand, addGcCommand } from './commands/gc.js';
 import { addGraphCommand } from './commands/graph.js';
 import { addInitCommand } from './commands/init.js';
 import { addListCommand } from './commands/list.js';
+import { addArtifactsCommand } from './commands/artifacts.js';
 import { addLogsCommand } from './commands/logs.js';
 import { addRecoverCommand } from './commands/recover.js';
 import { addReplayCommand } from './commands/replay.js';
@@ -57,6 +58,7 @@ const COMMANDS = [
   addRetryCommand,
   addReviewsCommand,
   addReviewCommand,
+  addArtifactsCommand,
   addSignalCommand,
   addScheduleCommand,
   addRerunCommand,

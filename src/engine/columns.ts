@@ -169,11 +169,8 @@ export class NodeColumns {
         if (nextAtMs !== undefined) this.wakeAtMs.set(node, nextAtMs);
         return;
       }
-      case 'contractsChecked': {
-        const others = (this.contracts.get(node) ?? []).filter(({ side }) => side !== event.verdicts[0].side);
-        this.contracts.set(node, [...others, ...event.verdicts]);
-        return;
-      }
+      case 'contractsChecked':
+        return this.noteVerdicts(node, event.verdicts);
       default:
         return;
     }
@@ -252,6 +249,12 @@ export class NodeColumns {
       if (first < 0 || isEarlier) first = node;
     }
     return first;
+  }
+
+  /** Later ones replace those of the same side. */
+  private noteVerdicts(node: number, verdicts: readonly ContractVerdict[]): void {
+    const others = (this.contracts.get(node) ?? []).filter(({ side }) => side !== verdicts[0].side);
+    this.contracts.set(node, [...others, ...verdicts]);
   }
 
   private endWait(node: number): void {

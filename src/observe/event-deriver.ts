@@ -3,6 +3,7 @@ import type { ContractVerdict, EndedIteration, NodeOutput, Wait } from '../base/
 import { RareMap } from '../base/rare-map.js';
 import { WORKFLOW, type Entry } from '../engine/entries.js';
 import { eventId } from './event-id.js';
+import type { ErrorDocument } from '../base/errors.js';
 import type { EventType, ExecutionEvent } from './events.js';
 
 /** What events say about an execution besides what its journal holds. */
@@ -215,22 +216,13 @@ export class EventDeriver {
       case 'attemptFailed': {
         const error = event.error.message;
         const will_retry = event.retryAtMs !== undefined;
-        push('node_failed', {
-          error,
-          error_code: event.error.code ?? event.error.name,
-          attempts: attempt,
-          will_retry,
-        });
+        const error_code = event.error.code ?? event.error.name;
+        push('node_failed', { error, error_code, attempts: attempt, will_retry });
         if (event.retryAtMs === undefined) return;
         return push('node_retry', { attempt: attempt + 1, delay: (event.retryAtMs - atMs) / 1000, error });
       }
       case 'timedOut':
-        return push('node_failed', {
-          error: event.error.message,
-          error_code: event.error.code,
-          attempts: attempt,
-          will_retry: false,
-        });
+        return push('node_failed', timeoutData(event.error, attempt));
       case 'recovered':
         return push('node_recovered', { reason: event.reason });
       case 'cancelRequested':
@@ -245,6 +237,10 @@ export class EventDeriver {
 export function waitDocument({ kind, signal, wakeAtMs }: Wait): Record<string, unknown> {
   const until = wakeAtMs > 0 ? new Date(wakeAtMs).toISOString() : null;
   return { kind, ...(signal !== null && { signal }), until };
+}
+
+function timeoutData({ message, code }: ErrorDocument, attempts: number): Record<string, unknown> {
+  return { error: message, error_code: code, attempts, will_retry: false };
 }
 
 function contractEvent({ side, problems }: ContractVerdict): EventType {

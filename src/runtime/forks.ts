@@ -1,3 +1,4 @@
+import { forkManifests } from './artifacts.js';
 import type { NodeEvent } from '../../machines/events.js';
 import { MaestroError } from '../base/errors.js';
 import { LEAF } from '../engine/columns.js';
@@ -37,10 +38,14 @@ export async function fork(
   const record = asFork(fresh, source, from, state, kept);
   const globalContext = overlaid(stored.globalContext, context);
   const { executionId: id } = record;
+  const isKept = new Set(kept);
   const ops = [
     ...store.create(record, spec, globalContext),
     store.appendJournal(id, { sequence: 0, entries: history(state, kept, record.createdAtMs) }),
     ...(await outputs(store, executionId, id, state, kept)),
+    ...(await forkManifests(store, settings.artifactRoot, source, id, (node) =>
+      isKept.has(node) ? state.columns.run[node] : undefined,
+    )),
   ];
   const handle = await steering.startStored(record, ops, { workflow });
   settings.logger.info({ execution_id: id, forked_from: executionId }, 'forked');

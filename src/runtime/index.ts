@@ -7,6 +7,7 @@ export {
   type DualModeResult,
 } from './dual-mode.js';
 export type * from './types.js';
+export { openArtifact, readArtifact } from './artifacts.js';
 export {
   ENDED_STATUSES,
   MANY_EXECUTIONS,

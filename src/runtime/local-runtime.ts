@@ -4,6 +4,7 @@ import type { WorkflowStatus } from '../base/model.js';
 import type { ExecutionEvent } from '../observe/events.js';
 import { Meter } from '../observe/meter.js';
 import type { RuntimeMetrics } from '../observe/metrics.js';
+import { readArtifacts } from './artifacts.js';
 import { attemptLogs } from './attempt-log.js';
 import type { Pool } from '../pool/index.js';
 import type { Workflow, WorkflowSpec } from '../spec/index.js';
@@ -135,15 +136,12 @@ export class LocalRuntime implements Runtime, HandleHost {
       assertOpen: () => this.assertOpen(),
     });
     this.maintenance = new Maintenance({
+      ...settings,
       store,
       ownership: this.ownership,
-      clock,
       residents: this.residents,
       inTurn: (id, work) => this.steering.inTurn(id, work),
-      touchedAtMs: async (id) => {
-        const document = await this.get(id);
-        return document && Date.parse(document.updated_at);
-      },
+      get: (id) => this.get(id),
       abandon: (id, error) => this.steering.abandon(id, error),
     });
     this.chores = this.beginChores();
@@ -229,6 +227,8 @@ export class LocalRuntime implements Runtime, HandleHost {
   readonly fork: Runtime['fork'] = (id, options) => fork(this.steering, id, options);
   readonly pause: Runtime['pause'] = (id) => this.steering.pause(id);
   readonly cancel: Runtime['cancel'] = (id, reason) => this.steering.cancel(id, reason);
+  readonly artifacts: Runtime['artifacts'] = (id, filter) =>
+    readArtifacts(this.store, this.settings.artifactRoot, id, filter);
 
   metrics(): Promise<RuntimeMetrics> {
     return (this.numbers ??= this.measure()).read();

@@ -3,10 +3,17 @@ import type { Clock } from '../base/clock.js';
 import { isMaestroError, MaestroError, type ErrorDocument } from '../base/errors.js';
 import { isWorkflowStatusEnded, type WorkflowStatus } from '../base/model.js';
 import type { ExecutionRecord, ExecutionStore } from '../store/types.js';
+import { removeArtifacts, removeOrphans } from './artifacts.js';
 import type { Ownership } from './ownership.js';
 import type { Residents } from './residents.js';
 import { expired, retentionRules, type RetentionPolicy } from './retention.js';
-import type { CollectOptions, CollectReport, DeleteOptions, MarkStaleOptions } from './types.js';
+import type {
+  CollectOptions,
+  CollectReport,
+  DeleteOptions,
+  ExecutionDocument,
+  MarkStaleOptions,
+} from './types.js';
 
 interface MaintenanceHost {
   readonly store: ExecutionStore;
@@ -16,8 +23,8 @@ interface MaintenanceHost {
   readonly residents: Pick<Residents, 'size' | 'isHere'>;
   /** Requests about one execution one after another. */
   readonly inTurn: <T>(executionId: string, work: () => Promise<T>) => Promise<T>;
-  /** When an execution last changed, epoch ms. */
-  readonly touchedAtMs: (executionId: string) => Promise<number | undefined>;
+  readonly get: (executionId: string) => Promise<ExecutionDocument | undefined>;
+  readonly artifactRoot: string;
   /** Fails an execution that nobody runs. */
   readonly abandon: (executionId: string, error: ErrorDocument) => Promise<void>;
 }
@@ -62,7 +69,10 @@ export class Maintenance {
       deleted.push(...batch.map((each) => each.executionId));
     if (dryRun) for await (const batch of this.expired(options)) note(batch);
     else await this.sweep(options, note);
-    return { deleted, dryRun };
+    const { store, artifactRoot, residents, clock } = this.host;
+    const isHere = (id: string): boolean => residents.isHere(id);
+    const orphans = await removeOrphans(store, artifactRoot, { nowMs: clock.nowMs(), isHere, dryRun });
+    return { deleted, dryRun, ...(orphans.length > 0 && { orphans }) };
   }
 
   /** One pass of retention: like collect, without a list of what went, and it can be stopped. @returns how many went */
@@ -79,7 +89,8 @@ export class Maintenance {
     }
     const marked: string[] = [];
     for await (const { executionId } of this.unowned()) {
-      const touchedAtMs = await this.host.touchedAtMs(executionId);
+      const document = await this.host.get(executionId);
+      const touchedAtMs = document && Date.parse(document.updated_at);
       const idleMs = clock.nowMs() - (touchedAtMs ?? 0);
       if (touchedAtMs === undefined || idleMs < olderThanMs) continue;
       const seconds = Math.floor(idleMs / 1000);
@@ -146,13 +157,17 @@ export class Maintenance {
 
   /** Whom it still names as its owner, though dead as far as anybody knows, is kept from writing about it again. */
   private async remove(record: ExecutionRecord): Promise<boolean> {
-    const { store, ownership, clock } = this.host;
+    const { store, ownership, clock, artifactRoot } = this.host;
     const { ownerId } = ownership.self;
-    if (record.ownerId === null || record.ownerId === ownerId)
-      return store.delete(record.executionId, record);
-    const taken = { ...record, ownerId, updatedAtMs: clock.nowMs() };
-    await store.takeOver(record, taken);
-    return store.delete(record.executionId, taken);
+    let seen = record;
+    if (record.ownerId !== null && record.ownerId !== ownerId) {
+      seen = { ...record, ownerId, updatedAtMs: clock.nowMs() };
+      await store.takeOver(record, seen);
+    }
+    if (!(await store.delete(record.executionId, seen))) return false;
+    // After its record: what a crash leaves in between is found by the next collection.
+    await removeArtifacts(store, artifactRoot, record).catch(() => {});
+    return true;
   }
 
   /** @throws EXECUTION_OWNED, EXECUTION_STATE, STORE_CONFLICT */

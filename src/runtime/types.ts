@@ -8,9 +8,11 @@ import type { Workflow, WorkflowSpec } from '../spec/types.js';
 import type { OutputStream } from '../store/step-logs.js';
 import type { RetentionPolicy } from './retention.js';
 import type { ForkOptions, RerunOptions } from './again-options.js';
+import type { ArtifactDocument, ArtifactFilter } from './artifact-types.js';
 import type { ContractDocument } from './contract-document.js';
 import type { Schedules } from './schedule-types.js';
 
+export type { ArtifactDocument, ArtifactFilter } from './artifact-types.js';
 export type { ContractDocument } from './contract-document.js';
 export type { ForkOptions, RerunOptions } from './again-options.js';
 export type { PoolOptions, RuntimeOptions } from './runtime-options.js';
@@ -51,6 +53,8 @@ export interface CollectReport {
   /** Ids of the executions that went, or would. */
   readonly deleted: readonly string[];
   readonly dryRun: boolean;
+  /** Ids whose artifacts went, or would: those of executions that are not there any more. */
+  readonly orphans?: readonly string[];
 }
 
 export interface MarkStaleOptions {
@@ -300,12 +304,15 @@ export interface Runtime {
    * @throws EXECUTION_NOT_FOUND, NODE_NOT_FOUND, USAGE for an `after` that no page gave
    */
   logs(executionId: string, filter?: LogFilter): Promise<LogPage>;
+  /** The artifacts of the last run of each node. @throws EXECUTION_NOT_FOUND, NODE_NOT_FOUND */
+  artifacts(executionId: string, filter?: ArtifactFilter): Promise<ArtifactDocument[]>;
   /** What this runtime has done since it was opened, and how it is: cheap, however much is stored. */
   metrics(): Promise<RuntimeMetrics>;
   /** How many stored executions have each status. Reads an index of all of them. */
   counts(): Promise<Record<WorkflowStatus, number>>;
   /**
-   * Deletes an execution that has ended: record, journal, outputs. Its artifact folder stays.
+   * Deletes an execution that has ended: record, journal, outputs, and its artifacts, unless a
+   * fork of it keeps them.
    * @returns false when there is none with this id
    * @throws EXECUTION_STATE when it has not ended, EXECUTION_OWNED when another process runs it or still stops its last
    *   steps, RECORD_CORRUPT when it is damaged (`force` deletes it all the same), STORE_CONFLICT when it changed at this

@@ -137,6 +137,33 @@ export const LOG_PAGE = {
   },
 } as const;
 
+export const ARTIFACTS = {
+  type: 'object',
+  description: 'The files that nodes returned, of the last run of each',
+  required: ['execution_id', 'artifacts'],
+  properties: {
+    execution_id: ID,
+    artifacts: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['artifact_id', 'node_id', 'path', 'type', 'size_bytes', 'checksum', 'state'],
+        properties: {
+          artifact_id: { type: 'string' },
+          node_id: { type: 'string' },
+          path: { type: 'string' },
+          type: { type: 'string', description: 'Media type, by the end of its name' },
+          size_bytes: { type: 'integer' },
+          checksum: { type: 'string', description: 'SHA-256, hexadecimal' },
+          state: { type: 'string', enum: ['stored', 'missing', 'outside'] },
+          metadata: OBJECT,
+          verified: { type: 'string', enum: ['ok', 'missing', 'changed', 'outside'] },
+        },
+      },
+    },
+  },
+} as const;
+
 const REVIEW = {
   type: 'object',
   required: ['execution_id', 'workflow_id', 'node_id', 'asked_at'],

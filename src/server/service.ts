@@ -15,6 +15,7 @@ import type { ServiceContext } from './context.js';
 import { notFound, sendError } from './errors.js';
 import { HealthMonitor, type HealthLimits } from './health.js';
 import { ServiceMetrics } from './metrics.js';
+import { artifactRoutes } from './routes/artifacts.js';
 import { answerRoutes } from './routes/answers.js';
 import { logRequests } from './request-log.js';
 import { executionRoutes } from './routes/executions.js';
@@ -121,6 +122,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     rerunRoutes(scope, context);
     scheduleRoutes(scope, context);
     logRoutes(scope, context);
+    artifactRoutes(scope, context);
     workflowRoutes(scope, context);
     eventRoutes(scope, context);
   });

@@ -6,6 +6,7 @@ import { corrupt, seal, sealJson, unseal, unsealJson } from './envelope.js';
 import { countByStatus, indexOps, queryIndex, reindexOps } from './execution-index.js';
 import { purge, removeExecution } from './execution-removal.js';
 import { decodeJournalRecord, encodeJournalRecord } from './journal-codec.js';
+import { putManifest, readManifests, type ArtifactManifest } from './artifact-rows.js';
 import { furtherRows, type FurtherRow } from './further-rows.js';
 import { putLog, readLogs, type StepLog } from './step-logs.js';
 import { sizes, strays } from './survey.js';
@@ -89,6 +90,10 @@ export class KvExecutionStore implements ExecutionStore {
 
   putLog(executionId: string, log: StepLog): KvOp {
     return putLog(executionId, log);
+  }
+
+  putManifest(executionId: string, manifest: ArtifactManifest): KvOp {
+    return putManifest(executionId, manifest);
   }
 
   putOwner(owner: OwnerRecord): KvOp {
@@ -235,6 +240,10 @@ export class KvExecutionStore implements ExecutionStore {
       const { node, run } = keys.outputOf(key);
       yield { node, run, text: Buffer.from(unseal(key, value)).toString() };
     }
+  }
+
+  manifests(executionId: string): AsyncIterable<ArtifactManifest> {
+    return readManifests(this.kv, executionId);
   }
 
   logs(

@@ -56,6 +56,9 @@ export const logKey = (
   log: { readonly node: number; readonly run: number; readonly attempt: number; readonly beganMs: number },
 ): string =>
   `${logsPrefix(id, log.node)}${hex(log.run, NODE_DIGITS)}/${hex(log.attempt, NODE_DIGITS)}/${hexTime(log.beganMs)}`;
+export const artifactsPrefix = (id: string): string => `x/${id}/a/`;
+export const artifactsKey = (id: string, node: number, run: number): string =>
+  `${artifactsPrefix(id)}${hex(node, NODE_DIGITS)}/${hex(run, NODE_DIGITS)}`;
 export const scheduleKey = (workflowId: string): string => `${SCHEDULES}${workflowId}`;
 export const deletionKey = (id: string): string => `${DELETIONS}${id}`;
 export const ownerKey = (ownerId: string): string => `${OWNERS}${ownerId}`;

@@ -3,6 +3,7 @@ import type { Durability, ExecutionMode, WorkflowStatus } from '../base/model.js
 import type { ErrorDocument, MaestroError } from '../base/errors.js';
 import type { Entry, NodeRow, WorkflowRow } from '../engine/entries.js';
 import type { WorkflowSpec } from '../spec/types.js';
+import type { ArtifactManifest } from './artifact-rows.js';
 import type { FurtherRow } from './further-rows.js';
 import type { KvGuard, KvOp } from './kv.js';
 import type { ScheduleRow } from './schedule-rows.js';
@@ -130,6 +131,7 @@ export interface ExecutionStore {
   putOutput(executionId: string, node: number, run: number, text: string): KvOp;
   /** Replaces what was written before of the same attempt. */
   putLog(executionId: string, log: StepLog): KvOp;
+  putManifest(executionId: string, manifest: ArtifactManifest): KvOp;
   putOwner(owner: OwnerRecord): KvOp;
   deleteOwner(ownerId: string): KvOp;
   putRequest(request: InboxRequest): KvOp;
@@ -177,6 +179,8 @@ export interface ExecutionStore {
   getOutput(executionId: string, node: number, run: number): Promise<string | undefined>;
   /** Outputs too large for the journal, of every run, by node. */
   outputs(executionId: string): AsyncIterable<{ node: number; run: number; text: string }>;
+  /** Artifacts of every run, by node. @throws RECORD_CORRUPT */
+  manifests(executionId: string): AsyncIterable<ArtifactManifest>;
   /** What steps wrote, by node, run and attempt; of one node, or after a place. @throws RECORD_CORRUPT */
   logs(
     executionId: string,

@@ -7,6 +7,7 @@ import type { Effect } from '../engine/effects.js';
 import { finishThrough } from '../engine/readiness.js';
 import { dependenciesOf } from '../graph/index.js';
 import type { FetchKind, Job, Pool, RepeatCall, StepKind } from '../pool/index.js';
+import { safeFolder } from '../store/artifact-files.js';
 import type { ExecutionStore } from '../store/types.js';
 import type { ActiveExecution } from './active-execution.js';
 import { outputText, textOf } from './outputs.js';
@@ -296,9 +297,6 @@ export class Jobs {
   }
 }
 
-/** Most ids are folder names already. */
-const PLAIN = /^[A-Za-z0-9_-]+$/;
-
 /** What a node that repeats is told of its loop. */
 function repeatOf({ execution, node }: RunningJob, large: ReadonlyMap<number, string>): RepeatCall | null {
   if (!execution.definition.repeats.has(node)) return null;
@@ -306,17 +304,6 @@ function repeatOf({ execution, node }: RunningJob, large: ReadonlyMap<number, st
   const before = columns.iterations.get(node)?.output ?? 'null';
   const previousOutput = typeof before === 'string' ? before : (large.get(node) ?? 'null');
   return { iteration: columns.iterationOf(node), previousOutput };
-}
-
-/** A node id as a folder name: anything but letters, digits, `.`, `_`, `-` is percent-encoded, so no id escapes. */
-export function safeFolder(nodeId: string): string {
-  if (PLAIN.test(nodeId)) return nodeId;
-  const encoded = nodeId.replace(/[^A-Za-z0-9._-]/gu, percent);
-  return /^\.+$/.test(encoded) ? encoded.replaceAll('.', '%2E') : encoded;
-}
-
-function percent(char: string): string {
-  return Buffer.from(char, 'utf8').toString('hex').toUpperCase().replace(/../g, '%$&');
 }
 
 /** The dependencies of a node that have completed by now, as it sees them. */

@@ -1,3 +1,4 @@
+import type { ArtifactFile } from '../store/artifact-rows.js';
 import type { EngineEvent } from '../engine/effects.js';
 import type { JobOutcome } from '../pool/index.js';
 import type { KvOp } from '../store/kv.js';
@@ -18,7 +19,13 @@ interface Accompanied {
 /** What the loop takes in: facts about attempts by job, engine events, executions that come into memory. */
 export type LoopEvent = Accompanied &
   (
-    | { readonly kind: 'settled'; readonly jobId: number; readonly outcome: JobOutcome }
+    | {
+        readonly kind: 'settled';
+        readonly jobId: number;
+        readonly outcome: JobOutcome;
+        /** The artifacts of a success, once they were read. */
+        readonly files?: readonly ArtifactFile[];
+      }
     | { readonly kind: 'engine'; readonly execution: ActiveExecution; readonly event: EngineEvent }
     | {
         readonly kind: 'adopt';

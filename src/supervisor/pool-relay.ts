@@ -2,6 +2,8 @@ import type { Clock } from '../base/clock.js';
 import { MaestroError, type ErrorDocument } from '../base/errors.js';
 import type { ExecutionEvent } from '../observe/events.js';
 import type { FetchKind, JobOutcome, OutputStream, PoolListener } from '../pool/index.js';
+import type { ArtifactFile } from '../store/artifact-rows.js';
+import type { ArtifactReader } from './artifacts.js';
 import type { Jobs } from './jobs.js';
 import type { StepLogs } from './step-logs.js';
 
@@ -19,7 +21,8 @@ interface RelayTargets {
   readonly jobs: Jobs;
   readonly clock: Clock;
   /** An outcome for the loop, which decides: nothing is acted upon in place. */
-  readonly settled: (jobId: number, outcome: JobOutcome) => void;
+  readonly settled: (jobId: number, outcome: JobOutcome, files?: readonly ArtifactFile[]) => void;
+  readonly artifacts: ArtifactReader;
   readonly emit: (event: ExecutionEvent) => void;
   readonly logs: StepLogs;
   readonly printed: ((output: Printed) => void) | null;
@@ -31,7 +34,10 @@ export class PoolRelay implements PoolListener {
   constructor(private readonly to: RelayTargets) {}
 
   settled(jobId: number, outcome: JobOutcome): void {
-    this.to.settled(jobId, outcome);
+    if (!outcome.ok || outcome.artifacts.length === 0) return this.to.settled(jobId, outcome);
+    const job = this.to.jobs.get(jobId);
+    if (job === undefined) return;
+    void this.to.artifacts.read(job, outcome).then((files) => this.to.settled(jobId, outcome, files));
   }
 
   started(jobId: number): void {

@@ -9,6 +9,7 @@ import type { JobOutcome, Pool } from '../pool/index.js';
 import type { KvOp } from '../store/kv.js';
 import type { ExecutionStore } from '../store/types.js';
 import type { ActiveExecution } from './active-execution.js';
+import { ArtifactReader } from './artifacts.js';
 import { Admission } from './admission.js';
 import { Committer } from './committer.js';
 import { evaluateCondition, evaluateUntil } from './conditions.js';
@@ -70,17 +71,10 @@ export class Supervisor {
   private suspension: unknown = null;
 
   constructor(private readonly options: SupervisorOptions) {
-    const { store, ownerId, pool, clock, durability, artifactRoot, graceMs, meter } = options;
+    const { store, ownerId, pool, clock, durability, artifactRoot, meter } = options;
     store.onFailure((error) => this.die(error));
     this.timers = new TimerHeap(clock);
-    this.jobs = new Jobs({
-      store,
-      pool,
-      clock,
-      artifactRoot,
-      graceMs,
-      failed: (job, error) => this.loseInputs(job, error),
-    });
+    this.jobs = new Jobs({ ...options, failed: (job, error) => this.loseInputs(job, error) });
     this.logs = new StepLogs({
       store,
       clock,
@@ -107,7 +101,8 @@ export class Supervisor {
       new PoolRelay({
         jobs: this.jobs,
         clock,
-        settled: (jobId, outcome) => this.enqueue({ kind: 'settled', jobId, outcome }),
+        settled: (jobId, outcome, files) => this.enqueue({ kind: 'settled', jobId, outcome, files }),
+        artifacts: new ArtifactReader(artifactRoot, durability),
         emit: (event) => options.onEvent?.(event),
         logs: this.logs,
         printed: options.printed,
@@ -226,7 +221,7 @@ export class Supervisor {
     }
     switch (item.kind) {
       case 'settled':
-        this.takeOutcome(item.jobId, item.outcome, nowMs);
+        this.takeOutcome(item, nowMs);
         return;
       case 'engine':
         this.apply(item.execution, item.event, nowMs);
@@ -250,7 +245,7 @@ export class Supervisor {
     }
   }
 
-  private takeOutcome(jobId: number, outcome: JobOutcome, nowMs: number): void {
+  private takeOutcome({ jobId, outcome, files }: LoopEvent & { kind: 'settled' }, nowMs: number): void {
     const job = this.jobs.settle(jobId);
     if (job === undefined) return;
     if (this.jobs.size === 0) this.draining?.();
@@ -265,6 +260,10 @@ export class Supervisor {
       const attemptOf = { node, run, attempt, durationMs, contracts };
       if (error) return this.apply(execution, { type: 'attemptFailed', error, ...attemptOf }, nowMs);
       const output = this.keepOutput(job, outcome.output);
+      if (files && execution.engine.state.columns.isCurrent(job))
+        this.committer.turn.ops.push(
+          this.options.store.putManifest(execution.id, { node, run, attempt, files }),
+        );
       this.apply(execution, { type: 'attemptSucceeded', output, artifacts, ...attemptOf }, nowMs);
     } else if (outcome.kind === 'lost') {
       this.options.lost(job, outcome.error);

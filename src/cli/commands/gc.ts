@@ -9,6 +9,7 @@ import {
   isMaestroError,
   isValidId,
   MaestroError,
+  type CollectReport,
   type EndedStatus,
   type RetentionPolicy,
   type Runtime,
@@ -50,12 +51,18 @@ async function gc(context: CommandContext, options: GcOptions): Promise<number> 
     });
   }
   const dryRun = options.dryRun === true;
-  const report = storeExists(store)
+  const report: CollectReport = storeExists(store)
     ? await withRuntime(context, {}, (runtime) => runtime.collect({ ...policyOf(options), dryRun }))
-    : { deleted: [] };
-  if (ui.json) ui.document({ deleted: report.deleted, dry_run: dryRun });
+    : { deleted: [], dryRun };
+  const { orphans = [] } = report;
+  if (ui.json)
+    ui.document({ deleted: report.deleted, dry_run: dryRun, ...(orphans.length > 0 && { orphans }) });
   else {
     ui.print(`${count(report.deleted.length, 'execution')} ${dryRun ? 'would be deleted' : 'deleted'}`);
+    if (orphans.length > 0)
+      ui.print(
+        `artifacts of ${count(orphans.length, 'execution')} that are not there any more ${dryRun ? 'would be ' : ''}deleted`,
+      );
     if (dryRun) for (const id of report.deleted) ui.print(`  ${id}`);
   }
   return EXIT.success;

@@ -94,6 +94,8 @@ export class RuntimeHost implements RemoteHost {
 
   logs: RemoteHost['logs'] = (id, filter) => outcome(() => this.opened.logs(id, filter));
 
+  artifacts: RemoteHost['artifacts'] = (id, filter) => outcome(() => this.opened.artifacts(id, filter));
+
   metrics: RemoteHost['metrics'] = () => outcome(() => this.opened.metrics());
 
   counts: RemoteHost['counts'] = () => outcome(() => this.opened.counts());

@@ -7,6 +7,8 @@ import type { RuntimeMetrics } from '../../observe/metrics.js';
 import type { Workflow, WorkflowSpec } from '../../spec/index.js';
 import type { ListFilter, ListPage } from '../../store/types.js';
 import type {
+  ArtifactDocument,
+  ArtifactFilter,
   CloseOptions,
   CollectOptions,
   CollectReport,
@@ -254,6 +256,10 @@ class RemoteRuntimeClient implements RemoteRuntime {
 
   markStale(options: MarkStaleOptions): Promise<readonly string[]> {
     return this.crossing.call((host) => host.markStale(options));
+  }
+
+  artifacts(executionId: string, filter?: ArtifactFilter): Promise<ArtifactDocument[]> {
+    return this.crossing.call((host) => host.artifacts(executionId, filter));
   }
 
   logs(executionId: string, filter?: LogFilter): Promise<LogPage> {

@@ -6,6 +6,8 @@ import type { RuntimeMetrics } from '../../observe/metrics.js';
 import type { WorkflowSpec } from '../../spec/index.js';
 import type { ListFilter, ListPage } from '../../store/types.js';
 import type {
+  ArtifactDocument,
+  ArtifactFilter,
   CloseOptions,
   CollectOptions,
   CollectReport,
@@ -116,6 +118,7 @@ export interface RemoteHost {
   replay(executionId: string, at?: number | Date): Promise<Outcome<ReplayDocument>>;
   list(filter?: ListFilter): Promise<Outcome<ListPage>>;
   logs(executionId: string, filter?: LogFilter): Promise<Outcome<LogPage>>;
+  artifacts(executionId: string, filter?: ArtifactFilter): Promise<Outcome<ArtifactDocument[]>>;
   metrics(): Promise<Outcome<RuntimeMetrics>>;
   counts(): Promise<Outcome<Record<WorkflowStatus, number>>>;
   delete(executionId: string, options?: DeleteOptions): Promise<Outcome<boolean>>;

@@ -40,6 +40,7 @@ export function fakeRuntime(
     recover: unsupported,
     replay: unsupported,
     logs: unsupported,
+    artifacts: unsupported,
     metrics: unsupported,
     signal: unsupported,
     review: unsupported,
