@@ -53,3 +53,8 @@ export function answerParent<J>(measure: (job: J) => Promise<unknown>): void {
     );
   });
 }
+
+/** As by `kill -9`, once the answer has been sent: the channel ends with it. */
+export function dieWhenAnswered(): void {
+  process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+}

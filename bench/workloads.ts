@@ -7,6 +7,7 @@ import {
   type NodeSpec,
   type StepFunction,
   type Workflow,
+  type WorkflowSpec,
 } from '../src/runtime/index.js';
 import { bodiesOf } from './bodies.js';
 import { graphOf } from './shapes.js';
@@ -23,10 +24,18 @@ export async function benchGraph({ shape, file, ...size }: BenchCase): Promise<B
 }
 
 /** The same step at every node: a function here, a module on threads or in child processes. */
-export function workflowOf(
+export function workflowOf(each: BenchCase, graph: BenchGraph): Workflow {
+  const spec = specOf(each, graph);
+  const functions = new Map<string, StepFunction>(
+    each.pool === 'inline' ? spec.nodes.map(({ id }) => [id, (context) => task(context)]) : [],
+  );
+  return workflowFromSpec(spec, { functions });
+}
+
+export function specOf(
   { shape, body, seed, payloadBytes, pool }: BenchCase,
   graph: BenchGraph,
-): Workflow {
+): WorkflowSpec {
   const where: Partial<NodeSpec> =
     pool === 'inline' ? {} : { uses: STEP, ...(pool === 'process' && { isolation: pool }) };
   const bodyOf = bodiesOf(body, graph.dependencies.length, seed);
@@ -40,8 +49,5 @@ export function workflowOf(
     const dependencies = before.map((each) => `n${each}`);
     return { id, name: id, type: 'custom', dependencies, config, ...where };
   });
-  const functions = new Map<string, StepFunction>(
-    pool === 'inline' ? nodes.map(({ id }) => [id, (context) => task(context)]) : [],
-  );
-  return workflowFromSpec({ workflow: { id: shape, name: shape }, nodes }, { functions });
+  return { workflow: { id: shape, name: shape }, nodes };
 }

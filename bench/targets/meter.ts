@@ -13,6 +13,8 @@ export interface MeterOptions {
   readonly quick: boolean;
   readonly repetitions: number;
   readonly onProgress?: (what: string) => void;
+  /** Ends what is under way. */
+  readonly signal?: AbortSignal;
 }
 
 /** The best of what was measured of a case, and of the yardsticks that were measured in turns with it. */
@@ -41,7 +43,12 @@ export class Meter {
     for (let k = 0; k < this.options.repetitions; k++) {
       for (const [index, job] of jobs.entries()) yards[index].push(await this.#yard(job));
       this.#tell(nameOf(each));
-      runs.push(await measureInChild<Measurement>({ kind: 'case', case: each, cold: this.options.quick }));
+      runs.push(
+        await measureInChild<Measurement>(
+          { kind: 'case', case: each, cold: this.options.quick },
+          this.#ending(),
+        ),
+      );
     }
     return {
       best: runs.reduce((some, other) => (other.seconds < some.seconds ? other : some)),
@@ -52,7 +59,7 @@ export class Meter {
 
   probe<T>(probe: Probe, what: string): Promise<T> {
     this.#tell(what);
-    return inChild<Probe, T>(probe, { script: WORKER, what });
+    return inChild<Probe, T>(probe, { script: WORKER, what, ...this.#ending() });
   }
 
   /** As often as there are repetitions. */
@@ -69,10 +76,14 @@ export class Meter {
   async #yard(job: Job): Promise<number> {
     const name = yardName(job);
     this.#tell(name);
-    const rate = await measureInChild<number>(job);
+    const rate = await measureInChild<number>(job, this.#ending());
     const known = this.#yards.get(name) ?? [];
     this.#yards.set(name, [...known, rate]);
     return rate;
+  }
+
+  #ending(): { signal?: AbortSignal } {
+    return { signal: this.options.signal };
   }
 
   #tell(what: string): void {

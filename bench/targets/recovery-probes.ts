@@ -5,6 +5,7 @@ import {
   type StepFunction,
   type Workflow,
 } from '../../src/runtime/index.js';
+import { dieWhenAnswered } from '../child.js';
 import { casesOf } from '../matrix.js';
 import { graphOf } from '../shapes.js';
 import { workflowOf } from '../workloads.js';
@@ -31,7 +32,7 @@ export async function interruptMany({ folder, executions }: Many): Promise<null>
   await begun.all;
   // What the last of them wrote is on disk with a commit after it.
   await runtime.start(workflow);
-  dieSoon();
+  dieWhenAnswered();
   return null;
 }
 
@@ -43,7 +44,7 @@ export async function recoverMany({ folder, executions }: Many): Promise<number>
   await createRuntime({ ...optionsOfMany({ folder, executions }), workflows });
   await begun.all;
   const seconds = (performance.now() - sinceMs) / 1000;
-  dieSoon();
+  dieWhenAnswered();
   return seconds;
 }
 
@@ -88,7 +89,7 @@ export async function interruptLarge({ folder, nodes }: Large): Promise<null> {
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     completed = (await runtime.metrics()).nodes.completed;
   }
-  dieSoon();
+  dieWhenAnswered();
   return null;
 }
 
@@ -106,11 +107,6 @@ export async function recoverLarge({ folder }: Pick<Large, 'folder'>): Promise<n
   });
   await started;
   const seconds = (performance.now() - sinceMs) / 1000;
-  dieSoon();
+  dieWhenAnswered();
   return seconds;
-}
-
-/** As by `kill -9`, once the answer has been sent: the channel ends with it. */
-function dieSoon(): void {
-  process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 }

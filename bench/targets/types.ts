@@ -13,10 +13,14 @@ export type Probe =
 
 /** Bytes of resident memory for each node. */
 export interface PendingMemory {
-  /** What the first execution adds when the workflow has been made. */
-  readonly execution: number;
-  /** That, with the workflow's definition and plan, which all its executions share. */
-  readonly withWorkflow: number;
+  /** The definition as it is given: the caller's own objects. */
+  readonly definition: number;
+  /** What making a workflow of it and starting an execution adds. */
+  readonly first: number;
+  /** What of that is alive: the rest the process keeps from storing the definition, and uses again. */
+  readonly firstAlive: number;
+  /** Resident, of five executions and their plan, for each of all their nodes. */
+  readonly ofFive: number;
 }
 
 /** Medians, in milliseconds. */

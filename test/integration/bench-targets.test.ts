@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { TargetReport } from '../../bench/targets/types.js';
 
-const MAIN = resolve(import.meta.dirname, '../../dist/bench/targets/main.js');
+const MAIN = resolve(import.meta.dirname, '../../dist/bench/targets/entry.js');
 const WORKLOADS = resolve(import.meta.dirname, '../../../shared/workloads');
 
 function targets(...args: string[]): Promise<{ code: number; out: string; err: string }> {

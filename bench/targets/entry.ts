@@ -13,6 +13,10 @@ Exits with 1 when one was missed. Rows:
 ${ROWS.map(({ row, work, durability }) => `  ${row.padEnd(18)} ${work}, ${durability}`).join('\n')}
 `;
 
+/** So that a store of a million executions does not stay in the temporary folder. */
+const interrupt = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupt.abort());
+
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -53,6 +57,7 @@ async function measureTargets(
   const meter = new Meter({
     quick,
     repetitions,
+    signal: interrupt.signal,
     onProgress: (what) => process.stderr.write(`${now}: ${what}\n`),
   });
   const results: RowResult[] = [];
@@ -71,6 +76,7 @@ async function measureTargets(
 try {
   process.exitCode = await main();
 } catch (error) {
-  process.stderr.write(`${isMaestroError(error) ? `${error.message} [${error.code}]` : String(error)}\n`);
-  process.exitCode = 1;
+  if (!interrupt.signal.aborted)
+    process.stderr.write(`${isMaestroError(error) ? `${error.message} [${error.code}]` : String(error)}\n`);
+  process.exitCode = interrupt.signal.aborted ? 130 : 1;
 }
