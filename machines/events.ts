@@ -59,6 +59,8 @@ export type WorkflowEvent =
   | { type: 'groupRestarted'; group: number; node: number }
   /** It was given up, because nobody ran it for too long, or its time is over: `error` says by what rule. */
   | { type: 'abandoned'; error: ErrorDocument }
+  /** It ends so, once what compensates its completed nodes has run. */
+  | { type: 'compensationStarted'; ending: Ending }
   /** `payload` is JSON text; `id`, when the sender gave one, tells a signal sent again. */
   | { type: 'signalReceived'; name: string; payload: string; id: string | null };
 
@@ -97,6 +99,7 @@ export const WORKFLOW_EVENT_TYPES = [
   'signalReceived',
   'rerunRequested',
   'groupRestarted',
+  'compensationStarted',
 ] as const satisfies readonly WorkflowEvent['type'][];
 
 /** Leaf states in the order of their codes in snapshots. Append only. `failed` has two leaves. */
@@ -128,6 +131,12 @@ export interface NodeContext {
   error: ErrorDocument | null;
 }
 
+/** How an execution ends: by a node that failed for good (a dense index), by its time, or by a user. */
+export type Ending =
+  | { readonly kind: 'failed'; readonly node: number; readonly error: ErrorDocument }
+  | { readonly kind: 'timedOut'; readonly error: ErrorDocument }
+  | { readonly kind: 'cancelled'; readonly reason?: string };
+
 /** What a workflow machine remembers besides its state. */
 export interface WorkflowContext {
   /** The failure that ended the workflow; null otherwise. */
@@ -136,6 +145,8 @@ export interface WorkflowContext {
   failedNode: number;
   /** What a rerun may start in spite of failures that it left; null when there is no such limit. */
   rerun: RerunLimit | null;
+  /** How it ends, or ended, when its nodes were compensated before; null otherwise. */
+  compensating: Ending | null;
 }
 
 /** Failures that a rerun has left, and the nodes that may start in spite of them. */

@@ -16,14 +16,17 @@ export const workflowMachine = setup({
       failedNode: ({ context, event }) =>
         event.type === 'nodeFailedForGood' ? event.node : context.failedNode,
     }),
-    forgetFailure: assign({ error: null, failedNode: -1 }),
+    forgetFailure: assign({ error: null, failedNode: -1, compensating: null }),
+    noteEnding: assign({
+      compensating: ({ context, event }) => ('ending' in event ? event.ending : context.compensating),
+    }),
     noteRerun: assign({ rerun: ({ context, event }) => limitOf(context.rerun, event) }),
     liftLimit: assign({ rerun: null }),
     ignoreLate: () => {},
   },
 }).createMachine({
   id: 'workflow',
-  context: { error: null, failedNode: -1, rerun: null },
+  context: { error: null, failedNode: -1, rerun: null, compensating: null },
   initial: 'pending',
   states: {
     pending: {
@@ -44,6 +47,8 @@ export const workflowMachine = setup({
         signalReceived: 'running',
         rerunRequested: { actions: 'noteRerun' },
         groupRestarted: 'running',
+        // It ends once what compensates its nodes has run.
+        compensationStarted: { actions: 'noteEnding' },
         // Asked twice, by two people or through the inbox.
         resumeRequested: late,
         retryRequested: late,
@@ -57,6 +62,8 @@ export const workflowMachine = setup({
         cancelRequested: 'cancelled',
         abandoned: { target: 'failed', actions: 'noteFailure' },
         signalReceived: 'paused',
+        // Cancelled, and that is not to wait.
+        compensationStarted: { target: 'running', actions: 'noteEnding' },
         // What was running when it was paused may still fail.
         groupRestarted: 'paused',
         // Asked twice.

@@ -33,6 +33,9 @@ export type Durability = (typeof DURABILITIES)[number];
 export const FAILURE_MODES = ['fail_fast', 'continue'] as const;
 export type FailureMode = (typeof FAILURE_MODES)[number];
 
+/** After what end of an execution the effects of its completed nodes are undone, as far as they say how. */
+export type CompensateOn = 'on_failure' | 'on_cancel' | 'always';
+
 /** How often and when a failed attempt is tried again. All seconds may be fractions. */
 export interface RetryPolicy {
   /** Attempts in all, the first included; at least 1. */

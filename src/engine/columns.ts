@@ -129,18 +129,15 @@ export class NodeColumns {
         this.error.set(node, event.error);
         if (event.retryAtMs !== undefined) this.wakeAtMs.set(node, event.retryAtMs);
         return;
-      case 'timedOut':
-        this.endedAtMs[node] = atMs;
-        this.error.set(node, event.error);
-        this.wakeAtMs.delete(node);
-        return;
       case 'conditionNotMet':
         this.endedAtMs[node] = atMs;
         this.condition.set(node, event.condition);
         return;
+      case 'timedOut':
       case 'cancelRequested':
         this.endedAtMs[node] = atMs;
         this.wakeAtMs.delete(node);
+        if (event.type === 'timedOut') this.error.set(node, event.error);
         return;
       case 'rerunRequested':
         this.clear(node, context.run);

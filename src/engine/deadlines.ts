@@ -76,7 +76,9 @@ export class Deadlines {
   private matters(node: number): boolean {
     const { columns } = this.state;
     if (!this.isOpen) return false;
-    if (node === WORKFLOW || columns.leaf[node] === LEAF.running) return true;
+    // What compensates may take its own time.
+    if (node === WORKFLOW) return this.state.workflowContext.compensating === null;
+    if (columns.leaf[node] === LEAF.running) return true;
     if (columns.leaf[node] !== LEAF.ready && columns.leaf[node] !== LEAF['failed.retrying']) return false;
     return this.starts.allows(node) && !(this.starts.isHalted && this.starts.holdsBack(node));
   }

@@ -1,4 +1,4 @@
-import type { FailureMode, RetryPolicy } from '../base/model.js';
+import type { CompensateOn, FailureMode, RetryPolicy } from '../base/model.js';
 import type { Plan } from '../graph/plan.js';
 import type { Contracts } from '../policy/contracts.js';
 import type { GroupPolicy } from '../policy/group.js';
@@ -13,6 +13,8 @@ export interface TriggerDefinition {
   readonly triggers: ReadonlyMap<number, Trigger>;
   /** Sources of the conditions on edges, by the node an edge leads to, then by the one it comes from. */
   readonly edgeConditions: ReadonlyMap<number, ReadonlyMap<number, string>>;
+  /** By the node that compensates: the one whose effects it undoes. No dependency lets it run. */
+  readonly compensations: ReadonlyMap<number, number>;
   /** Source of a node's condition; undefined: it has none. */
   conditionText(node: number): string | undefined;
 }
@@ -20,6 +22,8 @@ export interface TriggerDefinition {
 /** What the engine must know of a workflow: its plan, and per node only what decisions depend on. */
 export interface EngineDefinition extends TriggerDefinition {
   readonly failureMode: FailureMode;
+  /** After what end completed nodes are compensated without being asked to. */
+  readonly compensateOn: CompensateOn;
   /** null: one attempt. */
   retryPolicyOf(node: number): RetryPolicy | null;
   /** Seconds that a node may take over all its attempts; null: as long as it likes. */

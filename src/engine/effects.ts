@@ -66,7 +66,8 @@ export type EngineEvent =
   | { readonly type: 'deadlinePassed'; readonly node: number }
   | { readonly type: 'pauseRequested' }
   | { readonly type: 'resumeRequested' }
-  | { readonly type: 'cancelRequested'; readonly reason?: string }
+  /** With `compensate` what completed is compensated, whatever the workflow says. */
+  | { readonly type: 'cancelRequested'; readonly reason?: string; readonly compensate?: boolean }
   /** Runs again what failed or was cancelled. */
   | { readonly type: 'retryRequested' }
   /** Runs one node again, with `cascade` also what depends on it. */

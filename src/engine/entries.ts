@@ -3,6 +3,7 @@ import type { ContractVerdict, EndedIteration, NodeOutput, ReviewComment, Wait }
 import type { EdgeRow } from './edge-verdicts.js';
 import type { RestartWindow } from '../policy/restart-intensity.js';
 import type {
+  Ending,
   NodeContext,
   NodeEvent,
   RerunLimit,
@@ -67,6 +68,8 @@ export interface WorkflowRow {
   reopenedAtMs?: number;
   failedNode: number;
   error: ErrorDocument | null;
+  /** How it ends, or ended, when its nodes were compensated; absent otherwise. */
+  compensating?: Ending;
   /** Absent when no rerun has left failures. */
   rerun?: RerunLimit;
   /** Nodes that keep results whose inputs were made again since; absent when there are none. */

@@ -14,6 +14,7 @@ import type {
   RerunRequest,
   WorkflowRequest,
 } from './effects.js';
+import { Endings } from './endings.js';
 import { ExecutionState } from './execution-state.js';
 import { FreshStarts } from './fresh-starts.js';
 import { Propagation } from './propagation.js';
@@ -22,8 +23,6 @@ import { Repeats } from './repeats.js';
 import { rerunEvent, waitsToStart } from './rerun.js';
 import { Starts } from './starts.js';
 import { Waits } from './waits.js';
-
-const CANCELLED = { name: 'Cancelled', message: 'the node was cancelled', code: 'STEP_CANCELLED' };
 
 /**
  * One execution: turns engine events into entries (state changes to persist) and effects (things to do).
@@ -37,6 +36,7 @@ export class ExecutionEngine {
   private readonly repeats: Repeats | null = null;
   private readonly deadlines: Deadlines;
   private readonly freshStarts: FreshStarts;
+  private readonly endings: Endings;
   private readonly propagation: Propagation;
   private effects: Effect[] = [];
   /** Number of the open turn, kept by the caller. */
@@ -63,10 +63,18 @@ export class ExecutionEngine {
         failed: (node, atMs) => this.fail(node, atMs),
       });
     this.freshStarts = new FreshStarts(definition, this.state, this.propagation.readiness);
+    this.endings = new Endings(definition, this.state, {
+      stop: (node, atMs) => this.stop(node, atMs),
+      stopped: () => {
+        this.readiness.recount();
+        this.starts.lanes.clear();
+      },
+      ready: (node) => this.enqueue(node),
+    });
     this.deadlines = new Deadlines(definition, this.state, this.starts, {
       act: (effect) => this.effects.push(effect),
       nodeIsOver: (node, error, atMs) => this.timeOut(node, error, atMs),
-      workflowIsOver: (error, atMs) => this.giveUp(error, atMs),
+      workflowIsOver: (error, atMs) => this.endings.endBy({ kind: 'timedOut', error }, false, atMs),
     });
     this.waits = new Waits(definition, this.state, {
       wake: (node, atMs) => this.effects.push({ kind: 'wake', node, atMs }),
@@ -137,15 +145,14 @@ export class ExecutionEngine {
         this.state.sendWorkflow({ type: event.type }, atMs);
         break;
       case 'cancelRequested':
-        if (this.state.sendWorkflow({ type: 'cancelRequested', reason: event.reason }, atMs))
-          this.cancelNodes(atMs);
+        this.endings.cancel(event, atMs);
         break;
       case 'abandonRequested':
-        this.giveUp(event.error, atMs);
+        this.endings.abandon(event.error, atMs);
         break;
       case 'retryRequested':
         if (this.state.sendWorkflow({ type: 'retryRequested' }, atMs))
-          this.startOver(this.columns.failures, atMs);
+          this.startOver(this.endings.startingOver(this.columns.failures), atMs);
         break;
       case 'rerunRequested':
         this.rerun(event, atMs);
@@ -273,10 +280,6 @@ export class ExecutionEngine {
     this.fail(node, atMs);
   }
 
-  private giveUp(error: ErrorDocument, atMs: number): void {
-    if (this.state.sendWorkflow({ type: 'abandoned', error }, atMs)) this.cancelNodes(atMs);
-  }
-
   /** The node has failed for good: what supervises it says what comes of that. */
   private fail(node: number, atMs: number): void {
     if (this.restart(node, atMs)) return;
@@ -319,23 +322,19 @@ export class ExecutionEngine {
     return this.state.sendNode(node, { type: 'cancelRequested' }, atMs);
   }
 
-  /** The workflow is cancelled: so is every node that could still move. */
-  private cancelNodes(atMs: number): void {
-    const { leaf } = this.columns;
-    for (let node = 0; node < leaf.length; node++) this.stop(node, atMs);
-    this.readiness.recount();
-    this.starts.lanes.clear();
-  }
-
   /** A request that no longer fits is late: who asks looks before and after. */
   private rerun(request: RerunRequest, atMs: number): void {
+    const { compensations } = this.endings;
+    if (compensations?.isUnderWay === true) return;
     const rerun = rerunEvent(this.definition, this.columns, request);
-    if (rerun !== null && this.state.sendWorkflow(rerun.event, atMs)) this.startOver(rerun.again, atMs);
+    if (rerun !== null && this.state.sendWorkflow(rerun.event, atMs))
+      this.startOver(compensations?.withRerun(rerun.again) ?? rerun.again, atMs);
   }
 
   /** The nodes given start over, what only they blocked waits again, all other results stay. */
   private startOver(nodes: Iterable<number>, atMs: number): void {
     this.freshStarts.begin(nodes, atMs);
+    this.endings.compensations?.reset();
     const { wakeAtMs } = this.columns;
     this.propagation.reopen();
     this.starts.takeLimit();
@@ -355,6 +354,7 @@ export class ExecutionEngine {
   /** @returns whether nodes were let through, which may be waits */
   private settle(atMs: number): boolean {
     if (this.state.workflowLeaf !== 'running' || this.columns.executing > 0) return false;
+    if (this.endings.goesOn(atMs)) return false;
     const { isHalted, isLimited, outlasting } = this.starts;
     if (isHalted)
       for (const node of this.waits.withdraw((at) => this.starts.holdsBack(at), atMs)) this.enqueue(node);
@@ -363,14 +363,7 @@ export class ExecutionEngine {
       if (this.propagation.evaluating > 0 || (isHalted && this.starts.isAnyUnderWay())) return false;
       if (this.propagation.admitOutlasting(atMs)) return true;
     }
-    const stuck = isHalted || isLimited ? 0 : this.columns.counts[LEAF.pending];
-    invariant(stuck === 0, `${stuck} nodes wait for nothing`);
-    const failed = this.columns.firstFailed();
-    if (failed < 0) this.state.sendWorkflow({ type: 'allNodesSettled' }, atMs);
-    else {
-      const error = this.columns.error.get(failed) ?? CANCELLED;
-      this.state.sendWorkflow({ type: 'nodeFailedForGood', node: failed, error }, atMs);
-    }
+    this.endings.settle(isHalted || isLimited, atMs);
     return false;
   }
 

@@ -60,7 +60,7 @@ export class ExecutionState {
 
   /** The workflow's own row, as checkpoints keep it. */
   get workflowRow(): WorkflowRow {
-    const { failedNode, error, rerun } = this.workflowContext;
+    const { failedNode, error, rerun, compensating } = this.workflowContext;
     const signals = this.signals.row;
     const edges = this.columns.edges.rows;
     return {
@@ -73,6 +73,7 @@ export class ExecutionState {
       ...(signals !== undefined && { signals }),
       ...(edges !== undefined && { edges }),
       ...(rerun !== null && { rerun }),
+      ...(compensating !== null && { compensating }),
       ...(this.outdated.size > 0 && { outdated: [...this.outdated] }),
       ...(this.restarts.size > 0 && { restarts: [...this.restarts] }),
     };
@@ -80,7 +81,12 @@ export class ExecutionState {
 
   set workflowRow(row: WorkflowRow) {
     this.workflowLeafCode = row.leaf;
-    this.workflowContext = { failedNode: row.failedNode, error: row.error, rerun: row.rerun ?? null };
+    this.workflowContext = {
+      failedNode: row.failedNode,
+      error: row.error,
+      rerun: row.rerun ?? null,
+      compensating: row.compensating ?? null,
+    };
     this.outdated = new Set(row.outdated);
     this.restarts = new Map(row.restarts);
     this.startedAtMs = row.startedAtMs;

@@ -92,6 +92,8 @@ export class Readiness {
   }
 
   decide(node: number): TriggerDecision {
+    const { compensations } = this.definition;
+    if (compensations.size > 0 && compensations.has(node)) return 'wait';
     const unfinished = this.unfinished[node];
     const { triggers } = this.definition;
     const trigger = triggers.size === 0 ? undefined : triggers.get(node);

@@ -32,7 +32,8 @@ export function planRerun(
   node: number,
   cascade: boolean,
 ): RerunPlan | RerunRefusal {
-  const { plan } = definition;
+  const { plan, compensations } = definition;
+  if (compensations.has(node)) return { why: 'not started', node };
   const { leaf } = columns;
   const family = withMembers(plan, [node]);
   const targets = family.filter((at) => hasRun(leaf[at]) || leaf[at] === LEAF.running);
@@ -76,10 +77,15 @@ export function rerunEvent(
   if ('why' in planned) return null;
   const { again, reach } = planned;
   const startsOver = new Set(again);
-  const stopping = definition.failureMode === 'fail_fast' ? columns.failures : [];
+  const stopping = definition.failureMode === 'fail_fast' ? failuresOf(definition, columns) : [];
   const standing = stopping.filter((at) => !startsOver.has(at)).length;
   const nodes = standing === 0 ? [] : [...reach, ...columns.nodesIn(LEAF.running)];
   return { event: { type: 'rerunRequested', node, cascade, standing, nodes }, again };
+}
+
+/** What failed or was cancelled, compensations aside: they start over with every rerun. */
+function failuresOf({ compensations }: EngineDefinition, columns: NodeColumns): number[] {
+  return columns.failures.filter((node) => !compensations.has(node));
 }
 
 /** @param family what starts over: it is in nobody's way */

@@ -28,7 +28,7 @@ export function checkInvariants(engine: ExecutionEngine): void {
     const trigger = definition.triggers.get(node);
     const outlasts =
       definition.failureMode === 'fail_fast' && trigger !== undefined && outlastsFailure(trigger);
-    const isKept = engine.state.isOutdated(node) || outlasts;
+    const isKept = engine.state.isOutdated(node) || outlasts || definition.compensations.has(node);
     const begun = (columns.leaf[node] === LEAF.running || columns.leaf[node] === LEAF.completed) && !isKept;
     invariant(!begun || fresh.decide(node) === 'run', `"${plan.ids[node]}" began before its dependencies`);
   }

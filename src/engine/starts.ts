@@ -10,7 +10,7 @@ import { StartLimit, waitsToStart } from './rerun.js';
 export class Starts {
   readonly lanes: Lanes;
   readonly groups: Groups;
-  /** Nodes that fail_fast does not hold back, dependencies first. */
+  /** Nodes that fail_fast does not hold back although they wait for others, dependencies first. */
   readonly outlasting: readonly number[];
   private readonly exempt: ReadonlySet<number>;
   private readonly limit: StartLimit;
@@ -23,10 +23,9 @@ export class Starts {
   ) {
     const { plan, triggers } = definition;
     this.readyTurn = new Uint32Array(plan.nodeCount);
-    this.exempt = new Set(
-      [...triggers].flatMap(([node, trigger]) => (outlastsFailure(trigger) ? [node] : [])),
-    );
-    this.outlasting = [...this.exempt].sort((a, b) => plan.rank[a] - plan.rank[b]);
+    const outlasting = [...triggers].flatMap(([node, trigger]) => (outlastsFailure(trigger) ? [node] : []));
+    this.exempt = new Set([...outlasting, ...definition.compensations.keys()]);
+    this.outlasting = outlasting.sort((a, b) => plan.rank[a] - plan.rank[b]);
     this.limit = new StartLimit((node) => this.exempt.has(node));
     this.lanes = new Lanes(definition);
     this.groups = new Groups(definition, state, this.lanes);

@@ -1,9 +1,8 @@
-import type { NodeEvent, WorkflowEvent } from '../../machines/events.js';
+import type { Ending, NodeEvent, WorkflowEvent } from '../../machines/events.js';
 import type { ContractVerdict, EndedIteration, NodeOutput, Wait } from '../base/model.js';
 import { RareMap } from '../base/rare-map.js';
 import { WORKFLOW, type Entry } from '../engine/entries.js';
 import { eventId } from './event-id.js';
-import type { ErrorDocument } from '../base/errors.js';
 import type { EventType, ExecutionEvent } from './events.js';
 
 /** What events say about an execution besides what its journal holds. */
@@ -134,6 +133,8 @@ export class EventDeriver {
         return push('workflow_resumed', { rerun: this.source.ids[event.node], cascade: event.cascade });
       case 'groupRestarted':
         return push('group_restarted', { failed_node: this.source.ids[event.node] });
+      case 'compensationStarted':
+        return push('workflow_compensating', this.endingData(event.ending));
       case 'allNodesSettled':
         return push('workflow_completed', { completed_nodes: this.completed });
       case 'nodeFailedForGood':
@@ -152,6 +153,14 @@ export class EventDeriver {
       case 'cancelRequested':
         return push('workflow_cancelled', event.reason === undefined ? {} : { reason: event.reason });
     }
+  }
+
+  /** How an execution is going to end, once its nodes are compensated. */
+  private endingData(ending: Ending): Record<string, unknown> {
+    if (ending.kind === 'cancelled')
+      return { after: 'cancelled', ...(ending.reason !== undefined && { reason: ending.reason }) };
+    const failed_node = ending.kind === 'failed' ? this.source.ids[ending.node] : null;
+    return { after: 'failed', failed_node, error: ending.error.message };
   }
 
   private edgeData(
@@ -213,16 +222,9 @@ export class EventDeriver {
           delay: event.nextAtMs === undefined ? 0 : (event.nextAtMs - atMs) / 1000,
           execution_time_seconds: event.durationMs / 1000,
         });
-      case 'attemptFailed': {
-        const error = event.error.message;
-        const will_retry = event.retryAtMs !== undefined;
-        const error_code = event.error.code ?? event.error.name;
-        push('node_failed', { error, error_code, attempts: attempt, will_retry });
-        if (event.retryAtMs === undefined) return;
-        return push('node_retry', { attempt: attempt + 1, delay: (event.retryAtMs - atMs) / 1000, error });
-      }
+      case 'attemptFailed':
       case 'timedOut':
-        return push('node_failed', timeoutData(event.error, attempt));
+        return failure(event, attempt, atMs, push);
       case 'recovered':
         return push('node_recovered', { reason: event.reason });
       case 'cancelRequested':
@@ -237,10 +239,6 @@ export class EventDeriver {
 export function waitDocument({ kind, signal, wakeAtMs }: Wait): Record<string, unknown> {
   const until = wakeAtMs > 0 ? new Date(wakeAtMs).toISOString() : null;
   return { kind, ...(signal !== null && { signal }), until };
-}
-
-function timeoutData({ message, code }: ErrorDocument, attempts: number): Record<string, unknown> {
-  return { error: message, error_code: code, attempts, will_retry: false };
 }
 
 function contractEvent({ side, problems }: ContractVerdict): EventType {
@@ -263,4 +261,18 @@ export function contractDocument({
 function outputData(output: NodeOutput): Record<string, unknown> {
   if (typeof output === 'string') return { output: JSON.parse(output) as unknown };
   return { output: null, output_size_bytes: output.sizeBytes };
+}
+
+/** A failure, and what follows when it is tried again. */
+function failure(
+  event: NodeEvent & { type: 'attemptFailed' | 'timedOut' },
+  attempt: number,
+  atMs: number,
+  push: (type: EventType, data: Record<string, unknown>) => void,
+): void {
+  const { message: error, code, name } = event.error;
+  const retryAtMs = event.type === 'attemptFailed' ? event.retryAtMs : undefined;
+  const will_retry = retryAtMs !== undefined;
+  push('node_failed', { error, error_code: code ?? name, attempts: attempt, will_retry });
+  if (will_retry) push('node_retry', { attempt: attempt + 1, delay: (retryAtMs - atMs) / 1000, error });
 }

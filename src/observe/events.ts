@@ -26,6 +26,7 @@ export const EVENT_TYPES = [
   'contract_verified',
   'contract_breached',
   'contract_unverified',
+  'workflow_compensating',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 

@@ -52,6 +52,7 @@ export async function executionDocument(source: DocumentSource): Promise<Executi
     progress_percent: percent(completed_nodes + columns.counts[LEAF.skipped], total_nodes),
     failed_node: failedNode >= 0 ? definition.plan.ids[failedNode] : null,
     error,
+    ...compensationDocument(definition, state),
     node_states,
     node_outputs,
     artifacts,
@@ -62,6 +63,23 @@ export async function executionDocument(source: DocumentSource): Promise<Executi
     started_at: iso(startedAtMs),
     completed_at: iso(endedAtMs),
   };
+}
+
+/** How far an execution is that undoes what it did before it ends, or how that went. Ids of the compensated nodes. */
+function compensationDocument(
+  { plan, compensations }: Definition,
+  { columns, workflowContext }: ExecutionState,
+): Pick<ExecutionDocument, 'compensation'> {
+  const { compensating } = workflowContext;
+  if (compensating === null) return {};
+  const lists: Record<'completed' | 'failed' | 'open', string[]> = { completed: [], failed: [], open: [] };
+  for (const [node, target] of compensations) {
+    const status = statusOfLeaf(columns.leaf[node]);
+    const isLeft = status !== 'completed' && status !== 'failed' && status !== 'cancelled';
+    if (isLeft && columns.leaf[target] !== LEAF.completed) continue;
+    lists[isLeft ? 'open' : status === 'completed' ? 'completed' : 'failed'].push(plan.ids[target]);
+  }
+  return { compensation: { after: compensating.kind === 'cancelled' ? 'cancelled' : 'failed', ...lists } };
 }
 
 /** Where a fork comes from: kept with the options it was started with. */
@@ -100,7 +118,7 @@ function nodeDocument(
   const condition = columns.condition.get(node);
   const wait = columns.waits.get(node);
   const comments = columns.comments.get(node);
-  const { metadata, trigger_rule, depends } = definition.nodeSpec(node);
+  const { metadata, trigger_rule, depends, compensates } = definition.nodeSpec(node);
   return {
     node_id: definition.plan.ids[node],
     status: statusOfLeaf(columns.leaf[node]),
@@ -114,6 +132,7 @@ function nodeDocument(
       ...(metadata ?? {}),
       ...(trigger_rule !== undefined && { trigger_rule }),
       ...(depends !== undefined && { depends }),
+      ...(compensates !== undefined && { compensates }),
       ...(error === undefined ? {} : { error }),
       ...(columns.run[node] > 0 && { run: columns.run[node] }),
       ...(state.isOutdated(node) && { inputs_outdated: true }),

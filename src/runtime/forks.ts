@@ -4,9 +4,10 @@ import { MaestroError } from '../base/errors.js';
 import { LEAF } from '../engine/columns.js';
 import { WORKFLOW, type Entry } from '../engine/entries.js';
 import type { ExecutionState } from '../engine/execution-state.js';
-import { dependenciesOf, descendants, indexOfNode, withMembers, type Plan } from '../graph/index.js';
+import { dependenciesOf, descendants, indexOfNode, withMembers } from '../graph/index.js';
 import type { KvOp } from '../store/kv.js';
 import type { ExecutionRecord, ExecutionStore } from '../store/types.js';
+import type { Definition } from '../supervisor/definition.js';
 import { restoreState } from '../supervisor/restore.js';
 import { notFound } from './history.js';
 import { newRecord } from './records.js';
@@ -32,7 +33,7 @@ export async function fork(
   const { record: source, spec } = stored;
   const definition = definitions.forStored(source, spec, workflow);
   const { state } = await restoreState(store, stored, definition.plan);
-  const kept = keptNodes(definition.plan, state, from);
+  const kept = keptNodes(definition, state, from);
   const options = { executionId: newId, mode: source.mode };
   const fresh = newRecord(definition.workflow, options, settings, ownership.self.ownerId);
   const record = asFork(fresh, source, from, state, kept);
@@ -53,7 +54,11 @@ export async function fork(
 }
 
 /** What is done and depends on nothing that runs again, dependencies first. @throws NODE_NOT_FOUND, USAGE */
-function keptNodes(plan: Plan, { columns }: ExecutionState, from: readonly string[]): readonly number[] {
+function keptNodes(
+  { plan, compensations }: Definition,
+  { columns }: ExecutionState,
+  from: readonly string[],
+): readonly number[] {
   if (!Array.isArray(from) || from.length === 0)
     throw new MaestroError('USAGE', 'a fork needs a list of nodes to begin from');
   const first = withMembers(
@@ -64,7 +69,13 @@ function keptNodes(plan: Plan, { columns }: ExecutionState, from: readonly strin
   const kept = new Set<number>();
   for (const node of plan.order) {
     const isDone = columns.leaf[node] === LEAF.completed || columns.leaf[node] === LEAF.skipped;
-    if (isDone && !again.has(node) && dependenciesOf(plan, node).every((each) => kept.has(each)))
+    // What another execution has done to compensate is nothing to this one.
+    if (
+      isDone &&
+      !compensations.has(node) &&
+      !again.has(node) &&
+      dependenciesOf(plan, node).every((each) => kept.has(each))
+    )
       kept.add(node);
   }
   return [...kept];

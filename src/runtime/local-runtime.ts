@@ -226,7 +226,7 @@ export class LocalRuntime implements Runtime, HandleHost {
     new Reruns(this.steering).rerun(id, nodeId, options);
   readonly fork: Runtime['fork'] = (id, options) => fork(this.steering, id, options);
   readonly pause: Runtime['pause'] = (id) => this.steering.pause(id);
-  readonly cancel: Runtime['cancel'] = (id, reason) => this.steering.cancel(id, reason);
+  readonly cancel: Runtime['cancel'] = (id, reason, options) => this.steering.cancel(id, reason, options);
   readonly artifacts: Runtime['artifacts'] = (id, filter) =>
     readArtifacts(this.store, this.settings.artifactRoot, id, filter);
 

@@ -8,8 +8,8 @@ import type { InboxBody } from '../store/types.js';
 export function engineRequest(body: InboxBody): EngineEvent {
   if (body.kind === 'answer') return body.answer;
   if (body.kind === 'rerun') return { type: 'rerunRequested', node: body.node, cascade: body.cascade };
-  const { kind, reason } = body;
-  return kind === 'cancel' ? { type: 'cancelRequested', reason } : { type: `${kind}Requested` };
+  const { kind, reason, compensate } = body;
+  return kind === 'cancel' ? { type: 'cancelRequested', reason, compensate } : { type: `${kind}Requested` };
 }
 
 /** What users may send through an actor reference: requests, never facts. @throws USAGE */

@@ -4,7 +4,7 @@ import { isWorkflowStatusEnded } from '../base/model.js';
 import type { EngineEvent } from '../engine/effects.js';
 import type { Workflow } from '../spec/index.js';
 import type { KvGuard, KvOp } from '../store/kv.js';
-import type { ExecutionRecord, ExecutionStore, InboxBody, InboxRequest } from '../store/types.js';
+import type { ExecutionRecord, ExecutionStore, InboxBody, InboxKind, InboxRequest } from '../store/types.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
 import type { Definitions } from './definitions.js';
 import { notFound } from './history.js';
@@ -14,7 +14,7 @@ import type { Ownership } from './ownership.js';
 import { engineRequest } from './requests.js';
 import type { Residents } from './residents.js';
 import type { Results } from './results.js';
-import type { Execution } from './types.js';
+import type { CancelOptions, Execution } from './types.js';
 
 /** The parts of a runtime that steering works with. */
 interface SteeringHost {
@@ -80,11 +80,13 @@ export class Steering {
   }
 
   pause(executionId: string): Promise<void> {
-    return this.oneByOne.run(executionId, () => this.request(executionId, 'pause'));
+    return this.oneByOne.run(executionId, () => this.request(executionId, { kind: 'pause' }));
   }
 
-  cancel(executionId: string, reason?: string): Promise<void> {
-    return this.oneByOne.run(executionId, () => this.request(executionId, 'cancel', reason));
+  cancel(executionId: string, reason?: string, { compensate }: CancelOptions = {}): Promise<void> {
+    return this.oneByOne.run(executionId, () =>
+      this.request(executionId, { kind: 'cancel', reason, compensate }),
+    );
   }
 
   /** Requests about one execution one after another. */
@@ -173,16 +175,17 @@ export class Steering {
   }
 
   /** Pauses or cancels wherever the execution is: here, in another process, or nowhere. */
-  private async request(executionId: string, kind: 'pause' | 'cancel', reason?: string): Promise<void> {
+  private async request(executionId: string, body: InboxBody & { kind: InboxKind }): Promise<void> {
     this.host.assertOpen();
-    const event = engineRequest({ kind, reason });
+    const { kind } = body;
+    const event = engineRequest(body);
     if (this.host.residents.isHere(executionId) && (await this.apply(executionId, event, []))) return;
     const record = await this.record(executionId);
     if (isWorkflowStatusEnded(record.status) || (kind === 'pause' && record.status === 'paused')) {
       throw new MaestroError('EXECUTION_STATE', `execution ${executionId} is already ${record.status}`);
     }
     if ((await this.host.ownership.holder(record.ownerId)) !== undefined) {
-      await this.leaveRequest(executionId, { kind, reason });
+      await this.leaveRequest(executionId, body);
       return;
     }
     await this.takeOver(record);

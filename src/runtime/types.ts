@@ -131,6 +131,11 @@ export interface ExecutionDocument {
   mode: ExecutionMode;
   /** The execution whose results it began with, and the nodes it began from. */
   forked_from?: { execution_id: string; nodes: string[] };
+  /**
+   * Present when its nodes are compensated before it ends, or were: after what, and which nodes have been undone, could
+   * not be, or are still to be.
+   */
+  compensation?: { after: 'failed' | 'cancelled'; completed: string[]; failed: string[]; open: string[] };
   /** `running` though nobody runs it: its owner died. */
   interrupted: boolean;
   completed_nodes: number;
@@ -222,6 +227,11 @@ export interface Execution {
   node(id: string): ObservedNode;
 }
 
+export interface CancelOptions {
+  /** Default: what the workflow's `compensate` says. */
+  compensate?: boolean;
+}
+
 export interface CloseOptions {
   /** How long running nodes may go on before they are cancelled. Default 30,000. */
   drainMs?: number;
@@ -261,7 +271,11 @@ export interface Runtime {
   fork(executionId: string, options: ForkOptions): Promise<Execution>;
   /** Pauses: nothing new starts, running nodes finish. Resolves once the request is durable. */
   pause(executionId: string): Promise<void>;
-  cancel(executionId: string, reason?: string): Promise<void>;
+  /**
+   * Cancels. With `compensate` what completed and says how it is undone is compensated before the execution ends, also
+   * where its workflow does not ask for that; an execution that compensates already is left to it, otherwise ended.
+   */
+  cancel(executionId: string, reason?: string, options?: CancelOptions): Promise<void>;
   /**
    * Tells an execution something that a node of it waits for (`wait_for`), or will: it is kept until then, first come
    * first served, and taken exactly once. Resolves once that is durable. `payload` defaults to null.

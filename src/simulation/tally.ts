@@ -110,17 +110,20 @@ export class Tally {
 
   private unreachable(): UnreachableNode[] {
     const { plan, nodes } = this.model;
-    return [...plan.order]
-      .filter((node) => this.ran[node] === 0)
-      .map((node) => {
-        const before = [...dependenciesOf(plan, node)].find((dependency) => this.ran[dependency] === 0);
-        return {
-          node_id: plan.ids[node],
-          after: before === undefined ? null : plan.ids[before],
-          condition: nodes[node].condition ?? null,
-          ends: countedEnds(this.nodeEnds[node]),
-        };
-      });
+    return (
+      [...plan.order]
+        // What compensates runs when something fails, and not otherwise.
+        .filter((node) => this.ran[node] === 0 && nodes[node].compensates === undefined)
+        .map((node) => {
+          const before = [...dependenciesOf(plan, node)].find((dependency) => this.ran[dependency] === 0);
+          return {
+            node_id: plan.ids[node],
+            after: before === undefined ? null : plan.ids[before],
+            condition: nodes[node].condition ?? null,
+            ends: countedEnds(this.nodeEnds[node]),
+          };
+        })
+    );
   }
 
   private measure(document: ExecutionDocument, seed: number): void {

@@ -1,9 +1,10 @@
 import { MaestroError } from '../base/errors.js';
-import type { FailureMode } from '../base/model.js';
+import type { CompensateOn, FailureMode } from '../base/model.js';
 import type { StepContext, StepFunction } from '../base/step.js';
 import { parseDepends, tasksOf } from '../policy/depends.js';
 import type { TriggerRule } from '../policy/trigger.js';
 import { compilePlan, cycleError, generations, readyNodes, type Plan } from '../graph/index.js';
+import { compensateSpec, type CompensateOptions, type ResourceOptions } from './builder-steps.js';
 import { groupSpec, type GroupOptions, type GroupOutput } from './builder-groups.js';
 import { repeatSpec, type RepeatOptions } from './builder-repeats.js';
 import { retryPolicy, type RetryOptions } from './builder-retry.js';
@@ -20,6 +21,7 @@ import type {
   WorkflowSpec,
 } from './types.js';
 import { compact } from './compact.js';
+import { compensationId } from './draft.js';
 import { copyJson, workflowFromSpec } from './workflow.js';
 
 export interface WorkflowDefinition {
@@ -33,6 +35,8 @@ export interface WorkflowDefinition {
   globalContext?: Record<string, unknown>;
   /** Default fail_fast. */
   onFailure?: FailureMode;
+  /** After what end nodes with `compensate` are compensated. Default on_failure. */
+  compensate?: CompensateOn;
   /** For an execution as a whole. */
   timeoutSeconds?: number;
   /** Nodes of one execution that may run at once. */
@@ -43,11 +47,6 @@ export interface WorkflowDefinition {
   schedule?: ScheduleSpec;
   /** What nodes promise each other about their outputs: they name these in `outputContracts` and `inputContracts`. */
   contracts?: readonly ContractSpec[];
-}
-
-export interface ResourceOptions {
-  /** Most that the step's process may hold in V8's old generation, in MiB. */
-  maxHeapMb?: number;
 }
 
 interface CommonOptions<Dependency extends string, Condition extends string | undefined> {
@@ -72,6 +71,8 @@ interface CommonOptions<Dependency extends string, Condition extends string | un
   totalTimeoutSeconds?: number;
   /** An attempt that sends no heartbeat for this long is taken for dead. */
   heartbeatTimeoutSeconds?: number;
+  /** What undoes its effects, if it completed and the execution fails or is cancelled. */
+  compensate?: CompensateOptions;
   /** Where `uses` runs: in this event loop, on a worker thread, in a child process. Default: the workflow's. */
   isolation?: Isolation;
   /** Limits of one step; only with the isolation process. */
@@ -167,6 +168,7 @@ export class WorkflowBuilder<Outputs extends object> {
       global_context: definition.globalContext,
       on_failure: definition.onFailure,
       timeout_seconds: definition.timeoutSeconds,
+      compensate: definition.compensate,
       max_concurrency: definition.maxConcurrency,
       isolation: definition.isolation,
       schedule: definition.schedule,
@@ -207,6 +209,8 @@ export class WorkflowBuilder<Outputs extends object> {
       dependsOn.length === 0 && depends !== undefined ? tasksOf(parseDepends(depends)) : dependsOn;
     this.#add(nodeSpec(id, options), [...new Set<string>(named)]);
     if (options.execute !== undefined) this.#functions.set(id, options.execute);
+    const { compensate } = options;
+    if (compensate?.execute !== undefined) this.#functions.set(compensationId(id), compensate.execute);
     return this;
   }
 
@@ -366,6 +370,7 @@ function nodeSpec<Inputs, Output>(
     uses: options.uses,
     run: options.run,
     env: options.env,
+    compensate: options.compensate && compensateSpec(options.compensate),
     ...waitFields(options),
   });
 }

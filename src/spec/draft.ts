@@ -12,8 +12,10 @@ export interface Draft {
 }
 
 export interface DraftNode {
-  /** Position in the document's `nodes`. */
+  /** Position in the document's `nodes`; of a `compensate` step, behind all of these. */
   readonly index: number;
+  /** The node whose `compensate` it is. */
+  readonly owner?: DraftNode;
   readonly id: string;
   readonly fields: Readonly<Record<string, unknown>>;
   /** Own dependencies, or those that `edges` give it; no repeats. Set when edges are folded in. */
@@ -37,6 +39,10 @@ export function readDraft(value: unknown): Draft {
     nodes.push(node);
     if (!byId.has(node.id)) byId.set(node.id, node);
   });
+  for (const node of compensationNodes(nodes, asArray(root.nodes).length)) {
+    nodes.push(node);
+    if (!byId.has(node.id)) byId.set(node.id, node);
+  }
   const edges: DraftEdge[] = [];
   asArray(root.edges).forEach((edge, index) => {
     if (!isRecord(edge) || typeof edge.from !== 'string' || typeof edge.to !== 'string') return;
@@ -44,6 +50,21 @@ export function readDraft(value: unknown): Draft {
   });
   const isolation = isRecord(root.workflow) ? root.workflow.isolation : undefined;
   return { nodes, byId, edges, isolation };
+}
+
+/** Each `compensate` is a node of its own, behind all others. */
+function compensationNodes(nodes: readonly DraftNode[], count: number): DraftNode[] {
+  const compensated = nodes.filter(({ fields }) => isRecord(fields.compensate));
+  return compensated.map((owner, k) => {
+    const fields = { type: 'custom', ...(owner.fields.compensate as object), compensates: owner.id };
+    const id = compensationId(owner.id);
+    return { index: count + k, id, fields, dependencies: [owner.id], owner };
+  });
+}
+
+/** The id of the node that a `compensate` becomes. */
+export function compensationId(id: string): string {
+  return `compensate:${id}`;
 }
 
 function unique(value: unknown): readonly string[] {

@@ -33,9 +33,16 @@ interface Finding {
 export class Findings {
   readonly #items: Finding[] = [];
   #dropped = 0;
+  /** Where what stands behind the document's nodes is written, by its position there. */
+  readonly #elsewhere = new Map<number, Path>();
 
   get hasErrors(): boolean {
     return this.#items.some((finding) => finding.severity === 'error');
+  }
+
+  /** Findings at `nodes[index]` are reported at this path instead. */
+  relocate(index: number, path: Path): void {
+    this.#elsewhere.set(index, path);
   }
 
   error(code: string, path: Path, message: string, nodeId?: string): void {
@@ -47,7 +54,10 @@ export class Findings {
   }
 
   #add(finding: Finding): void {
-    if (this.#items.length < MAX_FINDINGS) this.#items.push(finding);
+    const { path } = finding;
+    const other = path[0] === 'nodes' ? this.#elsewhere.get(path[1] as number) : undefined;
+    const placed = other === undefined ? finding : { ...finding, path: [...other, ...path.slice(2)] };
+    if (this.#items.length < MAX_FINDINGS) this.#items.push(placed);
     else this.#dropped++;
   }
 

@@ -1,4 +1,4 @@
-import type { FailureMode, RetryPolicy } from '../base/model.js';
+import type { CompensateOn, FailureMode, RetryPolicy } from '../base/model.js';
 import type { StepFunction } from '../base/step.js';
 import type { ContractSeverity, ContractStage } from '../policy/contracts.js';
 import type { GroupStrategy } from '../policy/group.js';
@@ -43,6 +43,8 @@ export interface WorkflowHeader {
   metadata?: Record<string, unknown>;
   global_context?: Record<string, unknown>;
   on_failure?: FailureMode;
+  /** After what end nodes with `compensate` are compensated. Default on_failure. */
+  compensate?: CompensateOn;
   /** For an execution as a whole, from its start. */
   timeout_seconds?: number;
   /** Nodes of one execution that may run at once. */
@@ -104,6 +106,10 @@ export interface NodeSpec {
   run?: string;
   /** Environment variables added for `run`. */
   env?: Record<string, string>;
+  /** What undoes its effects, if it completed and the execution fails or is cancelled. Becomes a node of its own. */
+  compensate?: CompensationSpec;
+  /** In normal form, of such a node: the one whose effects it undoes. */
+  compensates?: string;
   /** Of a `parallel_group`: ids of its members. */
   members?: string[];
   /** Of a `parallel_group`: members that may execute at once. */
@@ -146,6 +152,26 @@ export interface SupervisionSpec {
   /** Only restarts of the last so many seconds count. Default: all. */
   within_seconds?: number;
 }
+
+/** A step like that of a node, with what holds for its attempts. `config` is the node's if there is none. */
+export type CompensationSpec = Partial<
+  Pick<
+    NodeSpec,
+    | 'name'
+    | 'uses'
+    | 'run'
+    | 'env'
+    | 'isolation'
+    | 'resources'
+    | 'config'
+    | 'metadata'
+    | 'retry_policy'
+    | 'expected_seconds'
+    | 'timeout_seconds'
+    | 'total_timeout_seconds'
+    | 'heartbeat_timeout_seconds'
+  >
+>;
 
 export interface ReviewSpec {
   /** JSON Schema of the response that a decision must carry. */

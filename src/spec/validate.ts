@@ -1,4 +1,5 @@
 import { MaestroError, type Problem } from '../base/errors.js';
+import { checkCompensations, compensationSpec } from './check-compensations.js';
 import { checkConditions } from './check-conditions.js';
 import { checkContracts } from './check-contracts.js';
 import { checkGraph } from './check-graph.js';
@@ -23,7 +24,7 @@ export interface ValidateOptions extends ExecutorOptions {
 }
 
 export interface Validation {
-  /** The spec in normal form: every node has `dependencies`, edges without a condition are folded in. Absent when there are errors. */
+  /** The spec in normal form: every node has `dependencies`, each `compensate` is a node, edges without a condition are folded in. Absent when there are errors. */
   spec?: WorkflowSpec;
   /** Errors and warnings, in the order of the file when it is known. */
   problems: Problem[];
@@ -34,8 +35,11 @@ export function validateSpec(value: unknown, options: ValidateOptions = {}): Val
   const findings = new Findings();
   if (options.schema !== false) checkSchema(value, findings);
   const draft = readDraft(value);
+  for (const { index, owner } of draft.nodes)
+    if (owner !== undefined) findings.relocate(index, ['nodes', owner.index, 'compensate']);
   if (!findings.hasErrors) checkNodeIds(draft, findings);
   checkTriggers(draft, findings);
+  checkCompensations(draft, value, findings);
   const plan = checkGraph(draft, findings);
   checkConditions(draft, findings);
   checkRepeats(draft, findings);
@@ -58,7 +62,12 @@ function normalise(spec: WorkflowSpec, draft: Draft): WorkflowSpec {
   return {
     workflow: { ...spec.workflow },
     ...(edges.length > 0 && { edges }),
-    nodes: spec.nodes.map((node, index) => ({ ...node, dependencies: [...draft.nodes[index].dependencies] })),
+    nodes: [
+      ...spec.nodes.map(({ compensate: _, ...node }, index) => {
+        return { ...node, dependencies: [...draft.nodes[index].dependencies] };
+      }),
+      ...draft.nodes.slice(spec.nodes.length).map(compensationSpec),
+    ],
     ...(spec.contracts !== undefined && { contracts: spec.contracts }),
   };
 }

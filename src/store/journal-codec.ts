@@ -1,6 +1,7 @@
 import {
   NODE_EVENT_TYPES,
   WORKFLOW_EVENT_TYPES,
+  type Ending,
   type NodeEvent,
   type WorkflowEvent,
 } from '../../machines/events.js';
@@ -56,6 +57,7 @@ const NEWER_WORKFLOW_EVENTS: ReadonlySet<WorkflowEvent['type']> = new Set([
   'signalReceived',
   'rerunRequested',
   'groupRestarted',
+  'compensationStarted',
 ]);
 
 const writer = new ByteWriter();
@@ -245,7 +247,8 @@ function writeWorkflowEvent(w: ByteWriter, event: WorkflowEvent): void {
   } else if (event.type === 'groupRestarted') {
     w.varint(event.group);
     w.varint(event.node);
-  } else if (event.type === 'abandoned') writeError(w, event.error);
+  } else if (event.type === 'compensationStarted') w.string(JSON.stringify(event.ending));
+  else if (event.type === 'abandoned') writeError(w, event.error);
   else if (event.type === 'cancelRequested') writeOptional(w, event.reason, (reason) => w.string(reason));
   else if (event.type === 'signalReceived') {
     w.string(event.name);
@@ -270,6 +273,8 @@ function readWorkflowEvent(r: ByteReader, code: number): WorkflowEvent {
     }
     case 'groupRestarted':
       return { type, group: r.varint(), node: r.varint() };
+    case 'compensationStarted':
+      return { type, ending: JSON.parse(r.string()) as Ending };
     case 'cancelRequested': {
       const reason = readOptional(r, () => r.string());
       return reason === undefined ? { type } : { type, reason };

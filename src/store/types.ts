@@ -73,7 +73,7 @@ export type InboxKind = 'pause' | 'resume' | 'cancel' | 'retry';
 
 /** What is asked of an execution as a whole, or told to nodes of it that wait. */
 export type InboxBody =
-  | { readonly kind: InboxKind; readonly reason?: string }
+  | { readonly kind: InboxKind; readonly reason?: string; readonly compensate?: boolean }
   /** `node` is a dense index. */
   | { readonly kind: 'rerun'; readonly node: number; readonly cascade: boolean }
   | { readonly kind: 'answer'; readonly answer: WaitAnswer };

@@ -46,6 +46,8 @@ export class Definition {
   private readonly hasTotalTimeouts: boolean;
   /** Of the nodes that do not simply wait for the success of their dependencies. */
   readonly triggers: ReadonlyMap<number, Trigger>;
+  /** By the node that compensates: the one whose effects it undoes. */
+  readonly compensations: ReadonlyMap<number, number>;
   /** By the node an edge leads to, then by the one it comes from. */
   readonly edgeConditions: ReadonlyMap<number, ReadonlyMap<number, string>>;
   /** null: the workflow has none. */
@@ -70,6 +72,7 @@ export class Definition {
     this.edgeConditions = edgeConditionsOf(workflow.spec, this.plan);
     this.repeats = repeatsOf(workflow);
     this.contracts = contractsOf(workflow.spec);
+    this.compensations = compensationsOf(workflow, this.plan);
   }
 
   nodeSpec(node: number): NodeSpec {
@@ -124,6 +127,8 @@ export class Definition {
     return {
       plan: this.plan,
       failureMode: spec.workflow.on_failure ?? 'fail_fast',
+      compensateOn: spec.workflow.compensate ?? 'on_failure',
+      compensations: this.compensations,
       retryPolicyOf: (node) => (retries ? this.policyOf(node) : null),
       totalTimeoutOf: (node) => this.nodeSpec(node).total_timeout_seconds ?? null,
       hasTotalTimeouts: this.hasTotalTimeouts,
@@ -174,6 +179,14 @@ function repeatsOf({ spec }: Workflow): Map<number, RepeatPolicy> {
     if (policy !== null) repeats.set(index, policy);
   });
   return repeats;
+}
+
+function compensationsOf({ spec }: Workflow, plan: Plan): Map<number, number> {
+  const compensations = new Map<number, number>();
+  spec.nodes.forEach(({ compensates }, index) => {
+    if (compensates !== undefined) compensations.set(index, plan.indexOf.get(compensates)!);
+  });
+  return compensations;
 }
 
 function triggersOf({ spec }: Workflow): Map<number, Trigger> {

@@ -215,11 +215,11 @@ export class Jobs {
   }
 
   private largeInputs(job: RunningJob): number[] {
-    const { plan } = job.execution.definition;
     const { output, iterations } = job.execution.engine.state.columns;
+    const { nodes, begin, end } = suppliersOf(job.execution.definition, job.node);
     let large: number[] = NO_NODES;
-    for (let k = plan.dependencyOffsets[job.node]; k < plan.dependencyOffsets[job.node + 1]; k++) {
-      const dependency = plan.dependencies[k];
+    for (let k = begin; k < end; k++) {
+      const dependency = nodes[k];
       if (output[dependency] !== null && typeof output[dependency] !== 'string')
         large = [...large, dependency];
     }
@@ -276,12 +276,12 @@ export class Jobs {
     large: ReadonlyMap<number, string>,
   ): { dependencyOutputs: string; dependencyArtifacts: string } {
     const { definition, engine } = job.execution;
-    const { dependencyOffsets, dependencies } = definition.plan;
+    const { nodes, begin, end } = suppliersOf(definition, job.node);
     const { output, artifacts, leaf } = engine.state.columns;
     let outputs = '';
     let paths = '';
-    for (let k = dependencyOffsets[job.node]; k < dependencyOffsets[job.node + 1]; k++) {
-      const dependency = dependencies[k];
+    for (let k = begin; k < end; k++) {
+      const dependency = nodes[k];
       if (leaf[dependency] !== LEAF.completed || job.given?.has(dependency) === false) continue;
       const key = definition.quotedId(dependency);
       const inline = output[dependency];
@@ -295,6 +295,23 @@ export class Jobs {
       dependencyArtifacts: paths === '' ? '{}' : `{${paths}}`,
     };
   }
+}
+
+/** A run of nodes in a list. */
+interface Suppliers {
+  readonly nodes: Uint32Array;
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** Whose outputs a node is given: its dependencies; of a compensation what its node was given, and what that gave. */
+function suppliersOf({ plan, compensations }: ActiveExecution['definition'], node: number): Suppliers {
+  const { dependencyOffsets, dependencies } = plan;
+  const target = compensations.size === 0 ? undefined : compensations.get(node);
+  if (target === undefined)
+    return { nodes: dependencies, begin: dependencyOffsets[node], end: dependencyOffsets[node + 1] };
+  const nodes = Uint32Array.of(...dependenciesOf(plan, target), target);
+  return { nodes, begin: 0, end: nodes.length };
 }
 
 /** What a node that repeats is told of its loop. */

@@ -7,6 +7,8 @@ import type { RunningJob } from './jobs.js';
  * and a group starts over only when all of it has stopped.
  */
 export class Stopping {
+  /** Attempts of compensations: they wait until everything has stopped. */
+  private last: RunningJob[] = [];
   private readonly families = new RareMap<number, { readonly open: Set<number>; due: RunningJob[] }>();
 
   get isEmpty(): boolean {
@@ -24,6 +26,10 @@ export class Stopping {
   /** @returns whether this attempt has to wait; it is among those that `ended` gives later */
   holds(job: RunningJob): boolean {
     if (this.isEmpty) return false;
+    if (job.execution.definition.compensations.has(job.node)) {
+      this.last.push(job);
+      return true;
+    }
     const family = this.families.get(familyOf(job));
     family?.due.push(job);
     return family !== undefined;
@@ -36,7 +42,10 @@ export class Stopping {
     const family = this.families.get(key);
     if (family?.open.delete(job.id) !== true || family.open.size > 0) return [];
     this.families.delete(key);
-    return family.due;
+    if (!this.isEmpty || this.last.length === 0) return family.due;
+    const { last } = this;
+    this.last = [];
+    return [...family.due, ...last];
   }
 }
 

@@ -150,10 +150,36 @@ export function scenariosOfTwo(defineWorkflow, isWriting, tools) {
     },
     ends: { status: 'completed', a: done(1) },
   };
+  const undoing = {
+    id: 'undoing',
+    workflow: defineWorkflow({ id: 'undoing' })
+      .node('a', { ...number(1), compensate: held('undoing', 3) })
+      .node('b', { dependsOn: ['a'], ...number(2), compensate: number(4) })
+      .node('bad', {
+        dependsOn: ['b'],
+        execute: () => {
+          throw new Error('never well');
+        },
+      })
+      .build(),
+    async write(runtime) {
+      void start(runtime, undoing).catch(() => {});
+      await gate('undoing').reached;
+    },
+    goOn: (runtime) => resumed(runtime, 'undoing'),
+    ends: {
+      status: 'failed',
+      a: done(1),
+      b: done(2),
+      bad: { status: 'failed', attempts: 1 },
+      'compensate:a': done(3),
+      'compensate:b': done(4),
+    },
+  };
   const { looped, looping } = loopScenarios(defineWorkflow, isWriting, tools);
   return {
     atRest: [answered, rerun, forked, group, looped, late, contractsScenario(defineWorkflow, start)],
-    held: [rerunning, edges, looping],
+    held: [rerunning, edges, looping, undoing],
     waiting: [waiting],
   };
 }

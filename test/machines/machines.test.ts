@@ -123,7 +123,7 @@ describe('what a workflow remembers', () => {
     const failure: WorkflowEvent = { type: 'nodeFailedForGood', node: 7, error: { name: 'E', message: 'm' } };
     const running = leaves.indexOf('running');
     const failed = step(running, compiledWorkflow.initialContext, failure)!;
-    expect(failed.context).toEqual({ error: { name: 'E', message: 'm' }, failedNode: 7, rerun: null });
+    expect(failed.context).toMatchObject({ error: { name: 'E', message: 'm' }, failedNode: 7, rerun: null });
     expect(step(failed.leaf, failed.context, { ...failure, node: 8 })).toEqual(failed);
     const retried = step(failed.leaf, failed.context, { type: 'retryRequested' })!;
     expect(retried).toEqual({ leaf: running, context: compiledWorkflow.initialContext });

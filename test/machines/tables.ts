@@ -102,6 +102,7 @@ export const WORKFLOW_TABLE: Expectation = {
     retryRequested: LATE,
     signalReceived: 'running',
     groupRestarted: 'running',
+    compensationStarted: 'running',
   },
   paused: {
     resumeRequested: 'running',
@@ -112,6 +113,7 @@ export const WORKFLOW_TABLE: Expectation = {
     pauseRequested: LATE,
     signalReceived: 'paused',
     groupRestarted: 'paused',
+    compensationStarted: 'running',
   },
   completed: {
     retryRequested: 'running',
@@ -185,6 +187,10 @@ export const WORKFLOW_EVENTS: Record<string, WorkflowEvent> = {
   retryRequested: { type: 'retryRequested' },
   signalReceived: { type: 'signalReceived', name: 'go', payload: '{}', id: null },
   rerunRequested: { type: 'rerunRequested', node: 2, cascade: true, standing: 0, nodes: [] },
+  compensationStarted: {
+    type: 'compensationStarted',
+    ending: { kind: 'cancelled', reason: 'why' },
+  },
   groupRestarted: { type: 'groupRestarted', group: 3, node: 1 },
   'rerunRequested+standing': { type: 'rerunRequested', node: 2, cascade: true, standing: 1, nodes: [2, 5] },
 };
@@ -196,6 +202,11 @@ export const NODE_CONTEXTS: NodeContext[] = [
 ];
 
 export const WORKFLOW_CONTEXTS: WorkflowContext[] = [
-  { error: null, failedNode: -1, rerun: null },
-  { error: { name: 'Old', message: 'before' }, failedNode: 4, rerun: { standing: 2, nodes: [1] } },
+  { error: null, failedNode: -1, rerun: null, compensating: null },
+  {
+    error: { name: 'Old', message: 'before' },
+    failedNode: 4,
+    rerun: { standing: 2, nodes: [1] },
+    compensating: { kind: 'timedOut', error: { name: 'Old', message: 'late' } },
+  },
 ];

@@ -37,6 +37,8 @@ export interface Script {
   triggers?: EngineDefinition['triggers'];
   /** What the condition on an edge comes to, by the node it leads to, then by the one it comes from. */
   timeoutSeconds?: number;
+  compensations?: EngineDefinition['compensations'];
+  compensateOn?: EngineDefinition['compensateOn'];
   edges?: ReadonlyMap<number, ReadonlyMap<number, boolean | 'error'>>;
   contracts?: EngineDefinition['contracts'];
 }
@@ -52,6 +54,8 @@ export function definitionOf(script: Script): EngineDefinition {
     // True to the verdicts below: what was not met is called by the condition's own text.
     conditionText: (node) => (script.nodes[node].condition === undefined ? undefined : 'false'),
     triggers: script.triggers ?? new Map(),
+    compensations: script.compensations ?? new Map(),
+    compensateOn: script.compensateOn ?? 'on_failure',
     edgeConditions: new Map(
       [...(script.edges ?? [])].map(([to, edges]) => [
         to,

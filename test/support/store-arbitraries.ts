@@ -128,6 +128,13 @@ const workflowEvent: fc.Arbitrary<WorkflowEvent> = fc.oneof(
   ),
   anyText.map((reason): WorkflowEvent => ({ type: 'cancelRequested', reason })),
   fc
+    .oneof(
+      fc.record({ kind: fc.constant('failed' as const), node: fc.nat(), error: anyError }),
+      fc.record({ kind: fc.constant('timedOut' as const), error: anyError }),
+      fc.record({ kind: fc.constant('cancelled' as const), reason: anyText }),
+    )
+    .map((ending): WorkflowEvent => ({ type: 'compensationStarted', ending })),
+  fc
     .record({ node: fc.nat(), error: anyError })
     .map((fields): WorkflowEvent => ({ type: 'nodeFailedForGood', ...fields })),
   fc

@@ -27,10 +27,18 @@ export function addCancelCommand({ program, bind }: Registry): void {
     .description('cancel an execution, whichever process runs it: running nodes are stopped')
     .argument('<id>', ID_HELP)
     .option('--reason <text>', 'kept with the execution')
-    .addHelpText('after', examples('maestro cancel last', 'maestro cancel last --reason "wrong input"'))
+    .option('--compensate', 'first undo what completed, as far as its nodes say how (`compensate`)')
+    .addHelpText(
+      'after',
+      examples(
+        'maestro cancel last',
+        'maestro cancel last --reason "wrong input"',
+        'maestro cancel last --compensate',
+      ),
+    )
     .action(
-      bind((context, ref: string, options: { reason?: string }) =>
-        control(context, ref, { ...CANCEL, send: (runtime, id) => runtime.cancel(id, options.reason) }),
+      bind((context, ref: string, { reason, ...options }: { reason?: string; compensate?: true }) =>
+        control(context, ref, { ...CANCEL, send: (runtime, id) => runtime.cancel(id, reason, options) }),
       ),
     );
 }

@@ -58,6 +58,7 @@ function render(format: Format, plan: Plan, spec: WorkflowSpec): string {
         formatGroups(plan, spec.workflow.id),
         ...containers(plan, spec),
         ...triggers(plan, spec),
+        ...compensations(plan, spec),
         ...conditionalEdges(plan, spec),
         ...loops(spec),
         ...contractLines(spec),
@@ -73,6 +74,7 @@ function render(format: Format, plan: Plan, spec: WorkflowSpec): string {
           ...waitsOf(plan, spec),
           ...membersOf(plan),
           ...triggersOf(plan, spec),
+          ...compensationsOf(plan, spec),
           ...loopsOf(spec),
           ...contractsDocument(spec),
         },
@@ -85,6 +87,8 @@ function render(format: Format, plan: Plan, spec: WorkflowSpec): string {
 /** Nodes that wait say for what, groups how they are run, nodes with a trigger when they run. */
 function labels({ ids }: Plan, spec: WorkflowSpec): (node: number) => string {
   return (node) => {
+    const { compensates } = spec.nodes[node];
+    if (compensates !== undefined) return `${ids[node]} (undoes ${compensates})`;
     const wait = waitPlanOf(spec.nodes[node]);
     if (spec.nodes[node].members !== undefined)
       return `${ids[node]} (group: ${policyText(spec.nodes[node])})`;
@@ -101,6 +105,13 @@ function labels({ ids }: Plan, spec: WorkflowSpec): (node: number) => string {
 /** What says when a node runs, if it does not simply wait for the success of its dependencies. */
 function triggerText({ trigger_rule: rule = 'all_success', depends }: NodeSpec): string | undefined {
   return depends ?? (rule === 'all_success' ? undefined : rule);
+}
+
+/** A line for each node that only runs to undo what another one did. */
+function compensations({ ids }: Plan, spec: WorkflowSpec): string[] {
+  return spec.nodes.flatMap(({ compensates }, index) =>
+    compensates === undefined ? [] : [`  ${oneLine(ids[index])} undoes ${oneLine(compensates)}`],
+  );
 }
 
 /** The condition on an edge. */
@@ -146,6 +157,13 @@ function triggersOf({ ids }: Plan, spec: WorkflowSpec): { triggers?: Record<stri
     return text === undefined ? [] : [[ids[index], text] as const];
   });
   return named.length === 0 ? {} : { triggers: Object.fromEntries(named) };
+}
+
+function compensationsOf({ ids }: Plan, spec: WorkflowSpec): { compensations?: Record<string, string> } {
+  const named = spec.nodes.flatMap(({ compensates }, index) =>
+    compensates === undefined ? [] : [[ids[index], compensates] as const],
+  );
+  return named.length === 0 ? {} : { compensations: Object.fromEntries(named) };
 }
 
 function waitsOf({ ids }: Plan, spec: WorkflowSpec): { waits?: Record<string, string> } {

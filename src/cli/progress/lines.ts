@@ -39,6 +39,8 @@ export function describeEvent(event: ExecutionEvent, color: Colors): string | un
       return `commented ${node}: ${typeof data.comment === 'string' ? oneLine(data.comment) : ''}`;
     case 'workflow_signal_received':
       return `signal ${oneLine(String(data.signal))}`;
+    case 'workflow_compensating':
+      return `compensating: what completed is undone, then it has ${oneLine(String(data.after))}`;
     case 'edge_evaluated':
       return `edge ${oneLine(String(data.from))} to ${node}${edgeText(data)}`;
     case 'contract_breached':

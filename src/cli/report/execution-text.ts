@@ -60,8 +60,24 @@ export function formatExecution(document: ExecutionDocument, options: ExecutionT
     const error = formatErrorDocument(document.error, color, options.verbose);
     lines.push('', `${color.red('✗')} ${where}`, ...error.map((line) => `    ${line}`));
   }
+  if (document.compensation !== undefined) lines.push('', ...compensationLines(document.compensation, color));
   lines.push('', ...nodeTable(states, options));
   return lines.join('\n');
+}
+
+/** What was undone; that something could not be is said first. */
+function compensationLines(
+  { after, completed, failed, open }: NonNullable<ExecutionDocument['compensation']>,
+  color: Colors,
+): string[] {
+  const named = (ids: readonly string[]): string => ids.map(oneLine).join(', ');
+  return [
+    ...(failed.length > 0 ? [`${color.red('✗')} could not be compensated: ${named(failed)}`] : []),
+    ...(open.length > 0
+      ? [`${color.yellow('…')} to be compensated, then it has ${after}: ${named(open)}`]
+      : []),
+    ...(completed.length > 0 ? [`${color.green('✓')} compensated: ${named(completed)}`] : []),
+  ];
 }
 
 function factsOf(

@@ -60,7 +60,8 @@ export class RuntimeHost implements RemoteHost {
 
   pause: RemoteHost['pause'] = (id) => outcome(() => this.opened.pause(id));
 
-  cancel: RemoteHost['cancel'] = (id, reason) => outcome(() => this.opened.cancel(id, reason));
+  cancel: RemoteHost['cancel'] = (id, reason, options) =>
+    outcome(() => this.opened.cancel(id, reason, options));
 
   signal: RemoteHost['signal'] = (id, name, payload, options) =>
     outcome(() => this.opened.signal(id, name, payload, options));

@@ -9,6 +9,7 @@ import type { ListFilter, ListPage } from '../../store/types.js';
 import type {
   ArtifactDocument,
   ArtifactFilter,
+  CancelOptions,
   CloseOptions,
   CollectOptions,
   CollectReport,
@@ -197,8 +198,8 @@ class RemoteRuntimeClient implements RemoteRuntime {
     return this.crossing.call((host) => host.pause(executionId));
   }
 
-  cancel(executionId: string, reason?: string): Promise<void> {
-    return this.crossing.call((host) => host.cancel(executionId, reason));
+  cancel(executionId: string, reason?: string, options?: CancelOptions): Promise<void> {
+    return this.crossing.call((host) => host.cancel(executionId, reason, options));
   }
 
   signal(executionId: string, name: string, payload?: unknown, options: SignalOptions = {}): Promise<void> {

@@ -8,6 +8,7 @@ import type { ListFilter, ListPage } from '../../store/types.js';
 import type {
   ArtifactDocument,
   ArtifactFilter,
+  CancelOptions,
   CloseOptions,
   CollectOptions,
   CollectReport,
@@ -103,7 +104,7 @@ export interface RemoteHost {
   fork(executionId: string, options: RemoteForkOptions): Promise<Outcome<RemoteStarted>>;
   result(executionId: string): Promise<Outcome<ExecutionResult>>;
   pause(executionId: string): Promise<Outcome<void>>;
-  cancel(executionId: string, reason?: string): Promise<Outcome<void>>;
+  cancel(executionId: string, reason?: string, options?: CancelOptions): Promise<Outcome<void>>;
   signal(executionId: string, name: string, payload: unknown, options: SignalOptions): Promise<Outcome<void>>;
   review(executionId: string, nodeId: string, review: ReviewInput): Promise<Outcome<void>>;
   reviews(filter?: ReviewFilter): Promise<Outcome<ReviewPage>>;

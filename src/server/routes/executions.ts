@@ -114,6 +114,16 @@ function documentRoutes(app: FastifyInstance, { runtime }: ServiceContext): void
   );
 }
 
+const CANCEL_QUERY = {
+  type: 'object',
+  properties: {
+    compensate: {
+      type: 'boolean',
+      description: 'Undo what completed before it ends, also where the workflow does not ask for that',
+    },
+  },
+};
+
 function steeringRoutes(app: FastifyInstance, { runtime, draining }: ServiceContext): void {
   const post = (verb: string, summary: string) => ({
     schema: {
@@ -121,12 +131,16 @@ function steeringRoutes(app: FastifyInstance, { runtime, draining }: ServiceCont
       operationId: `${verb}Execution`,
       summary,
       params: PARAMS,
+      ...(verb === 'cancel' && { querystring: CANCEL_QUERY }),
       response: responses({ 202: EXECUTION }),
     },
   });
   const verbs = {
     pause: { summary: 'Start nothing new; running nodes finish', act: (id: string) => runtime.pause(id) },
-    cancel: { summary: 'Cancel, whichever process runs it', act: (id: string) => runtime.cancel(id) },
+    cancel: {
+      summary: 'Cancel, whichever process runs it',
+      act: (id: string, compensate?: boolean) => runtime.cancel(id, undefined, { compensate }),
+    },
     resume: {
       summary: 'Continue a paused or interrupted execution',
       act: (id: string) => runtime.resume(id),
@@ -134,12 +148,12 @@ function steeringRoutes(app: FastifyInstance, { runtime, draining }: ServiceCont
     retry: { summary: 'Run what failed or was cancelled again', act: (id: string) => runtime.retry(id) },
   };
   for (const [verb, { summary, act }] of Object.entries(verbs)) {
-    app.post<{ Params: ExecutionParams }>(
+    app.post<{ Params: ExecutionParams; Querystring: { compensate?: boolean } }>(
       `/api/executions/:execution_id/${verb}`,
       post(verb, summary),
-      async ({ params: { execution_id } }, reply) => {
+      async ({ params: { execution_id }, query: { compensate } }, reply) => {
         if (verb === 'resume' || verb === 'retry') assertTakingIn(draining);
-        await act(execution_id);
+        await act(execution_id, compensate);
         reply.code(202);
         return executionBody(await documentOf(runtime, execution_id));
       },
