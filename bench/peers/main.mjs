@@ -45,6 +45,8 @@ async function main() {
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stopNow.abort());
   try {
     if (options.peers.length > 0) install();
+    // Of their libraries, about their libraries.
+    process.env.NODE_NO_WARNINGS = '1';
     const run = { ...options, root, running, signal: stopNow.signal };
     const yardsticks = {};
     for (const [name, job] of Object.entries({ fdatasync: { kind: 'fdatasync' }, lmdb: { kind: 'lmdb' } }))
@@ -133,9 +135,8 @@ async function measurePeer(each, run) {
   const missing = isOurs ? undefined : unavailable(each);
   if (missing !== undefined) return { peer, version, skipped: missing };
   try {
-    const adapter = isOurs ? each : await adapterOf(each);
     const service = isOurs ? undefined : await serviceOf(each, run);
-    const durability = [adapter.durability, service?.what].filter(Boolean).join('; ');
+    const durability = [each.durability, service?.what].filter(Boolean).join('; ');
     const shapes = {};
     for (const size of run.sizes) {
       if (run.signal.aborted) break;
@@ -149,14 +150,6 @@ async function measurePeer(each, run) {
 
 function versionIn(folder) {
   return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).version;
-}
-
-/** Only its text: the library itself is loaded in processes of its own. */
-async function adapterOf({ adapter }) {
-  const path = join(HERE, `adapters/${adapter}.mjs`);
-  const text = readFileSync(path, 'utf8');
-  const durability = /durability: '([^']+)'/.exec(text)[1];
-  return { durability };
 }
 
 function unavailable({ node, service }) {

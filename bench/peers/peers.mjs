@@ -3,11 +3,19 @@
  * A peer with a server is there twice where its usual settings and its durable ones differ.
  */
 export const PEERS = [
-  { peer: 'DBOS', package: '@dbos-inc/dbos-sdk', adapter: 'dbos', node: '20.0', service: 'postgres' },
+  {
+    peer: 'DBOS',
+    package: '@dbos-inc/dbos-sdk',
+    adapter: 'dbos',
+    durability: 'sync: PostgreSQL, fsync on, a row for each step',
+    node: '20.0',
+    service: 'postgres',
+  },
   {
     peer: 'BullMQ',
     package: 'bullmq',
     adapter: 'bullmq',
+    durability: 'Redis: the jobs; which node is ready is only in memory',
     node: '20.0',
     service: 'redis',
     settings: 'default',
@@ -16,16 +24,55 @@ export const PEERS = [
     peer: 'BullMQ, fsync',
     package: 'bullmq',
     adapter: 'bullmq',
+    durability: 'Redis: the jobs; which node is ready is only in memory',
     node: '20.0',
     service: 'redis',
     settings: 'fsync',
   },
-  { peer: 'LangGraph', package: '@langchain/langgraph', adapter: 'langgraph', node: '22.13' },
-  { peer: 'Mastra', package: '@mastra/core', adapter: 'mastra', node: '22.13' },
-  { peer: 'OpenWorkflow', package: 'openworkflow', adapter: 'openworkflow', node: '22.13' },
-  { peer: 'p-graph', package: 'p-graph', adapter: 'p-graph', node: '20.0' },
-  { peer: 'async.auto', package: 'async', adapter: 'async-auto', node: '20.0' },
-  { peer: 'XState', package: 'xstate', adapter: 'xstate', node: '20.0' },
+  {
+    peer: 'LangGraph',
+    package: '@langchain/langgraph',
+    adapter: 'langgraph',
+    durability:
+      'sync: SQLite (node:sqlite), WAL, synchronous=FULL; a row for each node, a checkpoint for each generation',
+    node: '22.13',
+  },
+  {
+    peer: 'Mastra',
+    package: '@mastra/core',
+    adapter: 'mastra',
+    durability:
+      'libSQL file, WAL, the whole state written after each step but not forced to disk (synchronous=NORMAL)',
+    node: '22.13',
+  },
+  {
+    peer: 'OpenWorkflow',
+    package: 'openworkflow',
+    adapter: 'openworkflow',
+    durability: 'sync: SQLite (node:sqlite), WAL, a row for each step',
+    node: '22.13',
+  },
+  {
+    peer: 'p-graph',
+    package: 'p-graph',
+    adapter: 'p-graph',
+    durability: 'none: promises in memory',
+    node: '20.0',
+  },
+  {
+    peer: 'async.auto',
+    package: 'async',
+    adapter: 'async-auto',
+    durability: 'none: callbacks in memory',
+    node: '20.0',
+  },
+  {
+    peer: 'XState',
+    package: 'xstate',
+    adapter: 'xstate',
+    durability: 'none: actors in memory',
+    node: '20.0',
+  },
 ];
 
 /** Beside them, this package: where steps run, and what is on disk before the next node starts. */

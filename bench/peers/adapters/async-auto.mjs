@@ -1,7 +1,6 @@
 import async from 'async';
 
 export default {
-  durability: 'none: callbacks in memory',
   async open({ dependencies, step }) {
     const task = (...args) => args.at(-1)(null, step());
     const tasks = Object.fromEntries(

@@ -5,7 +5,6 @@ const AT_ONCE = 100;
 
 /** It has trees of jobs and no graphs: a job for each node, added when its dependencies are known to have completed. */
 export default {
-  durability: 'Redis: the jobs; which node is ready is only in memory',
   async open({ dependencies, step, url }) {
     const connection = new Redis(url, { maxRetriesPerRequest: null });
     const queue = new Queue('bench', { connection });

@@ -1,7 +1,6 @@
 import { DBOS } from '@dbos-inc/dbos-sdk';
 
 export default {
-  durability: 'sync: PostgreSQL, fsync on, a row for each step',
   async open({ generations, step, url }) {
     DBOS.setConfig({ name: 'bench', systemDatabaseUrl: url, logLevel: 'error' });
     const workflow = DBOS.registerWorkflow(

@@ -6,7 +6,6 @@ import { openSqlite } from '../sqlite.mjs';
 const State = Annotation.Root({ completed: Annotation({ reducer: (a, b) => a + b, default: () => 0 }) });
 
 export default {
-  durability: 'sync: SQLite (node:sqlite), WAL, synchronous=FULL, a checkpoint for each generation',
   async open({ dependencies, generations, step, folder }) {
     const db = await openSqlite(join(folder, 'langgraph.db'));
     // better-sqlite3, its usual library, would take NORMAL, which does not force commits to disk.

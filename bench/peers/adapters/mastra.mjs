@@ -5,8 +5,6 @@ import { join } from 'node:path';
 import { z } from 'zod';
 
 export default {
-  durability:
-    'libSQL file, WAL, the whole state written after each step but not forced to disk (synchronous=NORMAL)',
   async open({ generations, step, folder }) {
     const schema = z.any();
     const make = (node) =>

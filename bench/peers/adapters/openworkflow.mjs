@@ -8,7 +8,6 @@ const AT_ONCE = 100;
 const STEP_LIMIT = 1000;
 
 export default {
-  durability: 'sync: SQLite (node:sqlite), WAL, a row for each step',
   refuses: ({ dependencies }) =>
     dependencies.length > STEP_LIMIT ? `a workflow has at most ${STEP_LIMIT} steps` : undefined,
   async open({ generations, step, folder }) {

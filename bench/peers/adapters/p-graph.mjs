@@ -1,7 +1,6 @@
 import { PGraph } from 'p-graph';
 
 export default {
-  durability: 'none: promises in memory',
   async open({ dependencies, step }) {
     const nodes = new Map(dependencies.map((_, node) => [`n${node}`, { run: step }]));
     const edges = dependencies.flatMap((before, node) => before.map((each) => [`n${each}`, `n${node}`]));

@@ -25,7 +25,6 @@ function machineOf(step) {
 }
 
 export default {
-  durability: 'none: actors in memory',
   async open({ dependencies, step }) {
     const machine = machineOf(step);
     const dependents = dependencies.map(() => []);
