@@ -76,6 +76,7 @@ export const nodeMachine = setup({
         retrying: {
           on: {
             attemptStarted: { target: '#node.running', actions: 'chargeAttempt' },
+            waitStarted: { target: '#node.running', actions: ['chargeAttempt', 'setWake'] },
             cancelRequested: { target: '#node.cancelled', actions: 'dropWake' },
             timedOut: { target: 'exhausted', actions: ['noteError', 'dropWake'] },
             rerunRequested: { target: '#node.pending', actions: 'beginRun' },

@@ -89,10 +89,21 @@ export const ERROR_CODES = {
     retriable: false,
     next: 'See what became of the contract with `maestro show`, and rerun the node that promises it.',
   },
+  EXPRESSION_FAILED: { exit: 1, retriable: false, next: 'Fix the expression or the output it reads.' },
   REVIEW_REJECTED: {
     exit: 1,
     retriable: false,
     next: 'Read the comment; `maestro retry` asks for the review again.',
+  },
+  SUBWORKFLOW_FAILED: {
+    exit: 1,
+    retriable: true,
+    next: 'Look at the execution named with `maestro show`; `maestro retry` of its parent runs it anew.',
+  },
+  SUBWORKFLOW_CANCELLED: {
+    exit: 1,
+    retriable: false,
+    next: 'Nothing, if it was meant; `maestro retry` of its parent runs the subworkflow anew.',
   },
   REPEAT_EXHAUSTED: {
     exit: 1,

@@ -71,14 +71,14 @@ export interface EndedIteration {
   readonly output: NodeOutput;
 }
 
-/** What a node can wait for without a thread or a slot: a person, a signal from outside, a moment. */
-export const WAIT_KINDS = ['review', 'signal', 'time'] as const;
+/** What a node can wait for without a thread or a slot: a person, a signal from outside, a moment, a child execution. */
+export const WAIT_KINDS = ['review', 'signal', 'time', 'child'] as const;
 export type WaitKind = (typeof WAIT_KINDS)[number];
 
 /** The open wait of a node. */
 export interface Wait {
   readonly kind: WaitKind;
-  /** Name of the signal; null for other kinds. */
+  /** Name of the signal; of a child, its `childKey`; null for other kinds. */
   readonly signal: string | null;
   /** When it ends by itself, epoch ms; 0: never. */
   readonly wakeAtMs: number;

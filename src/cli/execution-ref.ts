@@ -11,20 +11,22 @@ const CANDIDATES_SHOWN = 5;
 
 /**
  * The execution a person means: a whole id, a unique beginning of one (4 characters or more), or `last` for the
- * newest. A whole id beats a beginning.
+ * newest that somebody started. A whole id beats a beginning; an execution beats those that its nodes started.
  * @throws EXECUTION_NOT_FOUND; USAGE when several executions begin so
  */
 export async function resolveExecutionId(runtime: Runtime, ref: string): Promise<string> {
   if (UUID.test(ref)) return ref;
   if (ref === 'last') {
-    const newest = (await runtime.list({ limit: 1 })).records[0];
-    if (newest === undefined) throw new MaestroError('EXECUTION_NOT_FOUND', 'the store holds no executions');
-    return newest.executionId;
+    for await (const record of allRecords(runtime))
+      if (parentOf(record) === undefined) return record.executionId;
+    throw new MaestroError('EXECUTION_NOT_FOUND', 'the store holds no executions');
   }
   const candidates: string[] = [];
-  for await (const { executionId } of allRecords(runtime)) {
+  for await (const record of allRecords(runtime)) {
+    const { executionId } = record;
     if (executionId === ref) return ref;
-    if (executionId.startsWith(ref)) candidates.push(executionId);
+    if (executionId.startsWith(ref) && parentOf(record)?.startsWith(ref) !== true)
+      candidates.push(executionId);
   }
   if (candidates.length === 1 && ref.length >= MIN_PREFIX) return candidates[0];
   if (candidates.length === 0) throw notFound(ref);
@@ -36,6 +38,11 @@ export async function findExecution(runtime: Runtime, ref: string): Promise<Exec
   const document = await runtime.get(await resolveExecutionId(runtime, ref));
   if (document === undefined) throw notFound(ref);
   return document;
+}
+
+/** The execution whose node started this one. */
+export function parentOf({ options }: ExecutionRecord): string | undefined {
+  return (options as { parent?: { execution_id: string } }).parent?.execution_id;
 }
 
 /** Every record of a listing, page by page. */

@@ -51,6 +51,8 @@ export class NodeColumns {
   readonly wakeAtMs = new RareMap<number, number>();
   /** Nodes that run without executing anything, and what they wait for. */
   readonly waits = new RareMap<number, Wait>();
+  /** How many of them wait for a child. */
+  children = 0;
   readonly comments = new RareMap<number, readonly ReviewComment[]>();
   /** What conditions on edges came to. */
   readonly edges = new EdgeVerdicts();
@@ -146,7 +148,9 @@ export class NodeColumns {
         const { kind, signal, wakeAtMs } = event;
         if (this.startedAtMs[node] === 0) this.startedAtMs[node] = atMs;
         this.waits.set(node, { kind, signal, wakeAtMs });
+        if (kind === 'child') this.children++;
         if (wakeAtMs > 0) this.wakeAtMs.set(node, wakeAtMs);
+        else this.wakeAtMs.delete(node);
         return;
       }
       case 'commented': {
@@ -225,6 +229,7 @@ export class NodeColumns {
     if (row.error !== null) this.error.set(node, row.error);
     if (row.condition !== null) this.condition.set(node, row.condition);
     if (row.wait !== null) this.waits.set(node, row.wait);
+    if (row.wait?.kind === 'child') this.children++;
     if (row.comments.length > 0) this.comments.set(node, row.comments);
     if (row.iteration !== null) this.iterations.set(node, row.iteration);
     if (row.contracts.length > 0) this.contracts.set(node, row.contracts);
@@ -255,6 +260,7 @@ export class NodeColumns {
   }
 
   private endWait(node: number): void {
+    if (this.waits.get(node)?.kind === 'child') this.children--;
     if (this.waits.delete(node)) this.wakeAtMs.delete(node);
   }
 

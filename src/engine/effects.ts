@@ -27,6 +27,15 @@ export type Effect =
       readonly iteration: number;
       readonly output: NodeOutput;
     }
+  /** Start the child execution of this attempt, unless it was started before; answer its end with childEnded. */
+  | { readonly kind: 'child'; readonly node: number; readonly key: string }
+  /** Do this with that execution. */
+  | {
+      readonly kind: 'steerChild';
+      readonly node: number;
+      readonly key: string;
+      readonly what: 'cancel' | 'pause' | 'resume';
+    }
   /** Send `woke` at the given time. */
   | { readonly kind: 'wake'; readonly node: number; readonly atMs: number }
   /** Send `deadlinePassed` at the given time; WORKFLOW for the execution's own. Beside what wakes the node. */
@@ -62,6 +71,7 @@ export type EngineEvent =
       readonly run: number;
       readonly verdict: ConditionVerdict;
     }
+  | ChildEnd
   | { readonly type: 'woke'; readonly node: number }
   | { readonly type: 'deadlinePassed'; readonly node: number }
   | { readonly type: 'pauseRequested' }
@@ -75,6 +85,9 @@ export type EngineEvent =
   | { readonly type: 'abandonRequested'; readonly error: ErrorDocument }
   | { readonly type: 'nodeCancelRequested'; readonly node: number }
   | WaitAnswer;
+
+/** What is asked about a child execution. */
+export type ChildEffect = Extract<Effect, { kind: 'child' | 'steerChild' }>;
 
 export interface AttemptSuccess {
   readonly type: 'attemptSucceeded';
@@ -90,6 +103,16 @@ export interface AttemptSuccess {
 
 /** How an attempt ended by itself. */
 export type AttemptReport = Extract<EngineEvent, { type: 'attemptSucceeded' | 'attemptFailed' }>;
+
+/** The execution that a subworkflow node waits for has ended. */
+export interface ChildEnd {
+  readonly type: 'childEnded';
+  readonly node: number;
+  readonly key: string;
+  readonly outcome: { readonly output: NodeOutput } | { readonly error: ErrorDocument };
+  /** What became of the contracts that the node promised. */
+  readonly contracts?: readonly ContractVerdict[];
+}
 
 /** What people and other systems tell a node that waits, or will. `payload` is JSON text. */
 export type WaitAnswer =

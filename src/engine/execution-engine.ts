@@ -77,6 +77,8 @@ export class ExecutionEngine {
       workflowIsOver: (error, atMs) => this.endings.endBy({ kind: 'timedOut', error }, false, atMs),
     });
     this.waits = new Waits(definition, this.state, {
+      act: (effect) => this.effects.push(effect),
+      reported: (report, atMs) => this.takeReport(report, atMs),
       wake: (node, atMs) => this.effects.push({ kind: 'wake', node, atMs }),
       ended: (node, finish, atMs) =>
         finish === 'failed' ? this.fail(node, atMs) : this.propagation.tell(node, finish, atMs),
@@ -91,16 +93,15 @@ export class ExecutionEngine {
   apply(event: EngineEvent, atMs: number): void {
     switch (event.type) {
       case 'attemptSucceeded':
+      case 'attemptFailed':
         if (!this.columns.isCurrent(event)) return;
-        if (this.repeats?.holds(event) !== true) this.succeed(event, atMs);
+        this.takeReport(event, atMs);
+        break;
+      case 'childEnded':
+        this.waits.childEnded(event, atMs);
         break;
       case 'iterationJudged':
         this.repeats?.judge(event, atMs);
-        break;
-      case 'attemptFailed':
-        if (!this.columns.isCurrent(event)) return;
-        this.noteContracts(event, atMs);
-        this.failAttempt(event.node, event.error, event.durationMs, atMs);
         break;
       case 'attemptLost':
         if (!this.columns.isCurrent(event)) return;
@@ -142,7 +143,8 @@ export class ExecutionEngine {
         break;
       case 'pauseRequested':
       case 'resumeRequested':
-        this.state.sendWorkflow({ type: event.type }, atMs);
+        if (this.state.sendWorkflow({ type: event.type }, atMs))
+          this.waits.steerChildren(event.type === 'pauseRequested' ? 'pause' : 'resume');
         break;
       case 'cancelRequested':
         this.endings.cancel(event, atMs);
@@ -244,6 +246,15 @@ export class ExecutionEngine {
     this.starts.enqueue(node, this.turn);
   }
 
+  private takeReport(report: AttemptReport, atMs: number): void {
+    if (report.type === 'attemptSucceeded') {
+      if (this.repeats?.holds(report) !== true) this.succeed(report, atMs);
+      return;
+    }
+    this.noteContracts(report, atMs);
+    this.failAttempt(report.node, report.error, report.durationMs, atMs);
+  }
+
   private succeed(event: AttemptSuccess, atMs: number): void {
     const { node, output, artifacts, durationMs } = event;
     this.noteContracts(event, atMs);
@@ -275,7 +286,7 @@ export class ExecutionEngine {
   }
 
   private timeOut(node: number, error: ErrorDocument, atMs: number): void {
-    if (this.columns.leaf[node] === LEAF.running) this.effects.push({ kind: 'cancel', node, reason: error });
+    if (this.columns.leaf[node] === LEAF.running) this.effects.push(this.waits.cancellation(node, error));
     this.state.sendNode(node, { type: 'timedOut', error }, atMs);
     this.fail(node, atMs);
   }
@@ -318,7 +329,7 @@ export class ExecutionEngine {
 
   /** @returns false when it had ended already */
   private stop(node: number, atMs: number): boolean {
-    if (this.columns.leaf[node] === LEAF.running) this.effects.push({ kind: 'cancel', node });
+    if (this.columns.leaf[node] === LEAF.running) this.effects.push(this.waits.cancellation(node));
     return this.state.sendNode(node, { type: 'cancelRequested' }, atMs);
   }
 
@@ -353,7 +364,8 @@ export class ExecutionEngine {
 
   /** @returns whether nodes were let through, which may be waits */
   private settle(atMs: number): boolean {
-    if (this.state.workflowLeaf !== 'running' || this.columns.executing > 0) return false;
+    if (this.state.workflowLeaf !== 'running' || this.columns.executing + this.columns.children > 0)
+      return false;
     if (this.endings.goesOn(atMs)) return false;
     const { isHalted, isLimited, outlasting } = this.starts;
     if (isHalted)

@@ -1,15 +1,20 @@
+import { childKey } from '../base/child-id.js';
+import type { ErrorDocument } from '../base/errors.js';
 import type { WaitEnd } from '../base/model.js';
 import { RareMap } from '../base/rare-map.js';
 import { breachOf } from '../policy/contracts.js';
 import { beginWait, decideReview, expireWait, type WaitOutcome, type WaitPlan } from '../policy/wait.js';
 import type { EngineDefinition } from './definition.js';
-import type { WaitAnswer } from './effects.js';
+import type { AttemptReport, ChildEnd, Effect, WaitAnswer } from './effects.js';
 import type { ExecutionState } from './execution-state.js';
 import type { Finish } from './readiness.js';
 import { FifoQueue } from './ready-queue.js';
 
 interface WaitsHost {
+  act(effect: Effect): void;
   wake(node: number, atMs: number): void;
+  /** An attempt that was a child's has ended. */
+  reported(report: AttemptReport, atMs: number): void;
   /** The node has ended: its dependents are to be told. */
   ended(node: number, finish: Finish, atMs: number): void;
 }
@@ -30,19 +35,24 @@ export class Waits {
   ) {}
 
   begin(node: number, atMs: number): void {
-    const wait = beginWait(this.planOf(node), atMs);
+    const { run, attempt } = this.state.columns;
+    const wait = beginWait(this.planOf(node), childKey(run[node], attempt[node] + 1), atMs);
     this.state.sendNode(node, { type: 'waitStarted', ...wait }, atMs);
     if (wait.wakeAtMs > 0) this.host.wake(node, wait.wakeAtMs);
+    if (wait.kind === 'child') return this.host.act({ kind: 'child', node, key: wait.signal! });
     if (wait.signal === null) return;
     this.listen(node, wait.signal);
     this.deliver(wait.signal, atMs);
   }
 
-  /** After a restore: who waited goes on waiting, uncharged. Deadlines are set going with all other times. */
+  /** After a restore: who waited goes on waiting, uncharged; children are looked at. Deadlines are set going with all other times. */
   restore(): void {
     const { waits, startedAtMs } = this.state.columns;
     const open = [...waits].sort(([a], [b]) => startedAtMs[a] - startedAtMs[b] || a - b);
-    for (const [node, { signal }] of open) if (signal !== null) this.listen(node, signal);
+    for (const [node, { kind, signal }] of open) {
+      if (kind === 'child') this.host.act({ kind: 'child', node, key: signal! });
+      else if (signal !== null) this.listen(node, signal);
+    }
   }
 
   /** Its time has come, or it was set going for a wait that is over. */
@@ -51,8 +61,35 @@ export class Waits {
     if (wait === undefined || wait.wakeAtMs === 0) return;
     // The clock stepped back in the meantime.
     if (wait.wakeAtMs > atMs) return this.host.wake(node, wait.wakeAtMs);
-    const outcome = expireWait(this.planOf(node), wait, this.idOf(node), atMs);
+    const plan = this.planOf(node);
+    if (plan.kind === 'child') return;
+    const outcome = expireWait(plan, wait, this.idOf(node), atMs);
     this.end(node, wait.kind === 'time' ? 'time' : 'deadline', outcome, atMs);
+  }
+
+  /** The end of a child that is not waited for any more changes nothing. */
+  childEnded({ node, key, outcome, contracts }: ChildEnd, atMs: number): void {
+    const wait = this.open.get(node);
+    if (wait?.kind !== 'child' || wait.signal !== key) return;
+    const { run, attempt, startedAtMs } = this.state.columns;
+    const durationMs = Math.max(0, atMs - startedAtMs[node]);
+    const ended = { node, run: run[node], attempt: attempt[node], durationMs, contracts };
+    if ('error' in outcome) this.host.reported({ type: 'attemptFailed', ...ended, ...outcome }, atMs);
+    else this.host.reported({ type: 'attemptSucceeded', ...ended, ...outcome, artifacts: [] }, atMs);
+  }
+
+  /** What ends what a running node is at. */
+  cancellation(node: number, reason?: ErrorDocument): Effect {
+    const wait = this.open.get(node);
+    if (wait?.kind !== 'child') return { kind: 'cancel', node, reason };
+    return { kind: 'steerChild', node, key: wait.signal!, what: 'cancel' };
+  }
+
+  /** What is asked of the workflow is asked of its children. */
+  steerChildren(what: 'pause' | 'resume'): void {
+    if (this.state.columns.children === 0) return;
+    for (const [node, { kind, signal }] of this.open)
+      if (kind === 'child') this.host.act({ kind: 'steerChild', node, key: signal!, what });
   }
 
   /** Answers to nodes that do not wait, or wait in a later run, come late: they change nothing. */
@@ -68,7 +105,10 @@ export class Waits {
 
   /** The workflow fails without these: they start over when it is retried. @returns those that waited */
   withdraw(which: (node: number) => boolean, atMs: number): readonly number[] {
-    const nodes = [...this.open.keys()].filter(which);
+    // Children that run go to their end, like attempts.
+    const nodes = [...this.open.keys()].filter(
+      (node) => which(node) && this.open.get(node)?.kind !== 'child',
+    );
     for (const node of nodes) this.state.sendNode(node, { type: 'recovered', reason: 'halted' }, atMs);
     return nodes;
   }

@@ -1,4 +1,5 @@
 import type { Ending, NodeEvent, WorkflowEvent } from '../../machines/events.js';
+import { childIdOf } from '../base/child-id.js';
 import type { ContractVerdict, EndedIteration, NodeOutput, Wait } from '../base/model.js';
 import { RareMap } from '../base/rare-map.js';
 import { WORKFLOW, type Entry } from '../engine/entries.js';
@@ -198,7 +199,12 @@ export class EventDeriver {
           ...this.loopData(node),
         });
       case 'waitStarted':
-        return push('node_started', { attempt, max_attempts: 1, waiting_for: waitDocument(event) });
+        return push('node_started', {
+          attempt,
+          max_attempts: event.kind === 'child' ? this.source.maxAttemptsOf(node) : 1,
+          ...this.loopData(node),
+          waiting_for: waitDocument(event, this.source.executionId, this.source.ids[node]),
+        });
       case 'waitEnded':
         return;
       case 'edgeEvaluated':
@@ -236,7 +242,12 @@ export class EventDeriver {
 }
 
 /** What a node waits for, as events and documents say it. `until`: when the wait ends by itself. */
-export function waitDocument({ kind, signal, wakeAtMs }: Wait): Record<string, unknown> {
+export function waitDocument(
+  { kind, signal, wakeAtMs }: Wait,
+  executionId: string,
+  nodeId: string,
+): Record<string, unknown> {
+  if (kind === 'child') return { kind, execution_id: childIdOf(executionId, nodeId, signal!) };
   const until = wakeAtMs > 0 ? new Date(wakeAtMs).toISOString() : null;
   return { kind, ...(signal !== null && { signal }), until };
 }

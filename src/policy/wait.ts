@@ -2,7 +2,12 @@ import { MaestroError, toErrorDocument, type ErrorDocument } from '../base/error
 import type { Wait } from '../base/model.js';
 
 /** What a node waits for, and what follows when nobody answers in time. Seconds may be fractions. */
-export type WaitPlan = ReviewPlan | SignalPlan | TimePlan;
+export type WaitPlan = ReviewPlan | SignalPlan | TimePlan | ChildPlan;
+
+/** The end of an execution of its own: a subworkflow. */
+export interface ChildPlan {
+  readonly kind: 'child';
+}
 
 export interface ReviewPlan {
   readonly kind: 'review';
@@ -36,13 +41,15 @@ export interface Decision {
 /** What a wait leads to: an output as JSON text, or a failure that no retry helps. */
 export type WaitOutcome = { readonly output: string } | { readonly error: ErrorDocument };
 
-export function beginWait(plan: WaitPlan, nowMs: number): Wait {
-  const signal = plan.kind === 'signal' ? plan.signal : null;
+/** @param key of the attempt that waits, which names a child */
+export function beginWait(plan: WaitPlan, key: string, nowMs: number): Wait {
+  const signal = plan.kind === 'signal' ? plan.signal : plan.kind === 'child' ? key : null;
   return { kind: plan.kind, signal, wakeAtMs: wakeOf(plan, nowMs) };
 }
 
 /** The time of 0 means never, so a moment before the epoch is the first one after it. */
 function wakeOf(plan: WaitPlan, nowMs: number): number {
+  if (plan.kind === 'child') return 0;
   if (plan.kind !== 'time') return plan.deadlineSeconds === null ? 0 : due(nowMs, plan.deadlineSeconds);
   return plan.seconds === undefined ? Math.max(1, plan.atMs) : due(nowMs, plan.seconds);
 }
@@ -65,7 +72,12 @@ export function decideReview(plan: ReviewPlan, given: Decision, nodeId: string, 
 }
 
 /** What becomes of a wait that nobody answered until its end. */
-export function expireWait(plan: WaitPlan, wait: Wait, nodeId: string, atMs: number): WaitOutcome {
+export function expireWait(
+  plan: Exclude<WaitPlan, ChildPlan>,
+  wait: Wait,
+  nodeId: string,
+  atMs: number,
+): WaitOutcome {
   if (plan.kind === 'time')
     return { output: JSON.stringify({ waited_until: new Date(wait.wakeAtMs).toISOString() }) };
   if (plan.kind === 'signal') {

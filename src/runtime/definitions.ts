@@ -1,6 +1,7 @@
 import { MaestroError } from '../base/errors.js';
 import {
   compareStructure,
+  hasFunctions,
   isWaitNode,
   structureMismatch,
   type Workflow,
@@ -27,12 +28,22 @@ export class Definitions {
 
   constructor(workflows: readonly Workflow[] = []) {
     for (const workflow of workflows) this.registered.set(workflow.spec.workflow.id, workflow);
+    for (const workflow of workflows) this.registerChildren(workflow);
+  }
+
+  /** What a workflow runs is known with it, unless another one was given under its id. */
+  private registerChildren({ subworkflows }: Workflow): void {
+    for (const child of subworkflows?.values() ?? []) {
+      const { id } = child.spec.workflow;
+      if (!this.registered.has(id)) this.registered.set(id, child);
+      this.registerChildren(child);
+    }
   }
 
   of(workflow: Workflow): Definition {
     let definition = this.byWorkflow.get(workflow);
     if (definition !== undefined) return definition;
-    definition = workflow.functions.size > 0 ? new Definition(workflow) : this.cached(workflow);
+    definition = hasFunctions(workflow) ? new Definition(workflow) : this.cached(workflow);
     this.byWorkflow.set(workflow, definition);
     if (workflow.functions.size > 0) keep(this.started, workflow.definitionHash, workflow);
     return definition;
@@ -52,18 +63,12 @@ export class Definitions {
       if (differences !== null) throw structureMismatch(record.workflowId, differences);
     }
     const functions = source?.functions ?? new Map<string, never>();
-    const missing = spec.nodes.filter(
-      (node) =>
-        !node.uses && !node.run && !functions.has(node.id) && !isWaitNode(node) && node.members === undefined,
-    );
-    if (missing.length > 0)
-      throw executorMissing(
-        record,
-        missing.map((node) => node.id),
-      );
+    const missing = missingFunctions(spec, functions, source?.subworkflows);
+    if (missing.length > 0) throw executorMissing(record, missing);
     const { baseDir, definitionHash } = record;
-    const workflow: Workflow = { spec, baseDir, definitionHash, functions };
-    return functions.size > 0 ? new Definition(workflow) : this.cached(workflow);
+    const { subworkflows } = source ?? {};
+    const workflow: Workflow = { spec, baseDir, definitionHash, functions, subworkflows };
+    return hasFunctions(workflow) ? new Definition(workflow) : this.cached(workflow);
   }
 
   /** For looking at a stored execution, or ending it: its functions need not be known. */
@@ -80,6 +85,25 @@ export class Definitions {
     }
     return definition;
   }
+}
+
+/** Ids of nodes whose functions are not known; those of nodes in subworkflows as paths. */
+function missingFunctions(
+  spec: WorkflowSpec,
+  functions: Workflow['functions'],
+  children: Workflow['subworkflows'],
+): string[] {
+  return spec.nodes.flatMap((node) => {
+    const { id, uses, run, members, definition } = node;
+    if (definition !== undefined) {
+      const [child, inner] = [children?.get(id), spec.subworkflows?.[definition]];
+      if (inner === undefined) return [];
+      const within = missingFunctions(inner, child?.functions ?? new Map(), child?.subworkflows);
+      return within.map((each) => `${id}/${each}`);
+    }
+    const isKnown = uses !== undefined || run !== undefined || members !== undefined || functions.has(id);
+    return isKnown || isWaitNode(node) ? [] : [id];
+  });
 }
 
 /** Adds to a cache of bounded size: the oldest entry goes. */

@@ -7,7 +7,8 @@ import type { NodeStateDocument } from '../observe/events.js';
 import type { ExecutionRecord } from '../store/types.js';
 import type { Definition } from '../supervisor/definition.js';
 import { contractsDocument, contractsOfNode } from './contract-document.js';
-import type { ExecutionDocument, ExecutionResult } from './types.js';
+import { parentOf } from './child-links.js';
+import type { ChildDocument, ExecutionDocument, ExecutionResult } from './types.js';
 
 interface DocumentSource {
   readonly record: ExecutionRecord;
@@ -16,6 +17,8 @@ interface DocumentSource {
   /** JSON text. */
   readonly globalContext: string;
   readonly interrupted: boolean;
+  /** What nodes of it have started. */
+  readonly children: readonly ExecutionRecord[];
   /** The JSON text of a completed node's output. */
   outputText(node: number): Promise<string>;
 }
@@ -46,6 +49,7 @@ export async function executionDocument(source: DocumentSource): Promise<Executi
     status: state.workflowLeaf,
     mode: record.mode,
     ...forkedFrom(record),
+    ...familyOf(source),
     interrupted: source.interrupted,
     completed_nodes,
     total_nodes,
@@ -88,6 +92,29 @@ function forkedFrom({ options }: ExecutionRecord): Pick<ExecutionDocument, 'fork
   return forked_from === undefined ? {} : { forked_from };
 }
 
+/** What started it, and what it started. */
+function familyOf({
+  record,
+  definition,
+  children,
+}: DocumentSource): Pick<ExecutionDocument, 'parent' | 'children'> {
+  const link = parentOf(record);
+  return {
+    ...(link !== undefined && { parent: { execution_id: link.execution_id, node_id: link.node_id } }),
+    ...(definition.workflow.spec.subworkflows !== undefined && { children: children.map(childDocument) }),
+  };
+}
+
+function childDocument(record: ExecutionRecord): ChildDocument {
+  const { executionId, workflowId, status } = record;
+  return {
+    execution_id: executionId,
+    node_id: parentOf(record)?.node_id ?? '',
+    workflow_id: workflowId,
+    status,
+  };
+}
+
 /** How an execution ended, from its state. */
 export function executionResult(
   record: ExecutionRecord,
@@ -109,7 +136,7 @@ export function executionResult(
 }
 
 function nodeDocument(
-  { definition, state }: DocumentSource,
+  { definition, state, record, children }: DocumentSource,
   node: number,
   output: unknown,
 ): NodeStateDocument {
@@ -140,12 +167,15 @@ function nodeDocument(
       ...(columns.leaf[node] === LEAF['failed.retrying']
         ? { retry_at: iso(columns.wakeAtMs.get(node) ?? 0) }
         : {}),
-      ...(wait === undefined ? {} : { waiting_for: waitDocument(wait) }),
+      ...(wait === undefined
+        ? {}
+        : { waiting_for: waitDocument(wait, record.executionId, definition.plan.ids[node]) }),
       ...(comments === undefined ? {} : { comments: comments.map(commentDocument) }),
       ...groupDocument(definition, state, node),
       ...edgesDocument(definition, state, node),
       ...repeatDocument(definition, state, node),
       ...contractsOfNode(columns, node),
+      ...childOf(children, definition.plan.ids[node]),
     },
   };
 }
@@ -195,6 +225,12 @@ function repeatDocument(
   const iteration = columns.startedAtMs[node] > 0 ? columns.iterationOf(node) : 0;
   const nextAtMs = columns.leaf[node] === LEAF.ready ? (columns.wakeAtMs.get(node) ?? 0) : 0;
   return { repeat: { iteration, max, until, ...(nextAtMs > 0 && { next_at: iso(nextAtMs) }) } };
+}
+
+/** The execution that a node has started last. */
+function childOf(children: readonly ExecutionRecord[], nodeId: string): { child?: unknown } {
+  const own = children.findLast((record) => parentOf(record)?.node_id === nodeId);
+  return own === undefined ? {} : { child: { execution_id: own.executionId, status: own.status } };
 }
 
 export function commentDocument({ text, reviewer, atMs }: ReviewComment): Record<string, unknown> {

@@ -14,6 +14,7 @@ import { Supervisor } from '../supervisor/supervisor.js';
 import { Answers } from './answers.js';
 import { beginChores } from './chores.js';
 import { contextText } from './context.js';
+import { Children } from './children.js';
 import { Crowding } from './crowding.js';
 import { Definitions } from './definitions.js';
 import { closedBeforeEnd, death } from './endings.js';
@@ -29,7 +30,8 @@ import { Ownership } from './ownership.js';
 import type { Periodic } from './periodic.js';
 import { readDocument } from './reader.js';
 import { newRecord } from './records.js';
-import { takeOverInterrupted, warnOnce, type Recovered } from './recovery.js';
+import type { Recovered } from './recovery.js';
+import { Recoverer } from './recoverer.js';
 import { replayDocument } from './replay.js';
 import { engineRequest, userEvent } from './requests.js';
 import { Reruns } from './reruns.js';
@@ -79,9 +81,8 @@ export class LocalRuntime implements Runtime, HandleHost {
   private shutdown: Shutdown | null = null;
   private readonly chores: readonly Periodic[];
   private calendar: Schedules | undefined;
-  /** Executions that were found not to be resumable here: said once. */
-  private readonly unresumable = new Set<string>();
-  private recovering: Promise<readonly Recovered[]> | null = null;
+  private readonly recoverer: Recoverer;
+  private readonly children: Children;
   private readonly poller: InboxPoller;
   private death: MaestroError | null = null;
   private closing: Promise<void> | null = null;
@@ -112,6 +113,7 @@ export class LocalRuntime implements Runtime, HandleHost {
       onEvent,
       atRest: (execution) => this.settle(execution),
       published: (execution) => this.tell(execution),
+      children: (parent, effect) => this.children.act(parent, effect),
       ...attemptLogs(settings.rootLogger),
       died: (error, cause) => this.die(error, cause),
     });
@@ -135,6 +137,8 @@ export class LocalRuntime implements Runtime, HandleHost {
       settings,
       assertOpen: () => this.assertOpen(),
     });
+    this.children = new Children(this.steering);
+    this.recoverer = this.createRecoverer();
     this.maintenance = new Maintenance({
       ...settings,
       store,
@@ -149,6 +153,15 @@ export class LocalRuntime implements Runtime, HandleHost {
       isMine: (id) => this.residents.isHere(id),
       isBusy: () => this.residents.size > 0,
       apply: (request, done) => this.steering.apply(request.executionId, engineRequest(request), [done]),
+    });
+  }
+
+  private createRecoverer(): Recoverer {
+    const { store, steering, results, residents, ownership, definitions } = this;
+    const { clock, logger } = this.settings;
+    return new Recoverer({
+      ...{ store, steering, results, residents, ownership, definitions, clock, logger },
+      taken: (record) => this.children.recovered(record),
     });
   }
 
@@ -176,25 +189,7 @@ export class LocalRuntime implements Runtime, HandleHost {
 
   async recover(): Promise<readonly Recovered[]> {
     this.assertOpen();
-    this.recovering ??= this.takeOverInterrupted().finally(() => (this.recovering = null));
-    return this.recovering;
-  }
-
-  private async takeOverInterrupted(): Promise<readonly Recovered[]> {
-    const { clock, logger } = this.settings;
-    const { store, ownership, definitions } = this;
-    const recovered = await takeOverInterrupted({
-      ...{ store, ownership, definitions, clock },
-      inTurn: (executionId, work) => this.steering.inTurn(executionId, work),
-      taken: ({ executionId, workflowId }) => {
-        const fields = { execution_id: executionId, workflow_id: workflowId };
-        logger.info(fields, `Resuming workflow execution ${executionId}`);
-        this.results.handle(executionId, workflowId);
-        this.residents.enqueue({ executionId, events: [], workflow: undefined });
-      },
-    });
-    warnOnce(recovered, this.unresumable, logger);
-    return recovered;
+    return this.recoverer.recover();
   }
 
   async start(
@@ -346,6 +341,7 @@ export class LocalRuntime implements Runtime, HandleHost {
 
   private settle(execution: ActiveExecution): void {
     this.results.settle(execution);
+    this.children.atRest(execution);
     this.history.notify(execution.id);
     this.residents.fill();
   }
@@ -354,6 +350,7 @@ export class LocalRuntime implements Runtime, HandleHost {
     const fields = { execution_id: executionId, error: toErrorDocument(error) };
     this.settings.logger.error(fields, 'execution cannot be continued');
     this.results.fail(executionId, error);
+    this.children.lost(executionId, error);
     this.history.notify(executionId);
   }
 
@@ -367,6 +364,7 @@ export class LocalRuntime implements Runtime, HandleHost {
     this.death = death(error, cause);
     this.ownership.retire();
     this.residents.close();
+    this.children.close();
     this.poller.stop();
     for (const chore of this.chores) void chore.stop();
     this.results.failAll(this.death);
@@ -379,7 +377,9 @@ export class LocalRuntime implements Runtime, HandleHost {
     this.poller.stop();
     this.residents.close();
     await Promise.all(this.chores.map((chore) => chore.stop()));
-    await this.recovering?.catch(() => {});
+    await this.recoverer.pass;
+    this.children.close();
+    if (this.children.isBusy) await this.children.settle(drainMs);
     if (this.death === null) {
       await this.shutdown.run(drainMs, graceMs);
       await this.leaveToOthers().catch(() => {});

@@ -6,6 +6,7 @@ import type { ExecutionRecord, ExecutionStore } from '../store/types.js';
 import { removeArtifacts, removeOrphans } from './artifacts.js';
 import type { Ownership } from './ownership.js';
 import type { Residents } from './residents.js';
+import { parentOf } from './child-links.js';
 import { expired, retentionRules, type RetentionPolicy } from './retention.js';
 import type {
   CollectOptions,
@@ -106,13 +107,14 @@ export class Maintenance {
     return batches(this.atRest(expired(this.host.store, policy, this.host.clock.nowMs())), BATCH);
   }
 
-  /** Without those that have ended and still stop attempts: they are in somebody's hands. */
+  /** Without those that have ended and still stop attempts, which are in somebody's hands, and those of a parent. */
   private async *atRest(records: AsyncIterable<ExecutionRecord>): AsyncGenerator<ExecutionRecord> {
     const { ownership, residents } = this.host;
     const living = await ownership.livingOthers();
     for await (const record of records) {
       const { executionId, ownerId } = record;
-      if (!residents.isHere(executionId) && (ownerId === null || !living.has(ownerId))) yield record;
+      const isFree = !residents.isHere(executionId) && (ownerId === null || !living.has(ownerId));
+      if (isFree && !(await this.belongs(record))) yield record;
     }
   }
 
@@ -158,6 +160,8 @@ export class Maintenance {
   /** Whom it still names as its owner, though dead as far as anybody knows, is kept from writing about it again. */
   private async remove(record: ExecutionRecord): Promise<boolean> {
     const { store, ownership, clock, artifactRoot } = this.host;
+    // A crash in between leaves the parent, which leads to what is left.
+    for (const child of await store.children(record.executionId)) await this.removeChild(child);
     const { ownerId } = ownership.self;
     let seen = record;
     if (record.ownerId !== null && record.ownerId !== ownerId) {
@@ -170,8 +174,33 @@ export class Maintenance {
     return true;
   }
 
+  /** What a parent has started lives as long as it. What still runs of it is at its end, and belongs to nobody then. */
+  private async removeChild(executionId: string): Promise<void> {
+    const { inTurn, residents, store } = this.host;
+    await inTurn(executionId, async () => {
+      const record = await store.getRecord(executionId);
+      if (record !== undefined && !residents.isHere(executionId)) await this.remove(record);
+    });
+  }
+
+  /** Whether it goes with its parent, and not by itself. */
+  private async belongs(record: ExecutionRecord): Promise<boolean> {
+    const parent = parentOf(record);
+    return parent !== undefined && (await this.host.store.getRecord(parent.execution_id)) !== undefined;
+  }
+
   /** @throws EXECUTION_OWNED, EXECUTION_STATE, STORE_CONFLICT */
   private async assertMayGo(record: ExecutionRecord, force: boolean): Promise<void> {
+    if (!force && (await this.belongs(record))) {
+      const { execution_id: parent } = parentOf(record)!;
+      throw new MaestroError(
+        'EXECUTION_STATE',
+        `execution ${record.executionId} belongs to ${parent}, and goes with it`,
+        {
+          next: `Delete ${parent}.`,
+        },
+      );
+    }
     const { executionId, status, ownerId } = record;
     const hasEnded = isWorkflowStatusEnded(status);
     const holder = await this.host.ownership.holder(ownerId);

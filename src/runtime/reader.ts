@@ -2,7 +2,7 @@ import { outputText } from '../supervisor/outputs.js';
 import type { ExecutionState } from '../engine/execution-state.js';
 import { restoreState } from '../supervisor/restore.js';
 import type { ActiveExecution } from '../supervisor/active-execution.js';
-import type { ExecutionStore } from '../store/types.js';
+import type { ExecutionRecord, ExecutionStore } from '../store/types.js';
 import type { Definitions } from './definitions.js';
 import { executionDocument } from './document.js';
 import type { ExecutionDocument } from './types.js';
@@ -30,8 +30,16 @@ export async function readDocument(
     state,
     globalContext,
     interrupted: await isInterrupted(record),
+    children: spec.subworkflows === undefined ? [] : await childRecords(store, executionId),
     outputText: (node) => outputText(store, { executionId, ids, columns, unsaved }, node),
   });
+}
+
+/** What nodes of an execution have started, by node and attempt. */
+async function childRecords(store: ExecutionStore, executionId: string): Promise<ExecutionRecord[]> {
+  const ids = await store.children(executionId);
+  const records = await Promise.all(ids.map((id) => store.getRecord(id)));
+  return records.filter((record) => record !== undefined);
 }
 
 /** The state of an execution as the store has it; undefined when there is none. @throws RECORD_CORRUPT */

@@ -53,6 +53,7 @@ export async function replayDocument(
   const { ids } = definition.plan;
   const { columns } = state;
   const document = await executionDocument({
+    children: [],
     // After all changes the execution is as it is now: its record may have been written a moment after the last one.
     record: { ...record, updatedAtMs: over ? atMs : Math.min(record.updatedAtMs, untilMs) },
     definition,

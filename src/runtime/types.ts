@@ -122,6 +122,14 @@ export interface ExecutionResult {
   error?: ErrorDocument;
 }
 
+/** An execution that a node of another one has started. */
+export interface ChildDocument {
+  execution_id: string;
+  node_id: string;
+  workflow_id: string;
+  status: WorkflowStatus;
+}
+
 /** The stored document of an execution (canonical "context"), with its status. */
 export interface ExecutionDocument {
   workflow_id: string;
@@ -136,6 +144,10 @@ export interface ExecutionDocument {
    * not be, or are still to be.
    */
   compensation?: { after: 'failed' | 'cancelled'; completed: string[]; failed: string[]; open: string[] };
+  /** The execution whose node started it, and goes on when it has ended. */
+  parent?: { execution_id: string; node_id: string };
+  /** What its subworkflow nodes have started; absent when it has none. */
+  children?: ChildDocument[];
   /** `running` though nobody runs it: its owner died. */
   interrupted: boolean;
   completed_nodes: number;

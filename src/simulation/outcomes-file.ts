@@ -1,6 +1,6 @@
 import { MaestroError, isMaestroError } from '../base/errors.js';
 import { findDuplicateKeys } from '../spec/json-source.js';
-import { readSourceFile } from '../spec/load.js';
+import { readSourceFile } from '../spec/source-file.js';
 import { parseSource } from '../spec/source.js';
 import type { GivenOutcomes } from './outcomes.js';
 

@@ -1,7 +1,8 @@
 import { MaestroError, type ErrorDocument } from '../base/errors.js';
 import { Findings, type Path, type SourceMap } from '../spec/findings.js';
-import { waitPlanOf, type NodeSpec, type Workflow } from '../spec/index.js';
+import { type NodeSpec, type Workflow } from '../spec/index.js';
 import { didYouMean } from '../spec/suggest.js';
+import { simulatedWaitOf } from './opaque.js';
 import { answerProblems, answerSchemas } from './answer-values.js';
 import { outcomeProblems, type OutcomeSpec } from './outcome-schema.js';
 
@@ -97,7 +98,7 @@ function checkedOutcome(
   for (const message of wrong) problem(`${name}: ${message}`);
   if (wrong.length > 0) return undefined;
   const spec = value as OutcomeSpec;
-  const kind = node.type === 'parallel_group' ? 'group' : (waitPlanOf(node)?.kind ?? 'step');
+  const kind = node.type === 'parallel_group' ? 'group' : (simulatedWaitOf(node)?.kind ?? 'step');
   const useless = (Object.keys(spec) as (keyof OutcomeSpec)[]).filter((key) => !KEYS[kind].has(key));
   for (const key of useless) problem(`${name} is ${SAID[kind]}: "${key}" has no meaning here`);
   for (const [one, many] of [

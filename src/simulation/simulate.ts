@@ -5,6 +5,7 @@ import type { Workflow } from '../spec/index.js';
 import { answerSchemas, fittingAnswer } from './answer-values.js';
 import { FAULTS, type FaultKind } from './fault-plan.js';
 import { keyedRandom } from './keyed-random.js';
+import { withOpaqueChildren } from './opaque.js';
 import { declaredOutcomes, type GivenOutcomes, type Outcome } from './outcomes.js';
 import type { OutcomeSpec } from './outcome-schema.js';
 import { readOutcomesFile } from './outcomes-file.js';
@@ -63,9 +64,10 @@ const MOST_SEED = 2 ** 32;
  * @throws CONFIG_CONFLICT, CONTEXT_INVALID, OUTCOMES_INVALID
  */
 export async function simulateWorkflow(
-  workflow: Workflow,
+  given: Workflow,
   options: SimulationOptions = {},
 ): Promise<SimulationReport> {
+  const workflow = withOpaqueChildren(given);
   const settings = settingsOf(workflow, options);
   const { first, wanted, trial } = settings;
   const outcomes = declaredOutcomes(workflow, await givenOutcomes(options));

@@ -4,17 +4,16 @@ import type { Contracts } from '../policy/contracts.js';
 import { conditionReads, EACH, type Read } from '../policy/condition-reads.js';
 import { normalizeRetryPolicy } from '../policy/retry.js';
 import type { RetryPolicy } from '../base/model.js';
-import type { WaitPlan } from '../policy/wait.js';
 import {
   contractsOf,
   edgeConditionsOf,
   planOf,
   repeatPolicyOf,
-  waitPlanOf,
   type NodeSpec,
   type Workflow,
 } from '../spec/index.js';
 import type { Outcome } from './outcomes.js';
+import { simulatedWaitOf } from './opaque.js';
 import { ValueShape, type SchemaValues } from './value-shape.js';
 
 /** A node's condition, or one on an edge to it, and whose outputs it reads. */
@@ -83,8 +82,8 @@ export class WorkflowModel {
     return this.plan.groups.has(node);
   }
 
-  waitOf(node: number): WaitPlan | null {
-    return waitPlanOf(this.nodes[node]);
+  waitOf(node: number): ReturnType<typeof simulatedWaitOf> {
+    return simulatedWaitOf(this.nodes[node]);
   }
 
   policyOf(node: number): RetryPolicy {

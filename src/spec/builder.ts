@@ -1,14 +1,17 @@
+import { resolve } from 'node:path';
 import { MaestroError } from '../base/errors.js';
 import type { CompensateOn, FailureMode } from '../base/model.js';
-import type { StepContext, StepFunction } from '../base/step.js';
+import type { StepFunction } from '../base/step.js';
 import { parseDepends, tasksOf } from '../policy/depends.js';
 import type { TriggerRule } from '../policy/trigger.js';
 import { compilePlan, cycleError, generations, readyNodes, type Plan } from '../graph/index.js';
 import { compensateSpec, type CompensateOptions, type ResourceOptions } from './builder-steps.js';
 import { groupSpec, type GroupOptions, type GroupOutput } from './builder-groups.js';
+import type { NodeExecutor } from './builder-executors.js';
 import { repeatSpec, type RepeatOptions } from './builder-repeats.js';
 import { retryPolicy, type RetryOptions } from './builder-retry.js';
-import { waitFields, type NoWait, type WaitOptions } from './builder-waits.js';
+import { definitionsOf, subworkflowFields, withFolders } from './builder-subworkflows.js';
+import { waitFields } from './builder-waits.js';
 import type {
   ContractSpec,
   EdgeSpec,
@@ -83,35 +86,6 @@ interface CommonOptions<Dependency extends string, Condition extends string | un
   outputContracts?: readonly string[];
 }
 
-/** Carries a type and nothing else; see `type()`. */
-export interface TypeOf<T> {
-  readonly __type?: T;
-}
-
-/** Says what a step from a module or a command returns: `returns: type<{ files: string[] }>()`. */
-export function type<T>(): TypeOf<T> {
-  return {};
-}
-
-/** What a node executes: a function, a function in a module, or a command; or what it waits for. */
-export type NodeExecutor<Inputs, Output> =
-  | ({
-      execute: (context: StepContext<Inputs>) => Output;
-      uses?: never;
-      run?: never;
-      env?: never;
-      returns?: never;
-    } & NoWait)
-  | ({ uses: string; returns?: TypeOf<Output>; execute?: never; run?: never; env?: never } & NoWait)
-  | ({
-      run: string;
-      env?: Record<string, string>;
-      returns?: TypeOf<Output>;
-      execute?: never;
-      uses?: never;
-    } & NoWait)
-  | (WaitOptions & { returns?: TypeOf<Output>; execute?: never; uses?: never; run?: never; env?: never });
-
 /** When a node runs that does not simply wait for the success of its dependencies: it may run without some outputs. */
 export type TriggerOptions =
   | {
@@ -156,6 +130,7 @@ export class WorkflowBuilder<Outputs extends object> {
   readonly #nodes = new Map<string, NodeSpec & { dependencies: string[] }>();
   readonly #dependents = new Map<string, string[]>();
   readonly #functions = new Map<string, StepFunction>();
+  readonly #children = new Map<string, Workflow>();
   readonly #conditions: EdgeSpec[] = [];
 
   constructor(definition: WorkflowDefinition) {
@@ -211,6 +186,7 @@ export class WorkflowBuilder<Outputs extends object> {
     if (options.execute !== undefined) this.#functions.set(id, options.execute);
     const { compensate } = options;
     if (compensate?.execute !== undefined) this.#functions.set(compensationId(id), compensate.execute);
+    if (options.workflow !== undefined) this.#children.set(id, options.workflow);
     return this;
   }
 
@@ -280,7 +256,9 @@ export class WorkflowBuilder<Outputs extends object> {
 
   /** Validates everything. @throws SPEC_INVALID, with every problem in `problems` */
   build(options: { baseDir?: string } = {}): Workflow {
-    return workflowFromSpec(this.#spec(), { ...options, functions: this.#functions });
+    const baseDir = resolve(options.baseDir ?? '.');
+    const spec = withFolders(this.#spec(), this.#children, baseDir);
+    return workflowFromSpec(spec, { baseDir, functions: this.#functions, subworkflows: this.#children });
   }
 
   #spec(): WorkflowSpec {
@@ -289,6 +267,7 @@ export class WorkflowBuilder<Outputs extends object> {
       workflow: this.#header,
       nodes: [...this.#nodes.values()],
       ...(this.#contracts !== undefined && { contracts: [...this.#contracts] }),
+      ...definitionsOf(this.#children),
       ...(edges.length > 0 && { edges }),
     };
   }
@@ -343,6 +322,11 @@ function pathTo(cameFrom: ReadonlyMap<string, string>, from: string, to: string)
   return path.reverse();
 }
 
+function typeOf({ review, workflow }: { review?: unknown; workflow?: unknown }): NodeType {
+  if (workflow !== undefined) return 'subworkflow';
+  return review === undefined ? 'custom' : 'human_review';
+}
+
 function nodeSpec<Inputs, Output>(
   id: string,
   options: NodeOptions<Inputs, string, Output, string | undefined>,
@@ -350,7 +334,7 @@ function nodeSpec<Inputs, Output>(
   return compact({
     id,
     name: options.name ?? id,
-    type: options.type ?? (options.review === undefined ? 'custom' : 'human_review'),
+    type: options.type ?? typeOf(options),
     trigger_rule: options.triggerRule,
     depends: options.depends,
     execution_mode: options.executionMode,
@@ -372,5 +356,6 @@ function nodeSpec<Inputs, Output>(
     env: options.env,
     compensate: options.compensate && compensateSpec(options.compensate),
     ...waitFields(options),
+    ...subworkflowFields(options),
   });
 }

@@ -1,5 +1,7 @@
 import { isMaestroError } from '../base/errors.js';
 import { compileCondition } from '../policy/condition.js';
+import { compileValue } from '../policy/value-expression.js';
+import { templateExpressions } from '../policy/value-template.js';
 import { Ancestry } from './ancestry.js';
 import { isRecord, type Draft } from './draft.js';
 import type { Findings } from './findings.js';
@@ -15,6 +17,8 @@ interface Given {
   /** Whose outputs it can read: what comes before this node, and with `itself` its own. */
   readonly before: string;
   readonly itself: boolean;
+  /** It gives a value, not yes or no. */
+  readonly isValue?: boolean;
 }
 
 /** Checks that conditions compile and read only outputs that will be there when they are evaluated. */
@@ -24,12 +28,13 @@ export function checkConditions(draft: Draft, findings: Findings): void {
     const { condition, path, owner, nodeId } = given;
     if (typeof condition !== 'string' || condition === '') continue;
     try {
-      const { references } = compileCondition(condition);
+      const { references } = given.isValue === true ? compileValue(condition) : compileCondition(condition);
       if (references === 'all') continue;
       checkReferences(draft, ancestry, given, references, findings);
     } catch (error) {
       if (!isMaestroError(error)) throw error;
-      findings.error('BAD_CONDITION', path, `${owner}: ${error.message}`, nodeId);
+      const code = given.isValue === true ? 'BAD_EXPRESSION' : 'BAD_CONDITION';
+      findings.error(code, path, `${owner}: ${error.message}`, nodeId);
     }
   }
 }
@@ -47,6 +52,17 @@ function conditionsOf({ nodes, edges }: Draft): Given[] {
       const owner = `the loop of node ${JSON.stringify(id)}`;
       return [{ condition: repeat.until, path, owner, nodeId: id, before: id, itself: true }];
     }),
+    ...nodes.flatMap(({ id, index, fields }): Given[] =>
+      templateExpressions(fields.with).map(({ source, path }) => ({
+        condition: source,
+        path: ['nodes', index, 'with', ...path],
+        owner: `"with" of node ${JSON.stringify(id)}`,
+        nodeId: id,
+        before: id,
+        itself: false,
+        isValue: true,
+      })),
+    ),
     ...edges.map(({ index, from, to, condition }): Given => {
       const path = ['edges', index, 'condition'];
       const owner = `the edge from ${JSON.stringify(from)} to ${JSON.stringify(to)}`;
@@ -58,17 +74,18 @@ function conditionsOf({ nodes, edges }: Draft): Given[] {
 function checkReferences(
   draft: Draft,
   ancestry: Ancestry,
-  { path, owner, nodeId, before, itself }: Given,
+  { path, owner, nodeId, before, itself, isValue }: Given,
   references: readonly string[],
   findings: Findings,
 ): void {
   const others = itself ? references.filter((id) => id !== before) : references;
   for (const id of ancestry.missing(before, others)) {
-    const reads = `the condition of ${owner} reads the output of ${JSON.stringify(id)}`;
+    const what = isValue === true ? owner : `the condition of ${owner}`;
+    const reads = `${what} reads the output of ${JSON.stringify(id)}`;
     const without = itself ? `${JSON.stringify(before)} does not depend on` : 'it does not depend on';
     const why = draft.byId.has(id)
       ? `which ${without}: the output would not be there`
       : `which is not a node${didYouMean(id, draft.byId.keys())}`;
-    findings.error('BAD_CONDITION', path, `${reads}, ${why}`, nodeId);
+    findings.error(isValue === true ? 'BAD_EXPRESSION' : 'BAD_CONDITION', path, `${reads}, ${why}`, nodeId);
   }
 }

@@ -4,13 +4,15 @@ import { isRecord } from './draft.js';
 import type { Findings } from './findings.js';
 import { GROUP_KEYS } from './groups.js';
 import { didYouMean } from './suggest.js';
+import { SUBWORKFLOW_KEYS } from './subworkflows.js';
 import { WAIT_KEYS } from './waits.js';
 
 /** What only a node that executes something, or waits, can have. */
 const OF_STEPS = [
   ...['trigger_rule', 'depends', 'condition', 'uses', 'run', 'env', 'isolation', 'resources', 'retry_policy'],
   'repeat',
-  ...['timeout_seconds', 'total_timeout_seconds', 'heartbeat_timeout_seconds', ...WAIT_KEYS],
+  ...['timeout_seconds', 'total_timeout_seconds', 'heartbeat_timeout_seconds'],
+  ...[...WAIT_KEYS, ...SUBWORKFLOW_KEYS],
 ];
 
 /** Checks that groups have members, which are in no other group, and nothing that only steps can have. */

@@ -4,6 +4,7 @@ import { isValidNodeId } from '../base/ids.js';
 import type { StepFunction } from '../base/step.js';
 import type { Draft, DraftNode } from './draft.js';
 import { isGroup } from './check-groups.js';
+import { isSubworkflow } from './check-subworkflows.js';
 import { waitNameOf } from './check-waits.js';
 import type { Findings } from './findings.js';
 import { didYouMean } from './suggest.js';
@@ -21,7 +22,7 @@ export function checkExecutors(draft: Draft, options: ExecutorOptions, findings:
   const functions = options.functions ?? new Map<string, StepFunction>();
   const problemOf = usesChecker(options.baseDir);
   for (const node of draft.nodes) {
-    if (!isGroup(node)) checkExecutor(node, functions.has(node.id), findings);
+    if (!isGroup(node) && !isSubworkflow(node)) checkExecutor(node, functions.has(node.id), findings);
     const wrong = typeof node.fields.uses === 'string' ? problemOf(node.fields.uses) : null;
     if (wrong === null) continue;
     const message = `node ${JSON.stringify(node.id)}: ${wrong.message}`;

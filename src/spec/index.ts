@@ -1,9 +1,6 @@
 export {
   defineWorkflow,
-  type,
-  type NodeExecutor,
   type NodeOptions,
-  type TypeOf,
   type WorkflowBuilder,
   type WorkflowDefinition,
 } from './builder.js';
@@ -45,6 +42,9 @@ export type { GroupOptions, GroupOutput } from './builder-groups.js';
 export { edgeConditionsOf, type EdgeConditions } from './edges.js';
 export { groupPolicyOf } from './groups.js';
 export { repeatPolicyOf } from './repeats.js';
+export { childWorkflowOf, hasFunctions } from './subworkflows.js';
+export type { SubworkflowOptions } from './builder-subworkflows.js';
+export { type, type NodeExecutor, type TypeOf } from './builder-executors.js';
 export type { RepeatOptions } from './builder-repeats.js';
 export { contractsOf } from './contracts.js';
 export { answerSchemaOf, isWaitNode, waitPlanOf } from './waits.js';

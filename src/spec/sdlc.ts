@@ -1,5 +1,5 @@
 import type { StepContext } from '../base/step.js';
-import type { NodeExecutor } from './builder.js';
+import type { NodeExecutor } from './builder-executors.js';
 import { defineWorkflow, type WorkflowBuilder } from './builder.js';
 
 /** The phases of the software development life cycle, in their linear order. */

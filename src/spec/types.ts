@@ -5,7 +5,14 @@ import type { GroupStrategy } from '../policy/group.js';
 import type { Schedule } from '../policy/schedule.js';
 import type { TriggerRule } from '../policy/trigger.js';
 
-export const NODE_TYPES = ['phase', 'custom', 'parallel_group', 'conditional', 'human_review'] as const;
+export const NODE_TYPES = [
+  'phase',
+  'custom',
+  'parallel_group',
+  'conditional',
+  'human_review',
+  'subworkflow',
+] as const;
 export type NodeType = (typeof NODE_TYPES)[number];
 
 /** inline: the host's event loop; thread: a worker thread; process: a child process of the runtime's own. */
@@ -18,6 +25,11 @@ export interface WorkflowSpec {
   nodes: NodeSpec[];
   /** Dependencies as pairs. In normal form those that have a condition: the others are `dependencies` of nodes. */
   edges?: EdgeSpec[];
+  /**
+   * The workflows that `subworkflow` nodes run, by the hash of their definition: put here when a file is read, so that a
+   * definition is whole.
+   */
+  subworkflows?: Record<string, WorkflowSpec>;
   /** What nodes promise each other about their outputs. */
   contracts?: ContractSpec[];
 }
@@ -124,6 +136,17 @@ export interface NodeSpec {
   wait_for?: SignalWaitSpec;
   /** Instead of executing anything it waits so long. */
   sleep?: { seconds: number };
+  /**
+   * Of a `subworkflow`: the file of the workflow that it runs, relative to this one; from code: the folder that its steps
+   * are relative to, with a `/` at its end.
+   */
+  workflow?: string;
+  /** Of a `subworkflow`: what the child is started with. A text that is `${CEL}` is evaluated over outputs. */
+  with?: Record<string, unknown>;
+  /** Of a `subworkflow`: CEL over the child's `outputs`; its value is the node's output. Default: those of final nodes. */
+  output?: string;
+  /** Of a `subworkflow`: which of `subworkflows` it runs; put here when a file is read. */
+  definition?: string;
   /** Instead of executing anything it waits until a moment: ISO 8601 with an offset or Z. */
   wait_until?: { time: string };
 }
@@ -212,4 +235,6 @@ export interface Workflow {
   readonly definitionHash: string;
   /** Inline functions by node id. Empty for workflows from files. */
   readonly functions: ReadonlyMap<string, StepFunction>;
+  /** What its subworkflow nodes run, by definition hash; only those whose functions, or folder, must be known. */
+  readonly subworkflows?: ReadonlyMap<string, Workflow>;
 }

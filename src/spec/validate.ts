@@ -8,9 +8,10 @@ import { checkIsolation } from './check-isolation.js';
 import { checkExecutors, checkNodeIds, checkSupported, type ExecutorOptions } from './check-nodes.js';
 import { checkRepeats } from './check-repeats.js';
 import { checkSchedule } from './check-schedule.js';
+import { checkSubworkflows, type LoadSubworkflow, type Subworkflows } from './check-subworkflows.js';
 import { checkTriggers } from './check-triggers.js';
 import { checkWaits } from './check-waits.js';
-import { type Draft, readDraft } from './draft.js';
+import { type Draft, isRecord, readDraft } from './draft.js';
 import { Findings, type SourceMap } from './findings.js';
 import { checkSchema } from './schema.js';
 import { rememberPlan } from './plans.js';
@@ -21,6 +22,8 @@ export interface ValidateOptions extends ExecutorOptions {
   readonly source?: SourceMap;
   /** false: the document was made by an importer and has the right form. Default true. */
   readonly schema?: boolean;
+  /** Reads what subworkflow nodes run. */
+  readonly loadSubworkflow?: LoadSubworkflow;
 }
 
 export interface Validation {
@@ -43,6 +46,13 @@ export function validateSpec(value: unknown, options: ValidateOptions = {}): Val
   const plan = checkGraph(draft, findings);
   checkConditions(draft, findings);
   checkRepeats(draft, findings);
+  const loading = { load: options.loadSubworkflow, mustKnow: options.baseDir !== undefined };
+  const children = checkSubworkflows(
+    draft,
+    isRecord(value) ? value.subworkflows : undefined,
+    loading,
+    findings,
+  );
   checkExecutors(draft, options, findings);
   checkWaits(draft, findings);
   checkGroups(draft, options.functions, findings);
@@ -50,25 +60,28 @@ export function validateSpec(value: unknown, options: ValidateOptions = {}): Val
   checkSchedule(value, findings);
   checkContracts(value, draft, findings);
   checkSupported(draft, findings);
-  const problems = findings.toProblems(options.source);
+  const problems = [...findings.toProblems(options.source), ...children.problems];
   if (findings.hasErrors) return { problems };
-  const spec = normalise(value as WorkflowSpec, draft);
+  const spec = normalise(value as WorkflowSpec, draft, children);
   if (plan !== undefined) rememberPlan(spec, plan);
   return { spec, problems };
 }
 
-function normalise(spec: WorkflowSpec, draft: Draft): WorkflowSpec {
+function normalise(spec: WorkflowSpec, draft: Draft, { definitions, specs }: Subworkflows): WorkflowSpec {
   const edges = (spec.edges ?? []).filter(({ condition }) => condition !== undefined);
   return {
     workflow: { ...spec.workflow },
     ...(edges.length > 0 && { edges }),
+    ...(spec.contracts !== undefined && { contracts: spec.contracts }),
+    ...(definitions.size > 0 && { subworkflows: specs }),
     nodes: [
-      ...spec.nodes.map(({ compensate: _, ...node }, index) => {
-        return { ...node, dependencies: [...draft.nodes[index].dependencies] };
-      }),
+      ...spec.nodes.map(({ compensate: _, ...node }, index) => ({
+        ...node,
+        dependencies: [...draft.nodes[index].dependencies],
+        ...(definitions.has(index) && { definition: definitions.get(index)! }),
+      })),
       ...draft.nodes.slice(spec.nodes.length).map(compensationSpec),
     ],
-    ...(spec.contracts !== undefined && { contracts: spec.contracts }),
   };
 }
 

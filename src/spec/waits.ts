@@ -4,9 +4,13 @@ import type { NodeSpec } from './types.js';
 /** The keys that say what a node waits for. A `human_review` waits also without `review`. */
 export const WAIT_KEYS = ['review', 'wait_for', 'sleep', 'wait_until'] as const;
 
-/** Whether a node of a checked workflow waits instead of executing something. */
+/** Whether a node of a checked workflow waits instead of executing something; also for an execution of its own. */
 export function isWaitNode(node: Pick<NodeSpec, 'type' | (typeof WAIT_KEYS)[number]>): boolean {
-  return node.type === 'human_review' || WAIT_KEYS.some((key) => node[key] !== undefined);
+  return (
+    node.type === 'human_review' ||
+    node.type === 'subworkflow' ||
+    WAIT_KEYS.some((key) => node[key] !== undefined)
+  );
 }
 
 /** What a node of a checked workflow waits for; null when it executes something. */
@@ -21,6 +25,7 @@ export function waitPlanOf({ type, review, wait_for, sleep, wait_until }: NodeSp
       onReject: on_reject,
     };
   }
+  if (type === 'subworkflow') return { kind: 'child' };
   if (wait_for !== undefined) {
     const { signal, deadline_seconds = null } = wait_for;
     const fallback = 'default' in wait_for ? { payload: wait_for.default } : null;

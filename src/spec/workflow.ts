@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { MaestroError, type Problem } from '../base/errors.js';
 import type { StepFunction } from '../base/step.js';
+import type { LoadSubworkflow } from './check-subworkflows.js';
 import type { SourceMap } from './findings.js';
 import { definitionHash } from './hash.js';
 import type { Workflow, WorkflowSpec } from './types.js';
@@ -11,6 +12,8 @@ export interface WorkflowOptions {
   baseDir?: string;
   /** Inline functions by node id. */
   functions?: ReadonlyMap<string, StepFunction>;
+  /** What subworkflow nodes run, by node id, where functions or folders of it must be known. */
+  subworkflows?: ReadonlyMap<string, Workflow>;
 }
 
 /** A workflow and what is odd, but not wrong, about it. */
@@ -41,6 +44,7 @@ interface AssembleOptions extends WorkflowOptions {
   source?: SourceMap;
   /** Whether the form needs checking. */
   schema: boolean;
+  loadSubworkflow?: LoadSubworkflow;
 }
 
 /** Validates a document this package owns, and hashes it. */
@@ -50,7 +54,10 @@ export function assembleWorkflow(document: unknown, options: AssembleOptions): L
   throwProblems(problems, options.source?.file ?? 'the workflow');
   if (spec === undefined) throw new MaestroError('INVARIANT', 'a workflow without problems has no spec');
   const functions = new Map(options.functions);
-  return { workflow: { spec, baseDir, definitionHash: definitionHash(spec), functions }, warnings: problems };
+  const { subworkflows } = options;
+  const workflow = { spec, baseDir, definitionHash: definitionHash(spec), functions };
+  const children = subworkflows !== undefined && subworkflows.size > 0 ? { subworkflows } : {};
+  return { workflow: { ...workflow, ...children }, warnings: problems };
 }
 
 /** What remains of a value when it is written as JSON and read again. @throws SPEC_INVALID when it cannot be written */

@@ -2,6 +2,7 @@ import { MaestroError, isMaestroError } from '../base/errors.js';
 import type { WorkflowStatus } from '../base/model.js';
 import type { WorkflowSpec } from '../spec/types.js';
 import { loadCheckpoint, checkpointOps } from './checkpoint.js';
+import { childrenOf } from './children.js';
 import { corrupt, seal, sealJson, unseal, unsealJson } from './envelope.js';
 import { countByStatus, indexOps, queryIndex, reindexOps } from './execution-index.js';
 import { purge, removeExecution } from './execution-removal.js';
@@ -252,6 +253,8 @@ export class KvExecutionStore implements ExecutionStore {
   ): AsyncGenerator<StepLog & { place: string }> {
     return readLogs(this.kv, executionId, range);
   }
+
+  readonly children = (executionId: string): Promise<string[]> => childrenOf(this.kv, executionId);
 
   furtherRows(executionId: string): AsyncGenerator<FurtherRow> {
     return furtherRows(this.kv, executionId);

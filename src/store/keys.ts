@@ -13,6 +13,7 @@ import type { InboxRequest } from './types.js';
  *   x/<execution>/c                             checkpoint header
  *   x/<execution>/k/<chunk>                     checkpoint chunk
  *   x/<execution>/o/<node>/<run>                output too large for the journal
+ *   x/<execution>/h/<node>/<attempt>            execution that this attempt of a node has started: its id
  *   x/<execution>/l/<node>/<run>/<attempt>/<time> what an attempt of a step wrote
  *   s/<status>/<created>/<execution>            index, no value
  *   w/<workflow>/<status>/<created>/<execution> index, no value
@@ -49,6 +50,8 @@ export const chunkKey = (id: string, chunk: number): string => chunkPrefix(id) +
 export const outputKey = (id: string, node: number, run: number): string =>
   `x/${id}/o/${hex(node, NODE_DIGITS)}/${hex(run, NODE_DIGITS)}`;
 export const outputsPrefix = (id: string): string => `x/${id}/o/`;
+export const childrenPrefix = (id: string): string => `x/${id}/h/`;
+export const childRowOf = (node: number, key: string): string => `h/${hex(node, NODE_DIGITS)}/${key}`;
 export const logsPrefix = (id: string, node?: number): string =>
   node === undefined ? `x/${id}/l/` : `x/${id}/l/${hex(node, NODE_DIGITS)}/`;
 export const logKey = (

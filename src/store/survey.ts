@@ -24,6 +24,7 @@ const KINDS: Readonly<Record<string, string>> = {
   'x/c': 'checkpoints',
   'x/k': 'checkpoints',
   'x/o': 'outputs',
+  'x/h': 'children',
   'x/l': 'logs',
 };
 

@@ -129,6 +129,8 @@ export interface ExecutionStore {
   appendJournal(executionId: string, record: JournalRecord): KvOp;
   putCheckpoint(executionId: string, checkpoint: Checkpoint): KvOp[];
   putOutput(executionId: string, node: number, run: number, text: string): KvOp;
+  /** Ids of executions that nodes of this one have started, by node and attempt. @throws RECORD_CORRUPT */
+  children(executionId: string): Promise<string[]>;
   /** Replaces what was written before of the same attempt. */
   putLog(executionId: string, log: StepLog): KvOp;
   putManifest(executionId: string, manifest: ArtifactManifest): KvOp;

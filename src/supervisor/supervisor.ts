@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import { toErrorDocument, type ErrorDocument } from '../base/errors.js';
-import { INLINE_OUTPUT_LIMIT_BYTES, type Durability, type NodeOutput } from '../base/model.js';
-import type { Effect, EngineEvent } from '../engine/effects.js';
+import type { Durability } from '../base/model.js';
+import type { ChildEffect, Effect, EngineEvent } from '../engine/effects.js';
 import type { ExecutionEvent } from '../observe/events.js';
 import type { Meter } from '../observe/meter.js';
 import { breachOf } from '../policy/contracts.js';
@@ -14,8 +14,8 @@ import { Admission } from './admission.js';
 import { Committer } from './committer.js';
 import { evaluateCondition, evaluateUntil } from './conditions.js';
 import { Jobs, type RunningJob } from './jobs.js';
+import { takeChildOutput, keepOutput } from './large-outputs.js';
 import type { LoopEvent } from './loop-event.js';
-import { outputKey } from './outputs.js';
 import { PoolRelay, type Printed } from './pool-relay.js';
 import { StepLogs } from './step-logs.js';
 import { TimerHeap } from './timer-heap.js';
@@ -41,6 +41,8 @@ export interface SupervisorOptions {
   readonly published: (execution: ActiveExecution) => void;
   /** A step wrote something; told at once, null: nobody listens. */
   readonly printed: ((output: Printed) => void) | null;
+  /** What concerns the executions that subworkflow nodes start, once what asks for it is durable. */
+  readonly children: (parent: ActiveExecution, effect: ChildEffect) => void;
   /** Most that is stored of what one attempt writes, in characters; 0: nothing. */
   readonly maxLogChars: number;
   /** An attempt was lost with its worker: it runs again. */
@@ -224,7 +226,11 @@ export class Supervisor {
         this.takeOutcome(item, nowMs);
         return;
       case 'engine':
-        this.apply(item.execution, item.event, nowMs);
+        this.apply(
+          item.execution,
+          takeChildOutput(turn, this.options.store, item.execution, item.event),
+          nowMs,
+        );
         return;
       case 'adopt':
         turn.touched.add(this.opened(item.execution));
@@ -259,7 +265,7 @@ export class Supervisor {
       const error = contracts && breachOf(contracts, execution.definition.plan.ids[node]);
       const attemptOf = { node, run, attempt, durationMs, contracts };
       if (error) return this.apply(execution, { type: 'attemptFailed', error, ...attemptOf }, nowMs);
-      const output = this.keepOutput(job, outcome.output);
+      const output = keepOutput(this.committer.turn, this.options.store, job, outcome.output);
       if (files && execution.engine.state.columns.isCurrent(job))
         this.committer.turn.ops.push(
           this.options.store.putManifest(execution.id, { node, run, attempt, files }),
@@ -286,19 +292,6 @@ export class Supervisor {
   private opened(execution: ActiveExecution): ActiveExecution {
     execution.engine.turn = this.committer.turn.number;
     return execution;
-  }
-
-  /** A large output gets a row of its own; the journal keeps its size. */
-  private keepOutput(job: RunningJob, text: string): NodeOutput {
-    if (text.length <= INLINE_OUTPUT_LIMIT_BYTES / 3) return text;
-    const sizeBytes = Buffer.byteLength(text);
-    if (sizeBytes <= INLINE_OUTPUT_LIMIT_BYTES) return text;
-    const { execution, node, run } = job;
-    this.committer.turn.ops.push(this.options.store.putOutput(execution.id, node, run, text));
-    const key = outputKey(node, run);
-    execution.unsavedOutputs.set(key, text);
-    this.committer.turn.savedOutputs.push({ execution, key });
-    return { sizeBytes };
   }
 
   private perform(execution: ActiveExecution): void {
@@ -334,6 +327,10 @@ export class Supervisor {
         );
         return;
       }
+      case 'child':
+      case 'steerChild':
+        this.committer.turn.afterwards.push(() => this.options.children(execution, effect));
+        return;
       case 'wake':
         execution.wakeAt(this.timers, effect.node, effect.atMs, () =>
           this.tell(execution, { type: 'woke', node: effect.node }),
@@ -369,6 +366,7 @@ export class Supervisor {
       this.departing.delete(execution.id);
       for (const gone of waiting) gone();
     }
+    for (const then of turn.afterwards) then();
     this.schedule();
   }
 

@@ -26,6 +26,8 @@ export class Turn {
   readonly savedOutputs: { execution: ActiveExecution; key: string }[] = [];
   /** Called once durable, or with the error of the commit. */
   readonly waiters: { done: () => void; failed: (error: unknown) => void }[] = [];
+  /** Done once durable. */
+  readonly afterwards: (() => void)[] = [];
   /** false: only attempts were started, which may wait for company a moment. */
   urgent = false;
 

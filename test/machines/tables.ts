@@ -48,6 +48,7 @@ export const NODE_TABLE: Expectation = {
   },
   'failed.retrying': {
     attemptStarted: 'running',
+    waitStarted: 'running',
     timedOut: 'failed.exhausted',
     cancelRequested: 'cancelled',
     rerunRequested: 'pending',

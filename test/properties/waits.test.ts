@@ -18,6 +18,7 @@ const plans: fc.Arbitrary<WaitPlan> = fc.oneof(
     .constantFrom('fail' as const, 'complete' as const)
     .map((onReject): WaitPlan => ({ kind: 'review', deadlineSeconds: null, fallback: null, onReject })),
   fc.nat({ max: 100 }).map((seconds): WaitPlan => ({ kind: 'time', seconds })),
+  fc.constant<WaitPlan>({ kind: 'child' }),
   fc.nat({ max: 2000 }).map((seconds): WaitPlan => ({ kind: 'time', atMs: seconds * 1000 })),
 );
 
@@ -158,8 +159,11 @@ describe('waits over random graphs', () => {
         for (const { node, event } of entries)
           if (event.type === 'waitStarted') asked.set(node, (asked.get(node) ?? 0) + 1);
         for (const [node, times] of asked) {
-          expect(times).toBe(1);
-          expect(again.engine.state.columns.attempt[node]).toBe(1);
+          const { wait, outcomes, maxAttempts } = script.nodes[node];
+          // A child that fails is tried again.
+          const attempts = wait?.kind === 'child' && outcomes[0] === 'fail' ? maxAttempts : 1;
+          expect(times).toBe(attempts);
+          expect(again.engine.state.columns.attempt[node]).toBe(attempts);
         }
       }),
       { numRuns: 150 },

@@ -1,5 +1,5 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { defineWorkflow, type } from '../../src/spec/builder.js';
+import { defineWorkflow, type } from '../../src/spec/index.js';
 
 /** These are checked by `tsc -p tsconfig.json`; at run time they only show that nothing throws. */
 describe('types of the builder', () => {

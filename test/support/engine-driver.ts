@@ -1,4 +1,4 @@
-import type { EngineEvent } from '../../src/engine/effects.js';
+import type { ChildEffect, EngineEvent } from '../../src/engine/effects.js';
 import type { EngineDefinition } from '../../src/engine/definition.js';
 import type { Entry } from '../../src/engine/entries.js';
 import { ExecutionEngine } from '../../src/engine/execution-engine.js';
@@ -97,6 +97,8 @@ export class EngineDriver {
   /** Nodes in the order in which they started. */
   readonly starts: number[] = [];
   maxRunning = 0;
+  /** What was asked of children. */
+  readonly steered: ChildEffect[] = [];
 
   constructor(
     readonly script: Script,
@@ -180,6 +182,19 @@ export class EngineDriver {
         this.pending.push({ event: { type: 'iterationJudged', node, run, verdict } });
         return;
       }
+      case 'child': {
+        const { node, key } = effect;
+        const { outcomes } = this.script.nodes[node];
+        const attempt = Number(key.split('.')[1]);
+        const error = { name: 'MaestroError', code: 'SUBWORKFLOW_FAILED', message: 'scripted failure' };
+        const ok = outcomes[Math.min(attempt - 1, outcomes.length - 1)] !== 'fail';
+        const outcome = ok ? { output: JSON.stringify({ node, key }) } : { error };
+        this.pending.push({ event: { type: 'childEnded', node, key, outcome } });
+        return;
+      }
+      case 'steerChild':
+        this.steered.push(effect);
+        return;
       case 'wake':
         this.pending.push({ event: { type: 'woke', node: effect.node }, atMs: effect.atMs });
         return;

@@ -62,6 +62,7 @@ function render(format: Format, plan: Plan, spec: WorkflowSpec): string {
         ...conditionalEdges(plan, spec),
         ...loops(spec),
         ...contractLines(spec),
+        ...children(spec),
       ].join('\n');
     case 'mermaid':
       return toMermaid(plan, labels(plan, spec), edgeLabels(plan, spec));
@@ -77,6 +78,7 @@ function render(format: Format, plan: Plan, spec: WorkflowSpec): string {
           ...compensationsOf(plan, spec),
           ...loopsOf(spec),
           ...contractsDocument(spec),
+          ...childrenOf(spec),
         },
         null,
         2,
@@ -97,6 +99,7 @@ function labels({ ids }: Plan, spec: WorkflowSpec): (node: number) => string {
     const loop = repeatPolicyOf(spec.nodes[node]);
     if (loop !== null) return `${named} (repeats: up to ${loop.max} times)`;
     if (wait === null) return named;
+    if (wait.kind === 'child') return `${named} (${childText(spec, spec.nodes[node])})`;
     const what = wait.kind === 'signal' ? `signal ${wait.signal}` : wait.kind;
     return `${named} (waits: ${what})`;
   };
@@ -127,6 +130,28 @@ function conditionalEdges(plan: Plan, spec: WorkflowSpec): string[] {
       ([from, text]) => `  ${oneLine(plan.ids[from])} leads to ${oneLine(plan.ids[to])} if ${oneLine(text)}`,
     ),
   );
+}
+
+/** What a subworkflow node runs. */
+function childText({ subworkflows = {} }: WorkflowSpec, { definition = '' }: NodeSpec): string {
+  const { workflow, nodes } = subworkflows[definition];
+  return `workflow ${oneLine(workflow.id)}, ${count(nodes.length, 'node')}`;
+}
+
+/** A line for each node that runs another workflow. */
+function children(spec: WorkflowSpec): string[] {
+  return spec.nodes.flatMap((node) =>
+    node.definition === undefined ? [] : [`  ${oneLine(node.id)} runs the ${childText(spec, node)}`],
+  );
+}
+
+function childrenOf({ nodes, subworkflows = {} }: WorkflowSpec): { subworkflows?: Record<string, unknown> } {
+  const named = nodes.flatMap(({ id, definition }) => {
+    if (definition === undefined) return [];
+    const child = subworkflows[definition];
+    return [[id, { workflow_id: child.workflow.id, node_count: child.nodes.length }] as const];
+  });
+  return named.length === 0 ? {} : { subworkflows: Object.fromEntries(named) };
 }
 
 /** A line for each node that repeats. */
@@ -169,7 +194,7 @@ function compensationsOf({ ids }: Plan, spec: WorkflowSpec): { compensations?: R
 function waitsOf({ ids }: Plan, spec: WorkflowSpec): { waits?: Record<string, string> } {
   const waits = spec.nodes.flatMap((node, index) => {
     const wait = waitPlanOf(node);
-    return wait === null ? [] : [[ids[index], wait.kind] as const];
+    return wait === null || wait.kind === 'child' ? [] : [[ids[index], wait.kind] as const];
   });
   return waits.length === 0 ? {} : { waits: Object.fromEntries(waits) };
 }

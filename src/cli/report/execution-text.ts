@@ -12,6 +12,7 @@ import {
 } from '../format/text.js';
 import { formatCounts } from '../progress/frame.js';
 import { contractsText, unmetContract } from './contract-text.js';
+import { childText } from './child-text.js';
 import { groupText } from './group-text.js';
 import { continuation, countStatuses, durationOf, secondsOf } from './run-summary.js';
 import { formatErrorDocument } from './summary-text.js';
@@ -101,6 +102,9 @@ function factsOf(
     facts.push(['forked from', `${origin.execution_id}, at ${oneLine(origin.nodes.join(', '))}`]);
   const { contracts } = document;
   if (contracts !== undefined) facts.push(['contracts', contractsText(contracts)]);
+  const { parent } = document;
+  if (parent !== undefined)
+    facts.push(['started by', `${parent.execution_id}, node ${oneLine(parent.node_id)}`]);
   if (document.started_at !== null) facts.push(['started', formatTime(document.started_at, nowMs)]);
   const seconds = durationOf(document);
   if (seconds !== null) facts.push(['duration', formatSeconds(seconds)]);
@@ -137,10 +141,11 @@ function mostUrgent(states: readonly NodeStateDocument[]): NodeStateDocument[] {
 
 function noteOf(state: NodeStateDocument): string {
   if (state.error_message !== null) return truncate(oneLine(state.error_message), NOTE_WIDTH);
-  const { skipped_because: reason, waiting_for: wait, group, repeat, contracts } = state.metadata;
+  const { skipped_because: reason, waiting_for: wait, group, repeat, contracts, child } = state.metadata;
   const unmet = unmetContract(contracts);
   if (unmet !== undefined) return truncate(unmet, NOTE_WIDTH);
   if (wait !== undefined) return truncate(oneLine(waitText(wait)), NOTE_WIDTH);
+  if (child !== undefined) return oneLine(childText(child));
   if (group !== undefined) return groupText(group);
   if (state.status === 'skipped' && typeof reason === 'string') return truncate(oneLine(reason), NOTE_WIDTH);
   if (repeat !== undefined && state.start_time !== null)

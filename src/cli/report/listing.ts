@@ -4,12 +4,15 @@ import {
   type Runtime,
   type WorkflowStatus,
 } from '../../runtime/index.js';
+import { parentOf } from '../execution-ref.js';
 
 /** One execution in a listing. */
 export interface ListedExecution {
   execution_id: string;
   workflow_id: string;
   workflow_name: string;
+  /** The execution whose node started it. */
+  parent?: string;
   status: WorkflowStatus;
   interrupted: boolean;
   mode: string;
@@ -30,11 +33,13 @@ export interface ListedExecution {
 export async function describeRecord(runtime: Runtime, record: ExecutionRecord): Promise<ListedExecution> {
   const open = !isWorkflowStatusEnded(record.status);
   const document = open ? await runtime.get(record.executionId) : undefined;
+  const parent = parentOf(record);
   const endMs = record.endedAtMs ?? (document === undefined ? null : Date.parse(document.updated_at));
   return {
     execution_id: record.executionId,
     workflow_id: record.workflowId,
     workflow_name: record.workflowName,
+    ...(parent !== undefined && { parent }),
     status: document?.status ?? record.status,
     interrupted: document?.interrupted ?? false,
     mode: record.mode,
