@@ -38,6 +38,9 @@ describe('schedules', () => {
     const alike: TimedGraph = { seconds: [1, 1, 1, 5], dependencies: [[], [], [], [0]] };
     expect([heftMakespan(alike, 1), fifoMakespan(alike, 1)]).toEqual([8, 8]);
     expect(heftMakespan(alike, 2)).toBe(6);
+    // All have rank 3: 0 and 1 until 3, then 2 and 3 one after the other. Last come, first served would end at 5.
+    const ties: TimedGraph = { seconds: [3, 3, 1, 2], dependencies: [[], [], [], [2]] };
+    expect(heftMakespan(ties, 2)).toBe(6);
   });
 
   it('are no shorter than the bound, and never longer than greed allows (Graham 1969)', () => {
