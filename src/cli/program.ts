@@ -9,6 +9,7 @@ import { addDeleteCommand, addGcCommand } from './commands/gc.js';
 import { addGraphCommand } from './commands/graph.js';
 import { addInitCommand } from './commands/init.js';
 import { addListCommand } from './commands/list.js';
+import { addQueuesCommand } from './commands/queues.js';
 import { addArtifactsCommand } from './commands/artifacts.js';
 import { addLogsCommand } from './commands/logs.js';
 import { addRecoverCommand } from './commands/recover.js';
@@ -59,6 +60,7 @@ const COMMANDS = [
   addReviewsCommand,
   addReviewCommand,
   addArtifactsCommand,
+  addQueuesCommand,
   addSignalCommand,
   addScheduleCommand,
   addRerunCommand,

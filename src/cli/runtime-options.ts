@@ -1,12 +1,19 @@
 import { availableParallelism } from 'node:os';
-import { Option, type Command } from 'commander';
-import { DURABILITIES, type Durability, type PoolOptions, type RuntimeOptions } from '../runtime/index.js';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import {
+  DURABILITIES,
+  type Durability,
+  type PoolOptions,
+  type QueueOption,
+  type RuntimeOptions,
+} from '../runtime/index.js';
 import { parseCount, parseNonNegative, parseRestarts, parseWhole } from './options.js';
 
 /** Options of the commands that execute nodes. */
 export interface RuntimeFlags {
   durability: Durability;
   concurrency?: number;
+  queue?: Record<string, QueueOption>;
   threads?: number;
   processes?: number;
   commands?: number;
@@ -27,6 +34,11 @@ export function addRuntimeFlags(command: Command): Command {
         .default('sync'),
     )
     .option('--concurrency <n>', 'nodes that may run at once', parseCount)
+    .option(
+      '--queue <name=limits>',
+      'a queue for nodes of all executions: gpu=4 slots, api=10/s, or both: api=8,100/m; repeatable',
+      collectQueue,
+    )
     .option(
       '--threads <n>',
       `worker threads (default: ${availableParallelism()}, the processors)`,
@@ -52,6 +64,16 @@ export function runtimeOptionsOf(flags: RuntimeFlags): RuntimeOptions {
   const { threads, processes, commands, maxOutputBytes, maxRestarts: restart } = flags;
   const pool: PoolOptions = { threads, processes, commands, maxOutputBytes, restart };
   if (flags.grace !== undefined) pool.graceMs = flags.grace * 1000;
-  const { durability, concurrency, maxLogChars } = flags;
-  return { durability, concurrency, maxLogChars, pool };
+  const { durability, concurrency, maxLogChars, queue: queues } = flags;
+  return { durability, concurrency, maxLogChars, pool, ...(queues && { queues }) };
+}
+
+/** Adds one queue to those given before. @throws InvalidArgumentError */
+function collectQueue(text: string, before: Record<string, QueueOption> = {}): Record<string, QueueOption> {
+  const [, name, limits = ''] = /^([A-Za-z0-9_][A-Za-z0-9._-]{0,63})=(.+)$/.exec(text) ?? [];
+  const [size, rate, ...more] = /^\d+(,|$)/.test(limits) ? limits.split(',') : [undefined, limits];
+  if (name === undefined || more.length > 0 || (rate !== undefined && !/^[\d.]+\/[smh]$/.test(rate)))
+    throw new InvalidArgumentError('It must be like gpu=4, api=10/s or api=8,100/m.');
+  const slots = size === undefined ? undefined : parseCount(size);
+  return { ...before, [name]: { size: slots, rate } };
 }

@@ -168,6 +168,11 @@ export class ExecutionEngine {
     return node >= 0 && this.starts.lanes.isWait(node) ? -1 : node;
   }
 
+  /** Nodes in a lane, some of which may turn out not to start. */
+  inLine(lane: number): number {
+    return this.starts.lanes.sizeOf(lane);
+  }
+
   private next(lane: number): number {
     return this.starts.next(lane, this.propagation.evaluating);
   }

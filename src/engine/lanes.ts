@@ -42,6 +42,10 @@ export class Lanes {
     return this.queues[lane].peek();
   }
 
+  sizeOf(lane: number): number {
+    return this.queues[lane].size;
+  }
+
   pop(lane: number): void {
     const node = this.queues[lane].pop();
     if (node >= 0) this.inLine[node] = 0;

@@ -20,6 +20,18 @@ export interface RuntimeMetrics extends Totals {
     readonly commitUnderWayMs: number | null;
   };
   readonly workers: readonly WorkersStatus[];
+  /** Queues that were configured, or that nodes were in. */
+  readonly queues: readonly QueueNumbers[];
   /** The store's file and how much of it holds data; null for a store without a file. */
   readonly storeSpace: { readonly fileBytes: number; readonly usedBytes: number } | null;
+}
+
+export interface QueueNumbers {
+  readonly queue: string;
+  /** Slots; Infinity: no limit. */
+  readonly size: number;
+  /** Slots of attempts under way. */
+  readonly used: number;
+  /** Nodes that could start and wait for it. */
+  readonly waiting: number;
 }

@@ -176,8 +176,15 @@ function nodeDocument(
       ...repeatDocument(definition, state, node),
       ...contractsOfNode(columns, node),
       ...childOf(children, definition.plan.ids[node]),
+      ...queueDocument(definition, node),
     },
   };
+}
+
+/** Where it stands, or stood, in line. */
+function queueDocument({ queues }: Definition, node: number): { queue?: unknown } {
+  const wish = queues?.wishOf(node);
+  return wish === undefined ? {} : { queue: wish };
 }
 
 /** How far a group is: its members by status, and its restarts since a retry or rerun was last asked for. */

@@ -64,6 +64,8 @@ export {
   type Flags,
   type FlagSettings,
 } from '../policy/flags.js';
+export type { QueueOption } from '../policy/queue.js';
+export type { QueueNumbers } from '../observe/metrics.js';
 export { normalizeRetryPolicy } from '../policy/retry.js';
 export type { Kv, KvEntry, KvGuard, KvOp, KvRange } from '../store/kv.js';
 export type { ExecutionRecord, ListFilter, ListPage, NodeCounts } from '../store/types.js';

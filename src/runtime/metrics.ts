@@ -41,6 +41,7 @@ export class Metrics {
         commitUnderWayMs: meter.commitUnderWayMs,
       },
       workers: pool.status(),
+      queues: supervisor.queues.states(),
       storeSpace: this.storeSpace(),
     };
   }

@@ -1,3 +1,4 @@
+import { queueLimits, type QueueLimits } from '../policy/queue.js';
 import { join, resolve } from 'node:path';
 import { systemClock, type Clock } from '../base/clock.js';
 import { MaestroError } from '../base/errors.js';
@@ -21,6 +22,7 @@ export interface Settings {
   readonly mode: ExecutionMode;
   readonly durability: Durability;
   readonly concurrency: number;
+  readonly queues: ReadonlyMap<string, QueueLimits>;
   readonly maxActiveExecutions: number;
   readonly graceMs: number;
   readonly artifactRoot: string;
@@ -53,6 +55,7 @@ export function settingsOf(options: RuntimeOptions): Settings {
     store,
     mode: oneOf('mode', options.mode ?? 'dag_parallel', EXECUTION_MODES),
     durability: oneOf('durability', options.durability ?? 'sync', DURABILITIES),
+    queues: queueLimits(options.queues ?? {}),
     concurrency: count('concurrency', options.concurrency ?? Infinity),
     maxActiveExecutions: count('maxActiveExecutions', options.maxActiveExecutions ?? DEFAULT_MAX_ACTIVE),
     graceMs,

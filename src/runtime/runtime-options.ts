@@ -3,6 +3,7 @@ import type { Durability, ExecutionMode } from '../base/model.js';
 import type { Random } from '../base/random.js';
 import type { ExecutionEvent } from '../observe/events.js';
 import type { Logger } from '../observe/logger.js';
+import type { QueueOption } from '../policy/queue.js';
 import type { Workflow } from '../spec/types.js';
 import type { Kv } from '../store/kv.js';
 import type { RetentionOptions } from './retention.js';
@@ -17,6 +18,8 @@ export interface RuntimeOptions {
   durability?: Durability;
   /** Node attempts that may run at once, over all executions. Default: as many as the pool takes. */
   concurrency?: number;
+  /** Queues by name: how many slots each has, over all executions, and how often a node may start. */
+  queues?: Readonly<Record<string, QueueOption>>;
   /**
    * Executions held in memory at once; further ones wait in the store. Those that only wait (for reviews, signals or
    * moments) stay in memory and are not counted. Default 1,000.

@@ -20,6 +20,7 @@ import { answerRoutes } from './routes/answers.js';
 import { logRequests } from './request-log.js';
 import { executionRoutes } from './routes/executions.js';
 import { healthRoutes } from './routes/health.js';
+import { queueRoutes } from './routes/queues.js';
 import { logRoutes } from './routes/logs.js';
 import { metricsRoutes } from './routes/metrics.js';
 import { scheduleRoutes } from './routes/schedules.js';
@@ -123,6 +124,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     scheduleRoutes(scope, context);
     logRoutes(scope, context);
     artifactRoutes(scope, context);
+    queueRoutes(scope, context);
     workflowRoutes(scope, context);
     eventRoutes(scope, context);
   });

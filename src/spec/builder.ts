@@ -44,6 +44,10 @@ export interface WorkflowDefinition {
   timeoutSeconds?: number;
   /** Nodes of one execution that may run at once. */
   maxConcurrency?: number;
+  /** Of its nodes in queues that do not say so themselves: higher goes first. Default 0. */
+  priority?: number;
+  /** Key of the global context: in queues, each value of it has an equal share. */
+  fairKey?: string;
   /** Where nodes with `uses` run that do not say so themselves. Default thread. */
   isolation?: Isolation;
   /** When it starts by itself, once `runtime.schedules.add` was given it. */
@@ -80,6 +84,12 @@ interface CommonOptions<Dependency extends string, Condition extends string | un
   isolation?: Isolation;
   /** Limits of one step; only with the isolation process. */
   resources?: ResourceOptions;
+  /** It starts when the queue of this name has room, over all executions: see `createRuntime({ queues })`. */
+  queue?: string;
+  /** What it takes of its queue. Default 1. */
+  slots?: number;
+  /** In its queue: higher goes first. Default: the workflow's. */
+  priority?: number;
   /** Contracts that must be verified before it runs. */
   inputContracts?: readonly string[];
   /** Contracts that its output must fit. */
@@ -145,6 +155,8 @@ export class WorkflowBuilder<Outputs extends object> {
       timeout_seconds: definition.timeoutSeconds,
       compensate: definition.compensate,
       max_concurrency: definition.maxConcurrency,
+      priority: definition.priority,
+      fair_key: definition.fairKey,
       isolation: definition.isolation,
       schedule: definition.schedule,
     });
@@ -349,6 +361,9 @@ function nodeSpec<Inputs, Output>(
     heartbeat_timeout_seconds: options.heartbeatTimeoutSeconds,
     isolation: options.isolation,
     resources: options.resources && compact({ max_heap_mb: options.resources.maxHeapMb }),
+    queue: options.queue,
+    slots: options.slots,
+    priority: options.priority,
     input_contracts: options.inputContracts && [...options.inputContracts],
     output_contracts: options.outputContracts && [...options.outputContracts],
     uses: options.uses,

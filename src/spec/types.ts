@@ -61,6 +61,10 @@ export interface WorkflowHeader {
   timeout_seconds?: number;
   /** Nodes of one execution that may run at once. */
   max_concurrency?: number;
+  /** Of its nodes in queues that do not say so themselves: higher goes first. Default 0. */
+  priority?: number;
+  /** Key of the global context: executions with the same value share what others share alike, in queues. */
+  fair_key?: string;
   /** Where nodes with `uses` run that do not say so themselves. Default thread. */
   isolation?: Isolation;
   /** When it starts by itself, once it is scheduled in a store whose runtime looks after schedules. */
@@ -114,6 +118,12 @@ export interface NodeSpec {
   isolation?: Isolation;
   /** Only with the isolation process. */
   resources?: Resources;
+  /** A limit over all executions: it starts when the queue of this name has room. */
+  queue?: string;
+  /** What it takes of its queue. Default 1. */
+  slots?: number;
+  /** In its queue: higher goes first. Default: the workflow's. */
+  priority?: number;
   /** A shell command: runs as a child process. */
   run?: string;
   /** Environment variables added for `run`. */

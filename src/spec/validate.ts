@@ -7,6 +7,7 @@ import { checkGroups } from './check-groups.js';
 import { checkIsolation } from './check-isolation.js';
 import { checkExecutors, checkNodeIds, checkSupported, type ExecutorOptions } from './check-nodes.js';
 import { checkRepeats } from './check-repeats.js';
+import { checkQueues } from './check-queues.js';
 import { checkSchedule } from './check-schedule.js';
 import { checkSubworkflows, type LoadSubworkflow, type Subworkflows } from './check-subworkflows.js';
 import { checkTriggers } from './check-triggers.js';
@@ -58,6 +59,7 @@ export function validateSpec(value: unknown, options: ValidateOptions = {}): Val
   checkGroups(draft, options.functions, findings);
   checkIsolation(draft, options.functions, findings);
   checkSchedule(value, findings);
+  checkQueues(draft, findings);
   checkContracts(value, draft, findings);
   checkSupported(draft, findings);
   const problems = [...findings.toProblems(options.source), ...children.problems];

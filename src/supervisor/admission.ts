@@ -1,6 +1,7 @@
 import { STEP_KINDS, type Pool, type StepKind, type StepRef } from '../pool/index.js';
 import type { ActiveExecution } from './active-execution.js';
 import type { Jobs } from './jobs.js';
+import type { Queues, Try } from './queues.js';
 
 type Touch = (execution: ActiveExecution) => void;
 
@@ -27,6 +28,7 @@ export class Admission {
   constructor(
     private readonly pool: Pool,
     private readonly concurrency: number,
+    private readonly queues: Queues,
   ) {}
 
   /** Something in this execution may have become startable. */
@@ -37,24 +39,37 @@ export class Admission {
   withdraw(execution: ActiveExecution): void {
     this.offered.delete(execution);
     for (const kind of STEP_KINDS) this.lines[kind].delete(execution);
+    if (execution.definition.queues !== null) this.queues.withdraw(execution);
   }
 
   /** Starts as much as the limits allow. `touch` is called before an execution is changed. */
   admit(nowMs: number, jobs: Jobs, touch: Touch): void {
     if (this.closed) return;
-    for (const execution of this.offered) this.lineUp(execution);
-    this.offered.clear();
+    this.lineUpAll();
     const budget = new Budget(this.pool, jobs, this.concurrency - jobs.size);
+    this.queues.admit(nowMs, {
+      start: (execution, lane) => startOne(execution, lane, budget, nowMs, touch),
+      offer: (execution) => this.offer(execution),
+    });
+    this.lineUpAll();
     this.first = (this.first + 1) % STEP_KINDS.length;
     for (let k = 0; k < STEP_KINDS.length && !budget.spent; k++)
       this.admitLine(STEP_KINDS[(this.first + k) % STEP_KINDS.length], budget, nowMs, touch);
+  }
+
+  private lineUpAll(): void {
+    for (const execution of this.offered) this.lineUp(execution);
+    this.offered.clear();
   }
 
   private lineUp(execution: ActiveExecution): void {
     const { engine, definition } = execution;
     for (let lane = 0; lane < engine.definition.laneCount; lane++) {
       const node = engine.peek(lane);
-      if (node >= 0) this.lines[definition.stepOf(node).kind].add(execution);
+      if (node < 0) continue;
+      const wish = definition.queues?.wishOf(node);
+      if (wish === undefined) this.lines[definition.stepOf(node).kind].add(execution);
+      else this.queues.wait(execution, lane, wish);
     }
   }
 
@@ -124,11 +139,28 @@ function startFrom(
       const node = engine.peek(lane);
       if (node < 0) break;
       const step = definition.stepOf(node);
-      if (step.kind !== kind) break;
+      // What is in a queue stands in that one's line.
+      if (step.kind !== kind || definition.queues?.wishOf(node) !== undefined) break;
       if (!budget.take(step)) return true;
       touch(execution);
       engine.start(lane, nowMs);
     }
   }
   return false;
+}
+
+/** Starts the next node of a lane, which its queue has room for. */
+function startOne(
+  execution: ActiveExecution,
+  lane: number,
+  budget: Budget,
+  nowMs: number,
+  touch: Touch,
+): Try {
+  const { engine, definition, concurrency } = execution;
+  if (execution.running >= concurrency) return 'not now';
+  if (!budget.take(definition.stepOf(engine.peek(lane)))) return 'no room';
+  touch(execution);
+  engine.start(lane, nowMs);
+  return 'started';
 }

@@ -21,6 +21,7 @@ import {
   type Workflow,
 } from '../spec/index.js';
 import { Estimates } from './estimates.js';
+import { QueuePlan } from './queue-plan.js';
 
 /**
  * A workflow compiled for running: its plan, and per node, on first use, its step, condition and retry policy.
@@ -52,6 +53,8 @@ export class Definition {
   readonly edgeConditions: ReadonlyMap<number, ReadonlyMap<number, string>>;
   /** null: the workflow has none. */
   readonly contracts: Contracts | null;
+  /** null: no node is in one. */
+  readonly queues: QueuePlan | null;
 
   constructor(readonly workflow: Workflow) {
     this.plan = planOf(workflow.spec);
@@ -73,6 +76,9 @@ export class Definition {
     this.repeats = repeatsOf(workflow);
     this.contracts = contractsOf(workflow.spec);
     this.compensations = compensationsOf(workflow, this.plan);
+    this.queues = workflow.spec.nodes.some(({ queue }) => queue !== undefined)
+      ? new QueuePlan(workflow.spec, STEP_KINDS.length, (node) => this.kindOf(node))
+      : null;
   }
 
   nodeSpec(node: number): NodeSpec {
@@ -141,9 +147,9 @@ export class Definition {
       groups: this.groups,
       ranks: linear ? null : this.estimates.current(),
       contracts: this.contracts,
-      laneOf: (node) => (linear ? 0 : this.kindOf(node)),
+      laneOf: (node) => (linear ? 0 : (this.queues?.laneOf(node) ?? this.kindOf(node))),
       repeats: this.repeats,
-      laneCount: linear ? 1 : STEP_KINDS.length,
+      laneCount: linear ? 1 : STEP_KINDS.length + (this.queues?.laneCount ?? 0),
       startOrder: linear ? 'topological' : 'ready',
     };
   }

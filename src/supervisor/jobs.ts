@@ -6,6 +6,7 @@ import { LEAF } from '../engine/columns.js';
 import type { Effect } from '../engine/effects.js';
 import { finishThrough } from '../engine/readiness.js';
 import { dependenciesOf } from '../graph/index.js';
+import type { QueueWish } from '../policy/queue.js';
 import type { FetchKind, Job, Pool, RepeatCall, StepKind } from '../pool/index.js';
 import { safeFolder } from '../store/artifact-files.js';
 import type { ExecutionStore } from '../store/types.js';
@@ -43,6 +44,8 @@ interface JobsOptions {
   readonly graceMs: number;
   /** Called when a job ends without the pool: its inputs could not be read. */
   readonly failed: (job: RunningJob, error: ErrorDocument) => void;
+  /** Called when a job has ended, however that was, whose node is in a queue. */
+  readonly left: (wish: QueueWish) => void;
 }
 
 /** The attempts under way: builds their calls, sends them to the pool in batches, keeps their deadlines. */
@@ -202,6 +205,8 @@ export class Jobs {
     this.jobs.delete(job.id);
     if (job.execution.jobs.get(job.node) === job) job.execution.jobs.delete(job.node);
     for (const stop of job.stopTimers) stop();
+    const wish = job.execution.definition.queues?.wishOf(job.node);
+    if (wish !== undefined) this.options.left(wish);
     for (const next of job.execution.stopping.ended(job)) this.send(next);
   }
 

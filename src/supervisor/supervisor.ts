@@ -4,6 +4,7 @@ import type { Durability } from '../base/model.js';
 import type { ChildEffect, Effect, EngineEvent } from '../engine/effects.js';
 import type { ExecutionEvent } from '../observe/events.js';
 import type { Meter } from '../observe/meter.js';
+import type { QueueLimits } from '../policy/queue.js';
 import { breachOf } from '../policy/contracts.js';
 import type { JobOutcome, Pool } from '../pool/index.js';
 import type { KvOp } from '../store/kv.js';
@@ -17,6 +18,7 @@ import { Jobs, type RunningJob } from './jobs.js';
 import { takeChildOutput, keepOutput } from './large-outputs.js';
 import type { LoopEvent } from './loop-event.js';
 import { PoolRelay, type Printed } from './pool-relay.js';
+import { Queues } from './queues.js';
 import { StepLogs } from './step-logs.js';
 import { TimerHeap } from './timer-heap.js';
 import type { Turn, TurnRecord } from './turn.js';
@@ -30,6 +32,7 @@ export interface SupervisorOptions {
   readonly durability: Durability;
   /** Attempts that may run at once over all executions. */
   readonly concurrency: number;
+  readonly queues: ReadonlyMap<string, QueueLimits>;
   readonly artifactRoot: string;
   readonly graceMs: number;
   readonly meter: Meter;
@@ -59,6 +62,7 @@ export class Supervisor {
   readonly active = new Map<string, ActiveExecution>();
   readonly timers: TimerHeap;
   readonly jobs: Jobs;
+  readonly queues: Queues;
   private readonly logs: StepLogs;
   private readonly committer: Committer;
   private readonly admission: Admission;
@@ -73,25 +77,25 @@ export class Supervisor {
   private suspension: unknown = null;
 
   constructor(private readonly options: SupervisorOptions) {
-    const { store, ownerId, pool, clock, durability, artifactRoot, meter } = options;
-    store.onFailure((error) => this.die(error));
+    const { pool, clock, durability, artifactRoot } = options;
+    options.store.onFailure((error) => this.die(error));
     this.timers = new TimerHeap(clock);
-    this.jobs = new Jobs({ ...options, failed: (job, error) => this.loseInputs(job, error) });
+    this.jobs = new Jobs({
+      ...options,
+      failed: (job, error) => this.loseInputs(job, error),
+      left: (wish) => this.queues.ended(wish),
+    });
     this.logs = new StepLogs({
-      store,
-      clock,
+      ...options,
       timers: this.timers,
       limit: options.maxLogChars,
       early: durability !== 'exit',
       due: (ops) => void this.commit(ops).catch(() => {}),
     });
-    this.admission = new Admission(pool, options.concurrency);
+    this.queues = new Queues(options.queues, this.timers, () => this.schedule());
+    this.admission = new Admission(pool, options.concurrency, this.queues);
     this.committer = new Committer({
-      store,
-      ownerId,
-      clock,
-      durability,
-      meter,
+      ...options,
       leaving: (execution) => {
         this.leave(execution);
         this.departing.set(execution.id, this.departing.get(execution.id) ?? []);
@@ -101,13 +105,12 @@ export class Supervisor {
     });
     pool.listen(
       new PoolRelay({
+        ...options,
         jobs: this.jobs,
-        clock,
         settled: (jobId, outcome, files) => this.enqueue({ kind: 'settled', jobId, outcome, files }),
         artifacts: new ArtifactReader(artifactRoot, durability),
         emit: (event) => options.onEvent?.(event),
         logs: this.logs,
-        printed: options.printed,
         failed: (error) => this.die(error),
       }),
     );
@@ -206,7 +209,8 @@ export class Supervisor {
       for (const event of events) this.take(event, nowMs);
       const { touched } = this.committer.turn;
       this.admission.admit(nowMs, this.jobs, (execution) => touched.add(this.opened(execution)));
-      for (const execution of touched) this.perform(execution);
+      for (const execution of touched)
+        for (const effect of execution.engine.takeEffects()) this.act(execution, effect);
       this.jobs.flush();
       this.committer.flush();
     } catch (error) {
@@ -292,10 +296,6 @@ export class Supervisor {
   private opened(execution: ActiveExecution): ActiveExecution {
     execution.engine.turn = this.committer.turn.number;
     return execution;
-  }
-
-  private perform(execution: ActiveExecution): void {
-    for (const effect of execution.engine.takeEffects()) this.act(execution, effect);
   }
 
   private act(execution: ActiveExecution, effect: Effect): void {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { STEP_KINDS, type Pool, type StepKind as Kind, type StepRef } from '../../src/pool/index.js';
+import { Queues } from '../../src/supervisor/queues.js';
 import type { ActiveExecution } from '../../src/supervisor/active-execution.js';
 import { Admission } from '../../src/supervisor/admission.js';
 import type { Jobs } from '../../src/supervisor/jobs.js';
@@ -12,7 +13,7 @@ class FakeExecution {
   peeks = 0;
   readonly nodes: Kind[] = [];
   readonly queues: number[][] = LANES.map(() => []);
-  readonly definition = { stepOf: (node: number) => ({ kind: this.nodes[node] }) };
+  readonly definition = { queues: null, stepOf: (node: number) => ({ kind: this.nodes[node] }) };
   readonly engine = {
     definition: { laneCount: LANES.length },
     peek: (lane: number) => {
@@ -43,7 +44,7 @@ class FakeExecution {
 function admission(executions: readonly FakeExecution[], concurrency = Infinity) {
   const room = { inline: 0, module: 0, process: 0, command: 0 };
   const pool = { room: ({ kind }: StepRef) => room[kind] } as unknown as Pool;
-  const subject = new Admission(pool, concurrency);
+  const subject = new Admission(pool, concurrency, new Queues(new Map(), { add: () => () => {} }, () => {}));
   const offer = (execution: FakeExecution): void => subject.offer(execution as unknown as ActiveExecution);
   executions.forEach(offer);
   const admit = (free: Partial<typeof room>, size = 0): FakeExecution[] => {

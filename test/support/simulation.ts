@@ -143,7 +143,7 @@ export class SimulatedPool implements Pool {
 /** A whole runtime with a simulated clock, pool and randomness over a given store. */
 export async function simulate(
   kv: Kv,
-  options: Pick<RuntimeOptions, 'durability' | 'mode' | 'concurrency' | 'maxActiveExecutions'> & {
+  options: Pick<RuntimeOptions, 'durability' | 'mode' | 'concurrency' | 'queues' | 'maxActiveExecutions'> & {
     seed: number;
     workflows: readonly Workflow[];
     fateOf: (nodeId: string, attempt: number) => Fate;

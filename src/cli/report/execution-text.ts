@@ -17,7 +17,7 @@ import { groupText } from './group-text.js';
 import { continuation, countStatuses, durationOf, secondsOf } from './run-summary.js';
 import { formatErrorDocument } from './summary-text.js';
 import { repeatText } from './repeat-text.js';
-import { waitText } from './wait-text.js';
+import { queueText, waitText } from './wait-text.js';
 
 export interface NodeTextOptions {
   readonly color: Colors;
@@ -141,9 +141,18 @@ function mostUrgent(states: readonly NodeStateDocument[]): NodeStateDocument[] {
 
 function noteOf(state: NodeStateDocument): string {
   if (state.error_message !== null) return truncate(oneLine(state.error_message), NOTE_WIDTH);
-  const { skipped_because: reason, waiting_for: wait, group, repeat, contracts, child } = state.metadata;
+  const {
+    skipped_because: reason,
+    waiting_for: wait,
+    group,
+    repeat,
+    contracts,
+    child,
+    queue,
+  } = state.metadata;
   const unmet = unmetContract(contracts);
   if (unmet !== undefined) return truncate(unmet, NOTE_WIDTH);
+  if (queue !== undefined && state.status === 'ready') return queueText(queue);
   if (wait !== undefined) return truncate(oneLine(waitText(wait)), NOTE_WIDTH);
   if (child !== undefined) return oneLine(childText(child));
   if (group !== undefined) return groupText(group);

@@ -6,3 +6,9 @@ export function waitText(wait: unknown): string {
   if (kind === 'review') return `waits for a review${end}`;
   return kind === 'signal' ? `waits for the signal ${JSON.stringify(signal)}${end}` : `waits${end}`;
 }
+
+/** What a ready node stands in line for, from the document that says it. */
+export function queueText(wish: unknown): string {
+  const { queue, slots } = wish as { queue?: unknown; slots?: unknown };
+  return `waits for queue ${String(queue)}${slots === 1 ? '' : ` (${String(slots)} slots)`}`;
+}

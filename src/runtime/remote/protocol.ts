@@ -37,6 +37,7 @@ export type RemoteRuntimeOptions = Pick<
   | 'mode'
   | 'durability'
   | 'concurrency'
+  | 'queues'
   | 'maxActiveExecutions'
   | 'pool'
   | 'events'

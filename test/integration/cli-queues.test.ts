@@ -1,0 +1,29 @@
+import { cpSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TEMPLATES } from '../support/template-run.js';
+import { maestro, makeFolder } from './support/maestro.js';
+
+const folder = makeFolder();
+const options = { cwd: folder.path };
+beforeAll(() => cpSync(join(TEMPLATES, 'hello'), folder.path, { recursive: true }));
+afterAll(folder.remove);
+
+describe('the example of queues', () => {
+  it('runs, the higher priority first, and says what each node is in', async () => {
+    const given = ['--queue', 'gpu=3', '--queue', 'api=8,10/s'];
+    const run = await maestro(['run', 'queues.yaml', '--mode', 'dag_parallel', ...given], options);
+    expect(run.code, run.err).toBe(0);
+    const { out } = await maestro(['events', 'last', '--type', 'node_started', '--json'], options);
+    const started = out
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { node_id: string }).node_id);
+    expect(started).toEqual(['fetch', 'infer', 'train']);
+    const node = await maestro(['show', 'last', '--node', 'train'], options);
+    expect(node.out).toContain('"queue": "gpu"');
+    expect((await maestro(['queues'], options)).out).toContain('no unfinished execution has nodes in queues');
+    for (const wrong of ['gpu', 'gpu=x', 'gpu=0', 'gpu=1,2', 'a b=1'])
+      expect((await maestro(['run', 'queues.yaml', '--queue', wrong], options)).code, wrong).toBe(2);
+  });
+});
