@@ -1,4 +1,5 @@
 import { isGroup } from './check-groups.js';
+import { isSubworkflow } from './check-subworkflows.js';
 import { waitNameOf } from './check-waits.js';
 import type { Draft } from './draft.js';
 import type { Findings } from './findings.js';
@@ -11,7 +12,8 @@ export function checkQueues(draft: Draft, findings: Findings): void {
     const path = ['nodes', node.index];
     if (queue !== undefined) {
       const wait = waitNameOf(node);
-      const what = isGroup(node) ? 'a parallel_group' : wait;
+      const isContainer = isGroup(node) ? 'a parallel_group' : null;
+      const what = isContainer ?? wait ?? (isSubworkflow(node) ? 'a subworkflow' : null);
       if (what === null) continue;
       const message = `${name} is ${what}, which takes no room: it cannot be in a queue`;
       findings.error('BAD_QUEUE', [...path, 'queue'], message, node.id);

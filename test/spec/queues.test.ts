@@ -29,6 +29,11 @@ describe('queues in a spec', () => {
       'BAD_QUEUE: node "a" is "sleep", which takes no room',
     ],
     [
+      'a subworkflow',
+      spec({ id: 'a', name: 'a', type: 'subworkflow', workflow: './w.yaml', queue: 'q' }),
+      'BAD_QUEUE: node "a" is a subworkflow',
+    ],
+    [
       'a group',
       spec(step('b'), { id: 'a', name: 'a', type: 'parallel_group', members: ['b'], queue: 'q' }),
       'BAD_QUEUE: node "a" is a parallel_group',
