@@ -123,7 +123,7 @@ describe('queues over random workflows that run at once', () => {
 /** Starts of nodes in the order and at the times (ms after the first) at which they happened. */
 async function starts(
   workflows: readonly [Workflow, Record<string, unknown>?][],
-  options: { queues: Record<string, number | { rate: string }> },
+  options: { queues: Record<string, number | { rate: string }>; mode?: 'linear' },
 ): Promise<{ id: string; atMs: number }[]> {
   const told: { id: string; atMs: number }[] = [];
   const { runtime, clock } = await simulate(new MemoryKv(), {
@@ -149,6 +149,20 @@ const many = (id: string, count: number, options: object = {}, workflow: object 
 };
 
 describe('a queue', () => {
+  it.each(['y', undefined])(
+    'gives way in topological order to what comes before, in queue %s',
+    async (queue) => {
+      const workflow = defineWorkflow<Record<string, unknown>>({ id: 'w' })
+        .node('a', { execute: () => null, queue: 'x' })
+        .node('b', { execute: () => null, dependsOn: ['a'], queue })
+        .node('c', { execute: () => null, queue: 'x' })
+        .build();
+      // c stands in line while a runs, and b, which comes before it, is not there yet.
+      const told = await starts([[workflow]], { queues: { x: 1 }, mode: 'linear' });
+      expect(told.map(({ id }) => id)).toEqual(['e0/a', 'e0/b', 'e0/c']);
+    },
+  );
+
   it('lets what has a higher priority go first', async () => {
     const told = await starts(
       [[many('low', 3)], [many('high', 3, {}, { priority: 5 })], [many('mixed', 1, { priority: 9 })]],
