@@ -34,7 +34,9 @@ export type NodeEvent =
   /** An attempt of a node that repeats succeeded, and its loop goes on: the next run may start, at `nextAtMs` if given. */
   | { type: 'iterationEnded'; output: NodeOutput; durationMs: number; nextAtMs?: number }
   /** Its time over all attempts is over: it fails for good, whatever it was at. */
-  | { type: 'timedOut'; error: ErrorDocument };
+  | { type: 'timedOut'; error: ErrorDocument }
+  /** What it gives is what a step like it gave from the same before; its success follows at once. */
+  | { type: 'cacheHit'; hash: string };
 
 /** What the condition on an edge came to; null: it could not be evaluated. */
 export type EdgeVerdict =
@@ -85,6 +87,7 @@ export const NODE_EVENT_TYPES = [
   'iterationEnded',
   'timedOut',
   'contractsChecked',
+  'cacheHit',
 ] as const satisfies readonly NodeEvent['type'][];
 
 export const WORKFLOW_EVENT_TYPES = [

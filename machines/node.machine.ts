@@ -65,6 +65,7 @@ export const nodeMachine = setup({
         // Facts that the history keeps; the node goes on running.
         waitEnded: 'running',
         commented: 'running',
+        cacheHit: 'running',
         // Its dependencies stand as they are: it is ready again, or will be when its delay is over.
         iterationEnded: { target: 'ready', actions: ['beginRun', 'setWake'] },
         contractsChecked: 'running',

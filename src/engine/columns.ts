@@ -54,6 +54,8 @@ export class NodeColumns {
   /** How many of them wait for a child. */
   children = 0;
   readonly comments = new RareMap<number, readonly ReviewComment[]>();
+  /** What the results were made from that were kept from before. */
+  readonly cached = new RareMap<number, string>();
   /** What conditions on edges came to. */
   readonly edges = new EdgeVerdicts();
   /** Of nodes that repeat: the iteration that ended last. */
@@ -158,6 +160,9 @@ export class NodeColumns {
         this.comments.set(node, [...(this.comments.get(node) ?? []), { text, reviewer, atMs }]);
         return;
       }
+      case 'cacheHit':
+        this.cached.set(node, event.hash);
+        return;
       case 'edgeEvaluated':
         this.edges.set(event.from, node, event.verdict);
         return;
@@ -275,6 +280,7 @@ export class NodeColumns {
     this.wakeAtMs.delete(node);
     this.comments.delete(node);
     this.edges.forgetInto(node);
+    this.cached.delete(node);
     this.iterations.delete(node);
     this.contracts.delete(node);
   }

@@ -97,6 +97,8 @@ export interface AttemptSuccess {
   readonly output: NodeOutput;
   readonly artifacts: readonly string[];
   readonly durationMs: number;
+  /** What the result was made from, when it was kept from before. */
+  readonly cached?: string;
   /** What became of the contracts that the node promised, none of them breached. */
   readonly contracts?: readonly ContractVerdict[];
 }

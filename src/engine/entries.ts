@@ -70,6 +70,8 @@ export interface WorkflowRow {
   error: ErrorDocument | null;
   /** How it ends, or ended, when its nodes were compensated; absent otherwise. */
   compensating?: Ending;
+  /** Nodes whose results were kept from before, and what those were made from; absent when there are none. */
+  cached?: readonly (readonly [node: number, hash: string])[];
   /** Absent when no rerun has left failures. */
   rerun?: RerunLimit;
   /** Nodes that keep results whose inputs were made again since; absent when there are none. */

@@ -261,7 +261,8 @@ export class ExecutionEngine {
   }
 
   private succeed(event: AttemptSuccess, atMs: number): void {
-    const { node, output, artifacts, durationMs } = event;
+    const { node, output, artifacts, durationMs, cached } = event;
+    if (cached !== undefined) this.state.sendNode(node, { type: 'cacheHit', hash: cached }, atMs);
     this.noteContracts(event, atMs);
     this.state.sendNode(node, { type: 'attemptSucceeded', output, artifacts, durationMs }, atMs);
     this.propagation.tell(node, 'succeeded', atMs);

@@ -74,6 +74,7 @@ export class ExecutionState {
       ...(edges !== undefined && { edges }),
       ...(rerun !== null && { rerun }),
       ...(compensating !== null && { compensating }),
+      ...(this.columns.cached.size > 0 && { cached: [...this.columns.cached] }),
       ...(this.outdated.size > 0 && { outdated: [...this.outdated] }),
       ...(this.restarts.size > 0 && { restarts: [...this.restarts] }),
     };
@@ -94,6 +95,7 @@ export class ExecutionState {
     this.reopenedAtMs = row.reopenedAtMs ?? 0;
     this.signals.restore(row.signals);
     this.columns.edges.restore(row.edges);
+    for (const [node, hash] of row.cached ?? []) this.columns.cached.set(node, hash);
   }
 
   /** When it started, or was last taken up again after its end, epoch ms. */

@@ -207,6 +207,8 @@ export class EventDeriver {
         });
       case 'waitEnded':
         return;
+      case 'cacheHit':
+        return push('node_cached', { hash: event.hash });
       case 'edgeEvaluated':
         return push('edge_evaluated', this.edgeData(node, event));
       case 'commented':

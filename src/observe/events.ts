@@ -27,6 +27,7 @@ export const EVENT_TYPES = [
   'contract_breached',
   'contract_unverified',
   'workflow_compensating',
+  'node_cached',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 

@@ -160,6 +160,7 @@ function nodeDocument(
       ...(trigger_rule !== undefined && { trigger_rule }),
       ...(depends !== undefined && { depends }),
       ...(compensates !== undefined && { compensates }),
+      ...(columns.cached.has(node) && { cached: columns.cached.get(node) }),
       ...(error === undefined ? {} : { error }),
       ...(columns.run[node] > 0 && { run: columns.run[node] }),
       ...(state.isOutdated(node) && { inputs_outdated: true }),

@@ -73,7 +73,8 @@ export class Maintenance {
     const { store, artifactRoot, residents, clock } = this.host;
     const isHere = (id: string): boolean => residents.isHere(id);
     const orphans = await removeOrphans(store, artifactRoot, { nowMs: clock.nowMs(), isHere, dryRun });
-    return { deleted, dryRun, ...(orphans.length > 0 && { orphans }) };
+    const cached = await store.cached.removeExpired(clock.nowMs(), dryRun);
+    return { deleted, dryRun, ...(orphans.length > 0 && { orphans }), ...(cached > 0 && { cached }) };
   }
 
   /** One pass of retention: like collect, without a list of what went, and it can be stopped. @returns how many went */

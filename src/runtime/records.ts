@@ -40,6 +40,10 @@ export function newRecord(
     endedAtMs: null,
     error: null,
     counts: NO_COUNTS,
-    options: { retries: options.retries ?? retries, ...(concurrency === undefined ? {} : { concurrency }) },
+    options: {
+      retries: options.retries ?? retries,
+      ...(concurrency === undefined ? {} : { concurrency }),
+      ...(options.cache === false && { cache: false }),
+    },
   };
 }

@@ -25,6 +25,8 @@ export interface StartOptions {
   /** Nodes of this execution that may run at once. */
   concurrency?: number;
   retries?: boolean;
+  /** false: results that were kept are not looked for; what completes is kept anew. Default true. */
+  cache?: boolean;
 }
 
 export interface WatchOptions {
@@ -55,6 +57,8 @@ export interface CollectReport {
   readonly dryRun: boolean;
   /** Ids whose artifacts went, or would: those of executions that are not there any more. */
   readonly orphans?: readonly string[];
+  /** Results of steps that were kept, and are too old: how many went, or would. Absent when there were none. */
+  readonly cached?: number;
 }
 
 export interface MarkStaleOptions {

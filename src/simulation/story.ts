@@ -64,6 +64,8 @@ function textOf(event: ExecutionEvent, causeOf: CauseOf): string | undefined {
       return `signal ${String(data.signal)} arrives${outputText(data.payload)}`;
     case 'workflow_failed':
       return `the execution fails: ${String(data.error)}`;
+    case 'node_cached':
+      return `${node_id} is known from before`;
     case 'workflow_compensating':
       return `what completed is compensated, then the execution has ${String(data.after)}`;
     case 'workflow_started':

@@ -78,6 +78,8 @@ interface CommonOptions<Dependency extends string, Condition extends string | un
   totalTimeoutSeconds?: number;
   /** An attempt that sends no heartbeat for this long is taken for dead. */
   heartbeatTimeoutSeconds?: number;
+  /** Its result is kept, and taken by nodes that would make the same from the same. */
+  cache?: { key?: string; ttlSeconds: number; version?: string };
   /** What undoes its effects, if it completed and the execution fails or is cancelled. */
   compensate?: CompensateOptions;
   /** Where `uses` runs: in this event loop, on a worker thread, in a child process. Default: the workflow's. */
@@ -369,6 +371,13 @@ function nodeSpec<Inputs, Output>(
     uses: options.uses,
     run: options.run,
     env: options.env,
+    cache:
+      options.cache &&
+      compact({
+        key: options.cache.key,
+        ttl_seconds: options.cache.ttlSeconds,
+        version: options.cache.version,
+      }),
     compensate: options.compensate && compensateSpec(options.compensate),
     ...waitFields(options),
     ...subworkflowFields(options),

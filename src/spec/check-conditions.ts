@@ -63,6 +63,12 @@ function conditionsOf({ nodes, edges }: Draft): Given[] {
         isValue: true,
       })),
     ),
+    ...nodes.flatMap(({ id, index, fields: { cache } }): Given[] => {
+      if (!isRecord(cache)) return [];
+      const path = ['nodes', index, 'cache', 'key'];
+      const owner = `the cache of node ${JSON.stringify(id)}`;
+      return [{ condition: cache.key, path, owner, nodeId: id, before: id, itself: false, isValue: true }];
+    }),
     ...edges.map(({ index, from, to, condition }): Given => {
       const path = ['edges', index, 'condition'];
       const owner = `the edge from ${JSON.stringify(from)} to ${JSON.stringify(to)}`;

@@ -11,6 +11,7 @@ import { WAIT_KEYS } from './waits.js';
 const OF_STEPS = [
   ...['trigger_rule', 'depends', 'condition', 'uses', 'run', 'env', 'isolation', 'resources', 'retry_policy'],
   'repeat',
+  'cache',
   ...['timeout_seconds', 'total_timeout_seconds', 'heartbeat_timeout_seconds'],
   ...[...WAIT_KEYS, ...SUBWORKFLOW_KEYS],
 ];

@@ -107,6 +107,10 @@ export function checkSupported(draft: Draft, findings: Findings): void {
   for (const node of draft.nodes) {
     const { type, condition } = node.fields;
     const decides = condition !== undefined || deciding.has(node.id);
+    if (node.fields.cache !== undefined && node.fields.repeat !== undefined) {
+      const message = `node ${JSON.stringify(node.id)} has "cache" and "repeat": an iteration that is known would be no new one`;
+      findings.error('BAD_CACHE', ['nodes', node.index, 'cache'], message, node.id);
+    }
     if (type === 'conditional' && !decides) {
       const message = `node ${JSON.stringify(node.id)} has the type conditional but no condition: it always runs`;
       findings.warning('NO_CONDITION', ['nodes', node.index], message, node.id);

@@ -5,7 +5,7 @@ import type { Findings, Path } from './findings.js';
 import { WAIT_KEYS } from './waits.js';
 
 /** What only an attempt that executes something can have. */
-const OF_ATTEMPTS = ['timeout_seconds', 'heartbeat_timeout_seconds'] as const;
+const OF_ATTEMPTS = ['timeout_seconds', 'heartbeat_timeout_seconds', 'cache'] as const;
 
 /** Checks that nodes that wait do so for one thing, in a way that can end, and that their schemas and defaults fit. */
 export function checkWaits(draft: Draft, findings: Findings): void {

@@ -22,6 +22,7 @@ export {
 export { compareStructure, structureMismatch, type StructureDifference } from './structure.js';
 export {
   NODE_TYPES,
+  type CacheSpec,
   type ContractSpec,
   type EdgeSpec,
   type Isolation,

@@ -128,6 +128,8 @@ export interface NodeSpec {
   run?: string;
   /** Environment variables added for `run`. */
   env?: Record<string, string>;
+  /** Its result is kept, and taken by nodes that would make the same from the same. */
+  cache?: CacheSpec;
   /** What undoes its effects, if it completed and the execution fails or is cancelled. Becomes a node of its own. */
   compensate?: CompensationSpec;
   /** In normal form, of such a node: the one whose effects it undoes. */
@@ -184,6 +186,15 @@ export interface SupervisionSpec {
   max_restarts?: number;
   /** Only restarts of the last so many seconds count. Default: all. */
   within_seconds?: number;
+}
+
+export interface CacheSpec {
+  /** CEL over `outputs`, `global_context` and `node`: what the result depends on, instead of all that the step is given. */
+  key?: string;
+  /** How long a result is taken. */
+  ttl_seconds: number;
+  /** Another one: earlier results are not taken. */
+  version?: string;
 }
 
 /** A step like that of a node, with what holds for its attempts. `config` is the node's if there is none. */

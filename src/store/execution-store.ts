@@ -9,6 +9,7 @@ import { purge, removeExecution } from './execution-removal.js';
 import { decodeJournalRecord, encodeJournalRecord } from './journal-codec.js';
 import { putManifest, readManifests, type ArtifactManifest } from './artifact-rows.js';
 import { furtherRows, type FurtherRow } from './further-rows.js';
+import { CachedResults } from './cached-results.js';
 import { putLog, readLogs, type StepLog } from './step-logs.js';
 import { sizes, strays } from './survey.js';
 import * as keys from './keys.js';
@@ -55,8 +56,11 @@ export class KvExecutionStore implements ExecutionStore {
   private readonly kv: Kv;
   private failed: (error: MaestroError) => void = () => {};
 
+  readonly cached: CachedResults;
+
   constructor(kv: Kv) {
     this.kv = new WatchedKv(kv, (error) => this.failed(error));
+    this.cached = new CachedResults(this.kv);
   }
 
   onFailure(failed: (error: MaestroError) => void): void {
@@ -89,13 +93,8 @@ export class KvExecutionStore implements ExecutionStore {
     return { op: 'put', key, value: sealText(key, text) };
   }
 
-  putLog(executionId: string, log: StepLog): KvOp {
-    return putLog(executionId, log);
-  }
-
-  putManifest(executionId: string, manifest: ArtifactManifest): KvOp {
-    return putManifest(executionId, manifest);
-  }
+  readonly putLog = putLog;
+  readonly putManifest = putManifest;
 
   putOwner(owner: OwnerRecord): KvOp {
     const key = keys.ownerKey(owner.ownerId);

@@ -51,6 +51,7 @@ const NEWER_NODE_EVENTS: ReadonlySet<NodeEvent['type']> = new Set([
   'edgeEvaluated',
   'iterationEnded',
   'timedOut',
+  'cacheHit',
   'contractsChecked',
 ]);
 const NEWER_WORKFLOW_EVENTS: ReadonlySet<WorkflowEvent['type']> = new Set([
@@ -168,6 +169,8 @@ function writeNodeEvent(w: ByteWriter, event: NodeEvent, times: TimeBase): void 
       return writeEdgeVerdict(w, event.verdict);
     case 'timedOut':
       return writeError(w, event.error);
+    case 'cacheHit':
+      return w.string(event.hash);
     case 'contractsChecked':
       return writeVerdicts(w, event.verdicts);
     default:
@@ -211,6 +214,8 @@ function readNodeEvent(r: ByteReader, code: number, times: TimeBase): NodeEvent 
       return { type, from: r.varint(), verdict: readEdgeVerdict(r) };
     case 'timedOut':
       return { type, error: readError(r) };
+    case 'cacheHit':
+      return { type, hash: r.string() };
     case 'contractsChecked': {
       const verdicts = readVerdicts(r);
       if (verdicts.length === 0) throw new RangeError('it has a check of no contracts');

@@ -7,6 +7,7 @@ import type { ArtifactManifest } from './artifact-rows.js';
 import type { FurtherRow } from './further-rows.js';
 import type { KvGuard, KvOp } from './kv.js';
 import type { ScheduleRow } from './schedule-rows.js';
+import type { CachedResults } from './cached-results.js';
 import type { StepLog } from './step-logs.js';
 
 /** The row of an execution that changes only when its status or owner does. */
@@ -133,6 +134,8 @@ export interface ExecutionStore {
   children(executionId: string): Promise<string[]>;
   /** Replaces what was written before of the same attempt. */
   putLog(executionId: string, log: StepLog): KvOp;
+  /** Results of steps, kept for others like them. */
+  readonly cached: CachedResults;
   putManifest(executionId: string, manifest: ArtifactManifest): KvOp;
   putOwner(owner: OwnerRecord): KvOp;
   deleteOwner(ownerId: string): KvOp;

@@ -47,12 +47,7 @@ async function verdictOn(
   nodeOf: (outputs: Map<string, unknown>) => Record<string, unknown> | Promise<Record<string, unknown>>,
 ): Promise<ConditionVerdict> {
   try {
-    const { definition, engine } = execution;
-    const outputs = new Map<string, unknown>();
-    for (const index of referenced(execution, condition.references)) {
-      if (engine.state.columns.leaf[index] !== LEAF.completed) continue;
-      outputs.set(definition.plan.ids[index], JSON.parse(await outputText(index)) as unknown);
-    }
+    const outputs = await referencedOutputs(execution, condition.references, outputText);
     const met = condition.evaluate({
       outputs,
       node: await nodeOf(outputs),
@@ -62,6 +57,21 @@ async function verdictOn(
   } catch (error) {
     return { met: 'error', error: toErrorDocument(error) };
   }
+}
+
+/** The outputs that an expression refers to, as far as they are there. */
+export async function referencedOutputs(
+  execution: ActiveExecution,
+  references: CompiledCondition['references'],
+  outputText: OutputText,
+): Promise<Map<string, unknown>> {
+  const { definition, engine } = execution;
+  const outputs = new Map<string, unknown>();
+  for (const index of referenced(execution, references)) {
+    if (engine.state.columns.leaf[index] !== LEAF.completed) continue;
+    outputs.set(definition.plan.ids[index], JSON.parse(await outputText(index)) as unknown);
+  }
+  return outputs;
 }
 
 /** What a condition can read of the node it belongs to. */

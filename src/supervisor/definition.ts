@@ -7,6 +7,7 @@ import type { GroupPolicy } from '../policy/group.js';
 import type { RepeatPolicy } from '../policy/repeat.js';
 import { normalizeRetryPolicy } from '../policy/retry.js';
 import { triggerOf, type Trigger } from '../policy/trigger.js';
+import { compileValue, type CompiledValue } from '../policy/value-expression.js';
 import type { WaitPlan } from '../policy/wait.js';
 import { kindOfStep, resolveStep, STEP_KINDS, type StepRef } from '../pool/index.js';
 import {
@@ -37,6 +38,7 @@ export class Definition {
   private readonly policies: (RetryPolicy | undefined)[];
   /** By their source: many nodes and edges may have the same one. */
   private readonly conditions = new Map<string, CompiledCondition>();
+  private readonly cacheKeys = new Map<string, CompiledValue>();
   private readonly quotedIds: (string | undefined)[];
   readonly estimates: Estimates;
   /** Of the nodes that wait instead of executing something. */
@@ -45,6 +47,8 @@ export class Definition {
   /** Of the nodes that run again until something holds. */
   readonly repeats: ReadonlyMap<number, RepeatPolicy>;
   private readonly hasTotalTimeouts: boolean;
+  /** Whether the results of any node are kept for others like it. */
+  readonly hasCaches: boolean;
   /** Of the nodes that do not simply wait for the success of their dependencies. */
   readonly triggers: ReadonlyMap<number, Trigger>;
   /** By the node that compensates: the one whose effects it undoes. */
@@ -70,6 +74,7 @@ export class Definition {
     });
     this.waits = waitsOf(workflow);
     this.groups = groupsOf(workflow, this.plan);
+    this.hasCaches = workflow.spec.nodes.some(({ cache }) => cache !== undefined);
     this.hasTotalTimeouts = workflow.spec.nodes.some((node) => node.total_timeout_seconds !== undefined);
     this.triggers = triggersOf(workflow);
     this.edgeConditions = edgeConditionsOf(workflow.spec, this.plan);
@@ -119,6 +124,13 @@ export class Definition {
     let condition = this.conditions.get(source);
     if (condition === undefined) this.conditions.set(source, (condition = compileCondition(source)));
     return condition;
+  }
+
+  /** What a `cache.key` compiles to. */
+  cacheKeyOf(source: string): CompiledValue {
+    let key = this.cacheKeys.get(source);
+    if (key === undefined) this.cacheKeys.set(source, (key = compileValue(source)));
+    return key;
   }
 
   /** Source of the node's condition. */

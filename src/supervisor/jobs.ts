@@ -7,10 +7,11 @@ import type { Effect } from '../engine/effects.js';
 import { finishThrough } from '../engine/readiness.js';
 import { dependenciesOf } from '../graph/index.js';
 import type { QueueWish } from '../policy/queue.js';
-import type { FetchKind, Job, Pool, RepeatCall, StepKind } from '../pool/index.js';
+import type { FetchKind, Job, JobOutcome, Pool, RepeatCall, StepKind } from '../pool/index.js';
 import { safeFolder } from '../store/artifact-files.js';
 import type { ExecutionStore } from '../store/types.js';
 import type { ActiveExecution } from './active-execution.js';
+import { cacheHash, isCached, lookUp } from './step-cache.js';
 import { outputText, textOf } from './outputs.js';
 
 /** Larger global contexts are fetched by the worker once instead of travelling with every call. */
@@ -34,6 +35,8 @@ export interface RunningJob {
   /** held: waits for a commit or for its inputs; sent: the pool has it; dropped: cancelled while held. */
   state: 'held' | 'sent' | 'dropped';
   stopTimers: CancelTimer[];
+  /** Of a node whose results are kept: what they are made from; null until that is known. */
+  cacheHash: string | null;
 }
 
 interface JobsOptions {
@@ -46,6 +49,8 @@ interface JobsOptions {
   readonly failed: (job: RunningJob, error: ErrorDocument) => void;
   /** Called when a job has ended, however that was, whose node is in a queue. */
   readonly left: (wish: QueueWish) => void;
+  /** Called when a job needs no pool: its result is known. */
+  readonly found: (jobId: number, outcome: JobOutcome, hash: string) => void;
 }
 
 /** The attempts under way: builds their calls, sends them to the pool in batches, keeps their deadlines. */
@@ -89,6 +94,7 @@ export class Jobs {
       given: execution.definition.triggers.has(node) ? completedBefore(execution, node) : null,
       state: 'held',
       stopTimers: [],
+      cacheHash: null,
     };
     this.jobs.set(job.id, job);
     execution.jobs.set(node, job);
@@ -101,19 +107,38 @@ export class Jobs {
     if (job.state !== 'held') return;
     if (job.execution.stopping.holds(job)) return;
     const large = this.largeInputs(job);
-    if (large.length === 0) {
+    const hasCache = isCached(job);
+    if (large.length === 0 && !hasCache) {
       this.enqueue(job, NO_TEXTS);
       return;
     }
     const loads = large.map(async (node) => [node, await this.inputText(job, node)] as const);
-    Promise.all(loads).then(
-      (texts) => {
+    const prepared = Promise.all(loads).then(async (entries) => {
+      const texts = new Map(entries);
+      return { texts, output: hasCache ? await this.lookUp(job, texts) : undefined };
+    });
+    prepared.then(
+      ({ texts, output }) => {
         if (job.state !== 'held') return;
-        this.enqueue(job, new Map(texts));
+        if (output !== undefined)
+          return this.options.found(
+            job.id,
+            { ok: true, output, artifacts: [], durationMs: 0 },
+            job.cacheHash!,
+          );
+        this.enqueue(job, texts);
         this.flush();
       },
       (error: unknown) => this.options.failed(job, toErrorDocument(error)),
     );
+  }
+
+  /** What a step like this one gave before, from the same. */
+  private async lookUp(job: RunningJob, texts: ReadonlyMap<number, string>): Promise<string | undefined> {
+    const { store, clock } = this.options;
+    const outputText = (node: number): Promise<string> => this.outputText(job.execution, node);
+    job.cacheHash = await cacheHash(job, this.inputs(job, texts), outputText);
+    return (await lookUp(store, job, job.cacheHash, clock.nowMs()))?.output;
   }
 
   /** Hands the outbox to the pool: one call, so that the pool can batch. */

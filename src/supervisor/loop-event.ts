@@ -25,6 +25,8 @@ export type LoopEvent = Accompanied &
         readonly outcome: JobOutcome;
         /** The artifacts of a success, once they were read. */
         readonly files?: readonly ArtifactFile[];
+        /** It was kept from a step like this one: what it was made from. */
+        readonly cached?: string;
       }
     | { readonly kind: 'engine'; readonly execution: ActiveExecution; readonly event: EngineEvent }
     | {

@@ -19,6 +19,7 @@ import { takeChildOutput, keepOutput } from './large-outputs.js';
 import type { LoopEvent } from './loop-event.js';
 import { PoolRelay, type Printed } from './pool-relay.js';
 import { Queues } from './queues.js';
+import { resultRows } from './step-cache.js';
 import { StepLogs } from './step-logs.js';
 import { TimerHeap } from './timer-heap.js';
 import type { Turn, TurnRecord } from './turn.js';
@@ -84,6 +85,7 @@ export class Supervisor {
       ...options,
       failed: (job, error) => this.loseInputs(job, error),
       left: (wish) => this.queues.ended(wish),
+      found: (jobId, outcome, cached) => this.enqueue({ kind: 'settled', jobId, outcome, cached }),
     });
     this.logs = new StepLogs({
       ...options,
@@ -255,7 +257,10 @@ export class Supervisor {
     }
   }
 
-  private takeOutcome({ jobId, outcome, files }: LoopEvent & { kind: 'settled' }, nowMs: number): void {
+  private takeOutcome(
+    { jobId, outcome, files, cached }: LoopEvent & { kind: 'settled' },
+    nowMs: number,
+  ): void {
     const job = this.jobs.settle(jobId);
     if (job === undefined) return;
     if (this.jobs.size === 0) this.draining?.();
@@ -264,17 +269,15 @@ export class Supervisor {
     const { execution, node, run, attempt } = job;
     if (outcome.ok) {
       const { artifacts, durationMs } = outcome;
-      execution.definition.estimates.note(node, durationMs);
+      if (cached === undefined) execution.definition.estimates.note(node, durationMs);
       const contracts = execution.definition.contracts?.verify(node, outcome.output);
       const error = contracts && breachOf(contracts, execution.definition.plan.ids[node]);
       const attemptOf = { node, run, attempt, durationMs, contracts };
       if (error) return this.apply(execution, { type: 'attemptFailed', error, ...attemptOf }, nowMs);
       const output = keepOutput(this.committer.turn, this.options.store, job, outcome.output);
-      if (files && execution.engine.state.columns.isCurrent(job))
-        this.committer.turn.ops.push(
-          this.options.store.putManifest(execution.id, { node, run, attempt, files }),
-        );
-      this.apply(execution, { type: 'attemptSucceeded', output, artifacts, ...attemptOf }, nowMs);
+      const rows = resultRows(this.options.store, job, { ...outcome, files, cached }, nowMs);
+      for (const row of rows) this.committer.turn.ops.push(row);
+      this.apply(execution, { type: 'attemptSucceeded', output, artifacts, cached, ...attemptOf }, nowMs);
     } else if (outcome.kind === 'lost') {
       this.options.lost(job, outcome.error);
       this.apply(execution, { type: 'attemptLost', node, run, attempt }, nowMs);

@@ -150,6 +150,20 @@ export function scenariosOfTwo(defineWorkflow, isWriting, tools) {
     },
     ends: { status: 'completed', a: done(1) },
   };
+  const cached = {
+    id: 'cached',
+    workflow: defineWorkflow({ id: 'cached' })
+      .node('a', { ...number(1), cache: { ttlSeconds: 1e6, key: '1' } })
+      .build(),
+    async write(runtime) {
+      await (
+        await runtime.start(cached.workflow, {}, { executionId: 'cached-before' })
+      ).result;
+      await runtime.delete('cached-before');
+      await start(runtime, cached);
+    },
+    ends: { status: 'completed', a: done(1) },
+  };
   const undoing = {
     id: 'undoing',
     workflow: defineWorkflow({ id: 'undoing' })
@@ -178,7 +192,7 @@ export function scenariosOfTwo(defineWorkflow, isWriting, tools) {
   };
   const { looped, looping } = loopScenarios(defineWorkflow, isWriting, tools);
   return {
-    atRest: [answered, rerun, forked, group, looped, late, contractsScenario(defineWorkflow, start)],
+    atRest: [answered, rerun, forked, group, looped, late, cached, contractsScenario(defineWorkflow, start)],
     held: [rerunning, edges, looping, undoing],
     waiting: [waiting],
   };

@@ -30,6 +30,7 @@ export const NODE_TABLE: Expectation = {
     cancelRequested: 'cancelled',
     waitEnded: 'running',
     commented: 'running',
+    cacheHit: 'running',
     iterationEnded: 'ready',
     'iterationEnded+delay': 'ready',
     timedOut: 'failed.exhausted',
@@ -171,6 +172,7 @@ export const NODE_EVENTS: Record<string, NodeEvent> = {
   iterationEnded: { type: 'iterationEnded', output: '{}', durationMs: 5 },
   'iterationEnded+delay': { type: 'iterationEnded', output: '{}', durationMs: 5, nextAtMs: 1234 },
   timedOut: { type: 'timedOut', error },
+  cacheHit: { type: 'cacheHit', hash: 'ab' },
   contractsChecked: {
     type: 'contractsChecked',
     verdicts: [{ contract: 'c', side: 'input', severity: 'warning', status: 'breached', problems: [] }],

@@ -100,6 +100,7 @@ const nodeEvent: fc.Arbitrary<NodeEvent> = fc.oneof(
     })
     .map((fields): NodeEvent => ({ type: 'edgeEvaluated', ...fields })),
   anyError.map((error): NodeEvent => ({ type: 'timedOut', error })),
+  anyText.map((hash): NodeEvent => ({ type: 'cacheHit', hash })),
   fc
     .record(
       { output: anyOutput, durationMs: anyNumber, nextAtMs: anyTime },

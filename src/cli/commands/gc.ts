@@ -54,15 +54,22 @@ async function gc(context: CommandContext, options: GcOptions): Promise<number> 
   const report: CollectReport = storeExists(store)
     ? await withRuntime(context, {}, (runtime) => runtime.collect({ ...policyOf(options), dryRun }))
     : { deleted: [], dryRun };
-  const { orphans = [] } = report;
+  const { orphans = [], cached = 0 } = report;
   if (ui.json)
-    ui.document({ deleted: report.deleted, dry_run: dryRun, ...(orphans.length > 0 && { orphans }) });
+    ui.document({
+      deleted: report.deleted,
+      dry_run: dryRun,
+      ...(orphans.length > 0 && { orphans }),
+      ...(cached > 0 && { cached }),
+    });
   else {
     ui.print(`${count(report.deleted.length, 'execution')} ${dryRun ? 'would be deleted' : 'deleted'}`);
     if (orphans.length > 0)
       ui.print(
         `artifacts of ${count(orphans.length, 'execution')} that are not there any more ${dryRun ? 'would be ' : ''}deleted`,
       );
+    if (cached > 0)
+      ui.print(`${count(cached, 'kept result')} of steps ${dryRun ? 'would be ' : ''}deleted: too old`);
     if (dryRun) for (const id of report.deleted) ui.print(`  ${id}`);
   }
   return EXIT.success;

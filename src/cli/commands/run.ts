@@ -28,6 +28,7 @@ interface RunFlags extends RuntimeFlags {
   context?: string;
   id?: string;
   timeScale?: number;
+  cache?: boolean;
 }
 
 export function addRunCommand({ program, bind }: Registry): void {
@@ -43,6 +44,7 @@ export function addRunCommand({ program, bind }: Registry): void {
     )
     .option('--retries', 'let retry policies take effect (default: as MAESTRO_ENABLE_RETRY_LOGIC says)')
     .option('--no-retries', 'one attempt for every node')
+    .option('--no-cache', 'do not take results of `cache` nodes from earlier executions')
     .option('--context <json>', 'initial context: a JSON object, or @file')
     .option('--id <id>', 'execution id to use; it must be new')
     .option(
@@ -100,7 +102,7 @@ async function execute(
   { workflow, plan, initial, flags, feed }: Execute,
 ): Promise<number> {
   const sinceMs = context.terminal.nowMs();
-  const execution = await runtime.start(workflow, initial, { executionId: flags.id });
+  const execution = await runtime.start(workflow, initial, { executionId: flags.id, cache: flags.cache });
   announce(context, execution.id);
   return attach(context, runtime, execution, {
     title: workflow.spec.workflow.name,

@@ -41,6 +41,8 @@ export function describeEvent(event: ExecutionEvent, color: Colors): string | un
       return `signal ${oneLine(String(data.signal))}`;
     case 'workflow_compensating':
       return `compensating: what completed is undone, then it has ${oneLine(String(data.after))}`;
+    case 'node_cached':
+      return `${colorStatus(color, 'completed', 'cached')} ${node}`;
     case 'edge_evaluated':
       return `edge ${oneLine(String(data.from))} to ${node}${edgeText(data)}`;
     case 'contract_breached':
