@@ -3,9 +3,6 @@ import type { Settings } from './options.js';
 import { Periodic } from './periodic.js';
 import { defaultEveryMs, type RetentionPolicy } from './retention.js';
 
-/** How often schedules are looked at: what is due starts this late at most. */
-const SCHEDULES_EVERY_MS = 1000;
-
 /** What a runtime does now and then, as its settings say: it deletes what may go, looks for what others left, and starts what is due. */
 export function beginChores(
   settings: Settings,
@@ -40,6 +37,6 @@ export function beginChores(
     };
     chores.push(new Periodic(clock, recoverEveryMs, look).start(recoverEveryMs));
   }
-  if (settings.schedules) chores.push(new Periodic(clock, SCHEDULES_EVERY_MS, schedule).start(0));
+  if (settings.schedules) chores.push(new Periodic(clock, settings.schedulesEveryMs, schedule).start(0));
   return chores;
 }

@@ -14,6 +14,7 @@ export const DEFAULT_STORE = 'lmdb:.maestro';
 const DEFAULT_MAX_ACTIVE = 1000;
 const DEFAULT_GRACE_MS = 5000;
 const INBOX_EVERY_MS = 100;
+const SCHEDULES_EVERY_MS = 1000;
 const DEFAULT_MAX_LOG_CHARS = 64 * 1024;
 
 /** RuntimeOptions with every default filled in. */
@@ -34,6 +35,8 @@ export interface Settings {
   /** How soon a request of another process is seen. */
   readonly inboxEveryMs: number;
   readonly schedules: boolean;
+  /** How often schedules are looked at: what is due starts this late at most. */
+  readonly schedulesEveryMs: number;
   readonly retention: RetentionOptions | undefined;
   /** As it was given: the components' loggers are children of it. */
   readonly rootLogger: Logger;
@@ -67,6 +70,7 @@ export function settingsOf(options: RuntimeOptions): Settings {
     recoverEveryMs: options.recoverEveryMs && count('recoverEveryMs', options.recoverEveryMs),
     inboxEveryMs: INBOX_EVERY_MS,
     schedules: options.schedules ?? false,
+    schedulesEveryMs: SCHEDULES_EVERY_MS,
     retention: options.retention && checkedRetention(options.retention),
     rootLogger,
     logger: componentLogger(rootLogger, 'runtime'),

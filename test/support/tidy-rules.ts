@@ -30,6 +30,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   snapshot: 4.5,
   runtime: 5,
   simulation: 5.2,
+  testing: 5.25,
   bench: 5.3,
   server: 5.5,
   cli: 6,
