@@ -23,6 +23,7 @@ export interface Matrix {
 const USUAL_NODES: Readonly<Record<Shape, number>> = {
   chain: 200,
   fan: 1002,
+  map: 1002,
   many: 6000,
   layered: 10_000,
   tree: 10_000,

@@ -14,6 +14,8 @@ export function graphOf(shape: Exclude<BenchCase['shape'], 'file'>, size: Sized)
     case 'chain':
       return once(numbers(nodes).map((node) => (node === 0 ? [] : [node - 1])));
     case 'fan':
+    // The same graph, its middle made at run time.
+    case 'map':
       return once(fan(nodes));
     case 'many':
       return { executions: Math.max(1, Math.round(nodes / SDLC.length)), dependencies: SDLC };

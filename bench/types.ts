@@ -3,6 +3,7 @@ import type { Durability } from '../src/runtime/index.js';
 export const SHAPES = [
   'chain',
   'fan',
+  'map',
   'many',
   'layered',
   'tree',

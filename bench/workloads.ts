@@ -49,5 +49,20 @@ export function specOf(
     const dependencies = before.map((each) => `n${each}`);
     return { id, name: id, type: 'custom', dependencies, config, ...where };
   });
-  return { workflow: { id: shape, name: shape }, nodes };
+  return {
+    workflow: { id: shape, name: shape },
+    nodes: shape === 'map' ? mapped(nodes, payloadBytes) : nodes,
+  };
+}
+
+/** A fan whose middle is one node, done for each item of a list that the first one gives. */
+function mapped(fan: readonly NodeSpec[], payloadBytes: number): NodeSpec[] {
+  const [first, each] = fan;
+  const last = fan[fan.length - 1];
+  const list = { body: { kind: 'noop' }, payloadBytes, items: fan.length - 2 } satisfies StepConfig;
+  return [
+    { ...first, config: list },
+    { ...each, map: `outputs.${first.id}.items` },
+    { ...last, dependencies: [each.id] },
+  ];
 }

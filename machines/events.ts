@@ -59,6 +59,11 @@ export type WorkflowEvent =
   | { type: 'rerunRequested'; node: number; cascade: boolean; standing: number; nodes: readonly number[] }
   /** A member of a group failed for good, and nodes start over: their own events say which. Dense indices. */
   | { type: 'groupRestarted'; group: number; node: number }
+  /**
+   * The list that a map goes over is known: so many item nodes there are from now on. `node`: where the map begins,
+   * and `run`: in which run of that. Lists with equal digests are the same.
+   */
+  | { type: 'mapExpanded'; node: number; run: number; items: number; digest: string }
   /** It was given up, because nobody ran it for too long, or its time is over: `error` says by what rule. */
   | { type: 'abandoned'; error: ErrorDocument }
   /** It ends so, once what compensates its completed nodes has run. */
@@ -103,6 +108,7 @@ export const WORKFLOW_EVENT_TYPES = [
   'rerunRequested',
   'groupRestarted',
   'compensationStarted',
+  'mapExpanded',
 ] as const satisfies readonly WorkflowEvent['type'][];
 
 /** Leaf states in the order of their codes in snapshots. Append only. `failed` has two leaves. */

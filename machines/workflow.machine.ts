@@ -49,6 +49,7 @@ export const workflowMachine = setup({
         groupRestarted: 'running',
         // It ends once what compensates its nodes has run.
         compensationStarted: { actions: 'noteEnding' },
+        mapExpanded: 'running',
         // Asked twice, by two people or through the inbox.
         resumeRequested: late,
         retryRequested: late,
@@ -66,6 +67,8 @@ export const workflowMachine = setup({
         compensationStarted: { target: 'running', actions: 'noteEnding' },
         // What was running when it was paused may still fail.
         groupRestarted: 'paused',
+        // What was asked before it was paused is answered.
+        mapExpanded: 'paused',
         // Asked twice.
         pauseRequested: late,
       },

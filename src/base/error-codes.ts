@@ -90,6 +90,16 @@ export const ERROR_CODES = {
     next: 'See what became of the contract with `maestro show`, and rerun the node that promises it.',
   },
   EXPRESSION_FAILED: { exit: 1, retriable: false, next: 'Fix the expression or the output it reads.' },
+  MAP_LIST: {
+    exit: 1,
+    retriable: false,
+    next: 'Fix the `map` expression or the output it reads: it must give a list, not too long a one.',
+  },
+  MAP_FAILED: {
+    exit: 1,
+    retriable: false,
+    next: 'Fix what fails the items named, then `maestro retry`: it runs only those again. `max_failed` lets some fail.',
+  },
   REVIEW_REJECTED: {
     exit: 1,
     retriable: false,

@@ -8,6 +8,9 @@ export interface StepContext<Inputs = Record<string, unknown>> {
   readonly nodeId: string;
   readonly nodeName: string;
   readonly nodeConfig: Readonly<Record<string, unknown>>;
+  /** Where a node is done for each item of a list (`map`): the item, and its place in the list, from 0. */
+  readonly item?: unknown;
+  readonly index?: number;
   /** Outputs of the direct dependencies, by node id. A skipped dependency has none. */
   readonly dependencyOutputs: Inputs;
   /** Artifact paths of the direct dependencies, by node id. */

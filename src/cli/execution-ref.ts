@@ -33,9 +33,13 @@ export async function resolveExecutionId(runtime: Runtime, ref: string): Promise
   throw ambiguous(ref, candidates);
 }
 
-/** The stored document of the execution a person means. @throws as resolveExecutionId */
-export async function findExecution(runtime: Runtime, ref: string): Promise<ExecutionDocument> {
-  const document = await runtime.get(await resolveExecutionId(runtime, ref));
+/** The stored document of the execution a person means, with these items of maps. @throws as resolveExecutionId */
+export async function findExecution(
+  runtime: Runtime,
+  ref: string,
+  items: readonly string[] = [],
+): Promise<ExecutionDocument> {
+  const document = await runtime.get(await resolveExecutionId(runtime, ref), { items });
   if (document === undefined) throw notFound(ref);
   return document;
 }

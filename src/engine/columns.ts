@@ -1,6 +1,7 @@
 import { NODE_LEAVES, type NodeContext, type NodeEvent, type NodeLeaf } from '../../machines/events.js';
 import { compiledNode } from '../../machines/index.js';
 import { MaestroError, type ErrorDocument } from '../base/errors.js';
+import { grown } from '../base/grown.js';
 import type {
   ContractVerdict,
   EndedIteration,
@@ -38,12 +39,12 @@ export function isSettledLeaf(leaf: number): boolean {
  * (errors, artifacts, reasons, wake times) is sparse. `apply` is the only way a row changes.
  */
 export class NodeColumns {
-  readonly leaf: Uint8Array;
-  readonly attempt: Int32Array;
-  readonly run: Int32Array;
+  leaf: Uint8Array;
+  attempt: Int32Array;
+  run: Int32Array;
   /** First attempt's start and last attempt's end of the current run, epoch ms; 0 when unset. */
-  readonly startedAtMs: Float64Array;
-  readonly endedAtMs: Float64Array;
+  startedAtMs: Float64Array;
+  endedAtMs: Float64Array;
   readonly output: (NodeOutput | null)[];
   readonly artifacts = new RareMap<number, readonly string[]>();
   readonly error = new RareMap<number, ErrorDocument>();
@@ -64,8 +65,14 @@ export class NodeColumns {
   readonly contracts = new RareMap<number, readonly ContractVerdict[]>();
   /** Nodes per leaf. Always equals a recount. */
   readonly counts: Int32Array;
+  /** Those of `counts` that are items of maps: they have no say in how the workflow ends, their map has. */
+  readonly itemCounts: Int32Array;
 
-  constructor(readonly nodeCount: number) {
+  constructor(
+    public nodeCount: number,
+    /** Nodes of the definition; items of maps come after them. */
+    private readonly fixedCount = nodeCount,
+  ) {
     this.leaf = new Uint8Array(nodeCount);
     this.attempt = new Int32Array(nodeCount);
     this.run = new Int32Array(nodeCount);
@@ -73,7 +80,23 @@ export class NodeColumns {
     this.endedAtMs = new Float64Array(nodeCount);
     this.output = new Array<NodeOutput | null>(nodeCount).fill(null);
     this.counts = new Int32Array(NODE_LEAVES.length);
+    this.itemCounts = new Int32Array(NODE_LEAVES.length);
     this.counts[LEAF.pending] = nodeCount;
+  }
+
+  /** Pending nodes are added. */
+  grow(nodeCount: number): void {
+    const more = nodeCount - this.nodeCount;
+    if (more === 0) return;
+    this.nodeCount = nodeCount;
+    this.leaf = grown(this.leaf, nodeCount);
+    this.attempt = grown(this.attempt, nodeCount);
+    this.run = grown(this.run, nodeCount);
+    this.startedAtMs = grown(this.startedAtMs, nodeCount);
+    this.endedAtMs = grown(this.endedAtMs, nodeCount);
+    for (let i = 0; i < more; i++) this.output.push(null);
+    this.counts[LEAF.pending] += more;
+    this.itemCounts[LEAF.pending] += more;
   }
 
   /** Nodes that run, those aside that only wait. */
@@ -105,16 +128,21 @@ export class NodeColumns {
     return found;
   }
 
-  /** Nodes that failed for good or were cancelled. */
+  /** Nodes that failed for good or were cancelled, items of maps too. */
   get failures(): number[] {
     return this.nodesIn(LEAF['failed.exhausted'], LEAF.cancelled);
   }
 
+  /** How many nodes of the definition failed for good or were cancelled. */
+  get failureCount(): number {
+    const { counts, itemCounts } = this;
+    const items = itemCounts[LEAF['failed.exhausted']] + itemCounts[LEAF.cancelled];
+    return counts[LEAF['failed.exhausted']] + counts[LEAF.cancelled] - items;
+  }
+
   /** Stores where the machine went, and what the event itself carries. */
   apply(node: number, leaf: number, context: NodeContext, event: NodeEvent, atMs: number): void {
-    this.counts[this.leaf[node]]--;
-    this.counts[leaf]++;
-    this.leaf[node] = leaf;
+    this.move(node, leaf);
     this.attempt[node] = context.attempt;
     if (this.waits.size > 0 && leaf !== LEAF.running) this.endWait(node);
     switch (event.type) {
@@ -221,9 +249,7 @@ export class NodeColumns {
   }
 
   setRow(node: number, row: NodeRow): void {
-    this.counts[this.leaf[node]]--;
-    this.counts[row.leaf]++;
-    this.leaf[node] = row.leaf;
+    this.move(node, row.leaf);
     this.attempt[node] = row.attempt;
     this.run[node] = row.run;
     this.startedAtMs[node] = row.startedAtMs;
@@ -241,14 +267,14 @@ export class NodeColumns {
   }
 
   /**
-   * The node that failed for good first (by time, then order); -1 when none did. What was cancelled at the same moment
+   * The node of the definition that failed for good first (by time, then order); -1 when none did. What was cancelled at the same moment
    * was cancelled because of it.
    */
   firstFailed(): number {
-    const { leaf, endedAtMs, counts } = this;
+    const { leaf, endedAtMs } = this;
     let first = -1;
-    if (counts[LEAF['failed.exhausted']] + counts[LEAF.cancelled] === 0) return first;
-    for (let node = 0; node < leaf.length; node++) {
+    if (this.failureCount === 0) return first;
+    for (let node = 0; node < this.fixedCount; node++) {
       if (leaf[node] !== LEAF['failed.exhausted'] && leaf[node] !== LEAF.cancelled) continue;
       const isCause = leaf[node] !== LEAF.cancelled && first >= 0 && leaf[first] === LEAF.cancelled;
       const isEarlier =
@@ -262,6 +288,16 @@ export class NodeColumns {
   private noteVerdicts(node: number, verdicts: readonly ContractVerdict[]): void {
     const others = (this.contracts.get(node) ?? []).filter(({ side }) => side !== verdicts[0].side);
     this.contracts.set(node, [...others, ...verdicts]);
+  }
+
+  private move(node: number, leaf: number): void {
+    const from = this.leaf[node];
+    this.counts[from]--;
+    this.counts[leaf]++;
+    this.leaf[node] = leaf;
+    if (node < this.fixedCount) return;
+    this.itemCounts[from]--;
+    this.itemCounts[leaf]++;
   }
 
   private endWait(node: number): void {

@@ -1,4 +1,5 @@
 import type { Ending } from '../../machines/events.js';
+import { withMaps } from '../graph/index.js';
 import { descendants } from '../graph/queries.js';
 import { isSettledLeaf, LEAF } from './columns.js';
 import type { EngineDefinition } from './definition.js';
@@ -78,7 +79,7 @@ export class Compensations {
     const begun = [...this.of].filter(([node]) => this.state.columns.attempt[node] > 0);
     const undone = begun.map(([, target]) => target);
     const below = undone.length === 0 ? [] : descendants(this.definition.plan, undone);
-    const again = [...failures, ...undone, ...below].filter(
+    const again = [...failures, ...withMaps(this.definition.plan, [...undone, ...below])].filter(
       (node) => !this.has(node) && hasRun(this.leaf[node]),
     );
     return new Set([...again, ...[...this.of.keys()].filter((node) => isSettledLeaf(this.leaf[node]))]);

@@ -2,6 +2,7 @@ import type { CompensateOn, FailureMode, RetryPolicy } from '../base/model.js';
 import type { Plan } from '../graph/plan.js';
 import type { Contracts } from '../policy/contracts.js';
 import type { GroupPolicy } from '../policy/group.js';
+import type { MapPolicy } from '../policy/map.js';
 import type { RepeatPolicy } from '../policy/repeat.js';
 import type { Trigger } from '../policy/trigger.js';
 import type { WaitPlan } from '../policy/wait.js';
@@ -42,6 +43,8 @@ export interface EngineDefinition extends TriggerDefinition {
   readonly groups: ReadonlyMap<number, GroupPolicy>;
   /** null: the workflow has none. */
   readonly contracts: Contracts | null;
+  /** By the gate: one for each map of the plan. */
+  readonly maps: ReadonlyMap<number, MapPolicy>;
   /** Nodes of different lanes never wait for each other's room (inline, threads, processes). */
   laneOf(node: number): number;
   readonly laneCount: number;

@@ -36,6 +36,12 @@ export type Effect =
       readonly key: string;
       readonly what: 'cancel' | 'pause' | 'resume';
     }
+  /** Evaluate the list of a map, whose gate this is; answer with mapEvaluated and the number of the question. */
+  | { readonly kind: 'expand'; readonly node: number; readonly question: number }
+  /** Store an output that the entries of this turn name by its size. */
+  | { readonly kind: 'keep'; readonly node: number; readonly run: number; readonly text: string }
+  /** The values of a map's items are not needed any more. */
+  | { readonly kind: 'closed'; readonly map: number }
   /** Send `woke` at the given time. */
   | { readonly kind: 'wake'; readonly node: number; readonly atMs: number }
   /** Send `deadlinePassed` at the given time; WORKFLOW for the execution's own. Beside what wakes the node. */
@@ -72,6 +78,12 @@ export type EngineEvent =
       readonly verdict: ConditionVerdict;
     }
   | ChildEnd
+  | {
+      readonly type: 'mapEvaluated';
+      readonly node: number;
+      readonly question: number;
+      readonly list: MapList;
+    }
   | { readonly type: 'woke'; readonly node: number }
   | { readonly type: 'deadlinePassed'; readonly node: number }
   | { readonly type: 'pauseRequested' }
@@ -145,6 +157,9 @@ export interface RerunRequest {
   readonly node: number;
   readonly cascade: boolean;
 }
+
+/** What a map goes over, as far as decisions depend on it. Lists with equal digests are the same. */
+export type MapList = { readonly items: number; readonly digest: string } | { readonly error: ErrorDocument };
 
 export type ConditionVerdict =
   | { readonly met: true }

@@ -63,7 +63,9 @@ export class Endings {
   settle(isHeld: boolean, atMs: number): void {
     const { columns } = this.state;
     const unneeded = this.compensations?.pending.length ?? 0;
-    const stuck = isHeld ? 0 : columns.counts[LEAF.pending] - unneeded;
+    // Items wait for their map, which is among the rest.
+    const waiting = columns.counts[LEAF.pending] - columns.itemCounts[LEAF.pending];
+    const stuck = isHeld ? 0 : waiting - unneeded;
     invariant(stuck === 0, `${stuck} nodes wait for nothing`);
     const node = columns.firstFailed();
     if (node < 0) {

@@ -1,5 +1,6 @@
 import type { ErrorDocument } from '../base/errors.js';
 import type { ContractVerdict, EndedIteration, NodeOutput, ReviewComment, Wait } from '../base/model.js';
+import type { Expansion } from '../graph/index.js';
 import type { EdgeRow } from './edge-verdicts.js';
 import type { RestartWindow } from '../policy/restart-intensity.js';
 import type {
@@ -82,6 +83,8 @@ export interface WorkflowRow {
   signals?: SignalsRow;
   /** What conditions on edges came to; absent when none was evaluated. */
   edges?: readonly EdgeRow[];
+  /** What maps go over; absent when no list has been evaluated. */
+  maps?: readonly Expansion[];
 }
 
 /** The signals of an execution. */

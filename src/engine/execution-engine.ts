@@ -1,7 +1,6 @@
 import { invariant } from '../base/assert.js';
 import type { ErrorDocument } from '../base/errors.js';
 import type { Random } from '../base/random.js';
-import { dependentsOf } from '../graph/queries.js';
 import { nextRetryDelayMs } from '../policy/retry.js';
 import { LEAF } from './columns.js';
 import { Deadlines } from './deadlines.js';
@@ -18,9 +17,10 @@ import { Endings } from './endings.js';
 import { ExecutionState } from './execution-state.js';
 import { FreshStarts } from './fresh-starts.js';
 import { Propagation } from './propagation.js';
-import { finishOfLeaf, type Readiness } from './readiness.js';
+import { Maps } from './maps.js';
+import type { Readiness } from './readiness.js';
 import { Repeats } from './repeats.js';
-import { rerunEvent, waitsToStart } from './rerun.js';
+import { cancelledWith, rerunEvent, waitsToStart } from './rerun.js';
 import { Starts } from './starts.js';
 import { Waits } from './waits.js';
 
@@ -38,6 +38,8 @@ export class ExecutionEngine {
   private readonly freshStarts: FreshStarts;
   private readonly endings: Endings;
   private readonly propagation: Propagation;
+  /** null: nothing is done for each item of a list. */
+  private readonly maps: Maps | null;
   private effects: Effect[] = [];
   /** Number of the open turn, kept by the caller. */
   turn = 0;
@@ -76,6 +78,14 @@ export class ExecutionEngine {
       nodeIsOver: (node, error, atMs) => this.timeOut(node, error, atMs),
       workflowIsOver: (error, atMs) => this.endings.endBy({ kind: 'timedOut', error }, false, atMs),
     });
+    this.maps = null;
+    if (definition.maps.size > 0)
+      this.maps = new Maps(definition, this.state, this.propagation, {
+        grow: () => this.starts.grow(),
+        act: (effect) => this.effects.push(effect),
+        cancel: (node, atMs) => this.cancelNode(node, atMs),
+      });
+    this.propagation.maps = this.maps;
     this.waits = new Waits(definition, this.state, {
       act: (effect) => this.effects.push(effect),
       reported: (report, atMs) => this.takeReport(report, atMs),
@@ -111,6 +121,9 @@ export class ExecutionEngine {
       case 'conditionEvaluated':
         this.propagation.answer(event, atMs);
         break;
+      case 'mapEvaluated':
+        this.propagation.answerMap(event.node, event.question, event.list, atMs);
+        break;
       case 'woke':
         if (waitsToStart(this.columns.leaf[event.node]) && this.columns.wakeAtMs.has(event.node))
           this.enqueue(event.node);
@@ -125,8 +138,7 @@ export class ExecutionEngine {
         this.waits.answer(event, atMs);
         break;
       case 'nodeCancelRequested':
-        for (const node of [event.node, ...(this.definition.plan.groups.get(event.node) ?? [])])
-          this.cancelNode(node, atMs);
+        for (const node of cancelledWith(this.definition.plan, event.node)) this.cancelNode(node, atMs);
         break;
       default:
         this.applyRequest(event, atMs);
@@ -154,7 +166,10 @@ export class ExecutionEngine {
         break;
       case 'retryRequested':
         if (this.state.sendWorkflow({ type: 'retryRequested' }, atMs))
-          this.startOver(this.endings.startingOver(this.columns.failures), atMs);
+          this.startOver(
+            this.endings.startingOver(this.maps?.retried(this.columns.failures) ?? this.columns.failures),
+            atMs,
+          );
         break;
       case 'rerunRequested':
         this.rerun(event, atMs);
@@ -229,6 +244,7 @@ export class ExecutionEngine {
     const { leaf, wakeAtMs, waits } = this.columns;
     this.readiness.recount();
     this.starts.groups.recount();
+    this.maps?.recount();
     this.waits.restore();
     this.starts.takeLimit();
     for (let node = 0; node < leaf.length; node++) {
@@ -310,21 +326,9 @@ export class ExecutionEngine {
     const again = this.starts.groups.startingOver(node, atMs, (at) => this.starts.allows(at));
     if (again.length === 0) return false;
     const { plan } = this.definition;
-    const { leaf } = this.columns;
     this.state.sendWorkflow({ type: 'groupRestarted', group: plan.groupOf.get(node)!, node }, atMs);
-    for (const at of again) {
-      const finish = at === node ? null : finishOfLeaf(leaf[at]);
-      // Nobody is told of the end of this one: it only makes way for its next run.
-      if (leaf[at] === LEAF.running) this.stop(at, atMs);
-      this.state.sendNode(at, { type: 'rerunRequested' }, atMs);
-      if (finish !== null)
-        for (const dependent of dependentsOf(plan, at)) this.readiness.retract(dependent, finish);
-    }
-    if (this.definition.edgeConditions.size > 0)
-      for (const at of again) {
-        this.readiness.recountOf(at);
-        dependentsOf(plan, at).forEach((dependent) => this.readiness.recountOf(dependent));
-      }
+    this.freshStarts.restart(again, node, (at) => this.stop(at, atMs), atMs);
+    this.maps?.recount();
     for (const at of [...again, ...this.freshStarts.unblock(again, atMs)]) this.propagation.admit(at, atMs);
     return true;
   }
@@ -354,6 +358,7 @@ export class ExecutionEngine {
     this.endings.compensations?.reset();
     const { wakeAtMs } = this.columns;
     this.propagation.reopen();
+    this.maps?.recount();
     this.starts.takeLimit();
     this.starts.lanes.clear();
     for (const node of this.columns.nodesIn(LEAF.ready)) if (!wakeAtMs.has(node)) this.enqueue(node);

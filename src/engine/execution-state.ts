@@ -9,6 +9,7 @@ import {
 import { compiledNode, compiledWorkflow } from '../../machines/index.js';
 import { MaestroError } from '../base/errors.js';
 import { isWorkflowStatusEnded } from '../base/model.js';
+import { growingPlan, planForExecution } from '../graph/growing-plan.js';
 import type { Plan } from '../graph/plan.js';
 import { dependentsOf } from '../graph/queries.js';
 import { MAX_GROUP_RESTARTS } from '../policy/group.js';
@@ -50,8 +51,12 @@ export class ExecutionState {
   private readonly recent: OpenEntry[] = [];
   private recentCount = 0;
 
-  constructor(readonly plan: Plan) {
-    this.columns = new NodeColumns(plan.nodeCount);
+  /** Of this execution alone when it has maps. */
+  readonly plan: Plan;
+
+  constructor(plan: Plan) {
+    this.plan = planForExecution(plan);
+    this.columns = new NodeColumns(plan.nodeCount, plan.fixedCount);
   }
 
   get workflowLeaf(): WorkflowLeaf {
@@ -63,6 +68,7 @@ export class ExecutionState {
     const { failedNode, error, rerun, compensating } = this.workflowContext;
     const signals = this.signals.row;
     const edges = this.columns.edges.rows;
+    const maps = growingPlan(this.plan)?.rows ?? [];
     return {
       leaf: this.workflowLeafCode,
       startedAtMs: this.startedAtMs,
@@ -77,6 +83,7 @@ export class ExecutionState {
       ...(this.columns.cached.size > 0 && { cached: [...this.columns.cached] }),
       ...(this.outdated.size > 0 && { outdated: [...this.outdated] }),
       ...(this.restarts.size > 0 && { restarts: [...this.restarts] }),
+      ...(maps.length > 0 && { maps }),
     };
   }
 
@@ -96,6 +103,9 @@ export class ExecutionState {
     this.signals.restore(row.signals);
     this.columns.edges.restore(row.edges);
     for (const [node, hash] of row.cached ?? []) this.columns.cached.set(node, hash);
+    if (row.maps === undefined) return;
+    growingPlan(this.plan)?.restore(row.maps);
+    this.columns.grow(this.plan.nodeCount);
   }
 
   /** When it started, or was last taken up again after its end, epoch ms. */
@@ -202,6 +212,10 @@ export class ExecutionState {
     }
     if (event.type === 'groupRestarted')
       this.restarts.set(event.group, [atMs, ...this.restartsOf(event.group)].slice(0, MAX_GROUP_RESTARTS));
+    if (event.type === 'mapExpanded') {
+      growingPlan(this.plan)?.expand(event.node, event.run, event.items, event.digest);
+      this.columns.grow(this.plan.nodeCount);
+    }
     if (event.type === 'signalReceived') this.signals.add(event.name, event.payload, event.id);
     if (
       event.type === 'allNodesSettled' ||

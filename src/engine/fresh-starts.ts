@@ -2,7 +2,7 @@ import { dependenciesOf, dependentsOf } from '../graph/queries.js';
 import { LEAF } from './columns.js';
 import type { EngineDefinition } from './definition.js';
 import type { ExecutionState } from './execution-state.js';
-import type { Readiness } from './readiness.js';
+import { finishOfLeaf, type Readiness } from './readiness.js';
 import { waitsToStart } from './rerun.js';
 
 /** Nodes that start over, and what waits again because of that. */
@@ -16,7 +16,7 @@ export class FreshStarts {
   /** The nodes given start over, what only they blocked waits again, all other results stay. O(nodes + edges) */
   begin(nodes: Iterable<number>, atMs: number): void {
     const { leaf } = this.columns;
-    for (const node of nodes) this.state.sendNode(node, { type: 'rerunRequested' }, atMs);
+    for (const node of nodes) this.beginRun(node, atMs);
     const skippedBefore = new Set<number>();
     // Dependencies first: what still blocks a node is known when it is looked at.
     for (const node of this.definition.plan.order) {
@@ -29,6 +29,32 @@ export class FreshStarts {
         // What was known of the edges to it is asked again.
         this.readiness.recountOf(node);
       }
+    }
+  }
+
+  /** It waits to start, has ended, or is a map under way, which goes through `ready`: nothing else leads to a new run. */
+  beginRun(node: number, atMs: number): void {
+    if (this.columns.leaf[node] === LEAF.pending)
+      this.state.sendNode(node, { type: 'dependenciesMet' }, atMs);
+    this.state.sendNode(node, { type: 'rerunRequested' }, atMs);
+  }
+
+  /** Members of a group start over because one of them, whose end nobody was told, has failed; what runs is stopped. */
+  restart(again: readonly number[], failed: number, stop: (node: number) => void, atMs: number): void {
+    const { plan, edgeConditions } = this.definition;
+    const { leaf } = this.columns;
+    for (const at of again) {
+      const finish = at === failed ? null : finishOfLeaf(leaf[at]);
+      // Nobody is told of the end of this one: it only makes way for its next run.
+      if (leaf[at] === LEAF.running) stop(at);
+      this.beginRun(at, atMs);
+      if (finish !== null)
+        for (const dependent of dependentsOf(plan, at)) this.readiness.retract(dependent, finish);
+    }
+    if (edgeConditions.size === 0) return;
+    for (const at of again) {
+      this.readiness.recountOf(at);
+      dependentsOf(plan, at).forEach((dependent) => this.readiness.recountOf(dependent));
     }
   }
 

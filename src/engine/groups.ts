@@ -1,5 +1,6 @@
 import { INLINE_OUTPUT_LIMIT_BYTES, type NodeOutput } from '../base/model.js';
 import { RareMap } from '../base/rare-map.js';
+import { stageOf, withMaps } from '../graph/index.js';
 import { dependentsOf } from '../graph/queries.js';
 import { membersToRestart } from '../policy/group.js';
 import { addRestart } from '../policy/restart-intensity.js';
@@ -8,7 +9,7 @@ import type { EngineDefinition } from './definition.js';
 import type { ExecutionState } from './execution-state.js';
 import type { Lanes } from './lanes.js';
 import { finishOfLeaf } from './readiness.js';
-import { hasRun, waitsToStart } from './rerun.js';
+import { hasRun, isOpenGate, waitsToStart } from './rerun.js';
 
 /**
  * Parallel groups: how many members of each may execute, what starts over when one has failed, and what a group gives.
@@ -23,7 +24,8 @@ export class Groups {
     private readonly state: ExecutionState,
     private readonly lanes: Lanes,
   ) {
-    const isLimited = [...definition.groups.values()].some(({ maxConcurrency }) => maxConcurrency < Infinity);
+    const policies = [...definition.groups.values(), ...definition.maps.values()];
+    const isLimited = policies.some(({ maxConcurrency }) => maxConcurrency < Infinity);
     if (isLimited) state.moved = (node, from, to) => this.moved(node, from, to);
   }
 
@@ -36,15 +38,15 @@ export class Groups {
 
   /** The group for whose room this node must stand aside; -1 when there is none. */
   holding(node: number): number {
-    const group = this.definition.plan.groupOf.get(node) ?? -1;
-    if (group < 0 || this.executingIn(group) < this.definition.groups.get(group)!.maxConcurrency) return -1;
+    const group = this.containerOf(node);
+    if (group < 0 || this.executingIn(group) < this.limitOf(group)) return -1;
     return this.lanes.isWait(node) ? -1 : group;
   }
 
   /** A member left its line without starting, or ended: others may come into line. */
   gaveWay(node: number): void {
-    const group = this.definition.plan.groupOf.get(node);
-    if (group !== undefined) this.lanes.callUp(group);
+    const group = this.containerOf(node);
+    if (group >= 0) this.lanes.callUp(group);
   }
 
   /**
@@ -73,6 +75,9 @@ export class Groups {
           (!triggers.has(dependent) || hadResult(at))
         )
           again.add(dependent);
+        else if (isOpenGate(plan, this.state.columns, dependent))
+          for (const part of withMaps(plan, [dependent]))
+            if (part === dependent || hasRun(leaf[part]) || leaf[part] === LEAF.running) again.add(part);
     if (![...again].every(allows)) return [];
     return [...again].sort((a, b) => plan.rank[a] - plan.rank[b]);
   }
@@ -107,10 +112,22 @@ export class Groups {
 
   private moved(node: number, from: number, to: number): void {
     if (from === to || (from !== LEAF.running && to !== LEAF.running)) return;
-    const group = this.definition.plan.groupOf.get(node);
-    if (group === undefined || this.lanes.isWait(node)) return;
+    const group = this.containerOf(node);
+    if (group < 0 || this.lanes.isWait(node)) return;
     this.executing.set(group, this.executingIn(group) + (to === LEAF.running ? 1 : -1));
     if (from === LEAF.running) this.lanes.callUp(group);
+  }
+
+  /** The group of a node, or of the stage that it is an item of; for an item of a single node that; else -1. */
+  private containerOf(node: number): number {
+    const { plan } = this.definition;
+    const stage = stageOf(plan, node);
+    return plan.groupOf.get(stage) ?? (stage === node ? -1 : stage);
+  }
+
+  private limitOf(container: number): number {
+    const { groups, maps } = this.definition;
+    return (groups.get(container) ?? maps.get(container)!).maxConcurrency;
   }
 
   private executingIn(group: number): number {

@@ -1,4 +1,6 @@
+import { grown } from '../base/grown.js';
 import { RareMap } from '../base/rare-map.js';
+import { stageOf } from '../graph/index.js';
 import type { EngineDefinition } from './definition.js';
 import { FifoQueue, PriorityQueue, RankQueue, type ReadyQueue } from './ready-queue.js';
 
@@ -8,7 +10,7 @@ import { FifoQueue, PriorityQueue, RankQueue, type ReadyQueue } from './ready-qu
  */
 export class Lanes {
   private readonly queues: readonly ReadyQueue[];
-  private readonly inLine: Uint8Array;
+  private inLine: Uint8Array;
   /** Nodes that stand aside until their group has room, by group and lane. They count as in line. */
   private readonly aside = new RareMap<number, FifoQueue[]>();
 
@@ -17,10 +19,15 @@ export class Lanes {
     this.inLine = new Uint8Array(plan.nodeCount);
     this.queues =
       startOrder === 'topological'
-        ? [new RankQueue(plan.rank)]
+        ? [new RankQueue(plan)]
         : Array.from({ length: laneCount + 1 }, () =>
-            ranks === null ? new FifoQueue() : new PriorityQueue(ranks),
+            ranks === null ? new FifoQueue() : new PriorityQueue(ranks, (node) => stageOf(plan, node)),
           );
+  }
+
+  /** The plan has grown. */
+  grow(): void {
+    this.inLine = grown(this.inLine, this.definition.plan.nodeCount);
   }
 
   get ofWaits(): number {

@@ -8,8 +8,9 @@ import { LEAF } from './columns.js';
 import { unmetInputs } from './contracts.js';
 import type { EngineDefinition } from './definition.js';
 import { Edges } from './edges.js';
-import type { ConditionVerdict, Effect, EngineEvent } from './effects.js';
+import type { ConditionVerdict, Effect, EngineEvent, MapList } from './effects.js';
 import type { ExecutionState } from './execution-state.js';
+import type { Maps } from './maps.js';
 import { failedDependency, Readiness, skippedBecause, type Finish } from './readiness.js';
 import type { Starts } from './starts.js';
 
@@ -41,6 +42,8 @@ export class Propagation {
   /** Let through although dependencies are unfinished, which will not run. */
   private readonly finally = new Set<number>();
   private readonly plan: Plan;
+  /** null: nothing is done for each item of a list. */
+  maps: Maps | null = null;
 
   constructor(
     private readonly definition: EngineDefinition,
@@ -72,6 +75,7 @@ export class Propagation {
         const end = this.note(dependent, item, atMs);
         if (end !== null) work.push(end);
       }
+      if (item.node >= this.plan.fixedCount) this.maps?.ended(item.node, item.finish, atMs);
     }
   }
 
@@ -162,7 +166,8 @@ export class Propagation {
     if (from !== undefined) return this.answerEdge(from, node, question, verdict, atMs);
     if (this.questions.get(node) !== question) return;
     this.questions.delete(node);
-    if (!this.awaitsAnswer(node)) return;
+    // About an item of a list that does not stand any more: it is asked about again.
+    if (!this.awaitsAnswer(node) || (this.maps !== null && this.maps.turnOf(node) !== 'go')) return;
     if (verdict.met === true) this.makeReady(node, atMs);
     else if (verdict.met === false) {
       this.state.sendNode(node, { type: 'conditionNotMet', condition: verdict.condition }, atMs);
@@ -191,9 +196,18 @@ export class Propagation {
   }
 
   /** A condition that cannot be evaluated fails its node for good: it never runs by accident. */
-  private failUnstarted(node: number, error: ErrorDocument, atMs: number): void {
+  failUnstarted(node: number, error: ErrorDocument, atMs: number): void {
     this.state.sendNode(node, { type: 'dependenciesMet' }, atMs);
     this.failAtStart(node, error, atMs);
+  }
+
+  /** The list of a map has been evaluated. */
+  answerMap(node: number, question: number, list: MapList, atMs: number): void {
+    if (this.questions.get(node) !== question) return;
+    this.questions.delete(node);
+    if (!this.awaitsAnswer(node)) return;
+    if ('error' in list) this.maps!.fail(node, list.error, atMs);
+    else this.maps!.expanded(node, list.items, list.digest, atMs);
   }
 
   /** An answer changes nothing after the workflow ended, nor while what the condition reads is being made again. */
@@ -215,18 +229,28 @@ export class Propagation {
 
   private letThrough(node: number, atMs: number): void {
     if (!this.starts.allows(node)) return;
+    if (this.maps !== null) {
+      const turn = this.maps.turnOf(node);
+      if (turn === 'ask') this.ask('expand', node);
+      if (turn !== 'go') return;
+    }
     if (this.definition.conditionText(node) === undefined) return this.makeReady(node, atMs);
+    this.ask('evaluate', node);
+  }
+
+  private ask(kind: 'evaluate' | 'expand', node: number): void {
     this.questions.set(node, ++this.asked);
-    this.host.act({ kind: 'evaluate', node, question: this.asked });
+    this.host.act({ kind, node, question: this.asked });
   }
 
   private makeReady(node: number, atMs: number): void {
     this.state.sendNode(node, { type: 'dependenciesMet' }, atMs);
     if (this.definition.contracts !== null && !this.checkInputs(this.definition.contracts, node, atMs))
       return;
-    if (!this.plan.groups.has(node)) return this.host.ready(node);
+    const ofMap = this.maps?.outputOf(node);
+    if (ofMap === undefined && !this.plan.groups.has(node)) return this.host.ready(node);
     this.state.sendNode(node, { type: 'attemptStarted' }, atMs);
-    const output = this.starts.groups.outputOf(node);
+    const output = ofMap ?? this.starts.groups.outputOf(node);
     this.state.sendNode(node, { type: 'attemptSucceeded', output, artifacts: [], durationMs: 0 }, atMs);
     this.tell(node, 'succeeded', atMs);
   }

@@ -1,3 +1,4 @@
+import { grown } from '../base/grown.js';
 import { dependenciesOf } from '../graph/queries.js';
 import type { Plan } from '../graph/plan.js';
 import { holds, type TaskResult } from '../policy/depends.js';
@@ -52,12 +53,12 @@ export function failedDependency(plan: Plan, leaf: Uint8Array, node: number): nu
  * Invariant: the counters equal a recount from the leaves.
  */
 export class Readiness {
-  readonly unfinished: Int32Array;
+  unfinished: Int32Array;
   /** Failed, cancelled or blocked. */
-  readonly failed: Int32Array;
+  failed: Int32Array;
   /** Those of `failed` that were blocked. */
-  readonly blocked: Int32Array;
-  readonly skipped: Int32Array;
+  blocked: Int32Array;
+  skipped: Int32Array;
   private readonly plan: Plan;
 
   constructor(
@@ -71,6 +72,17 @@ export class Readiness {
     this.blocked = new Int32Array(plan.nodeCount);
     this.skipped = new Int32Array(plan.nodeCount);
     for (let node = 0; node < plan.nodeCount; node++) this.unfinished[node] = this.total(node);
+  }
+
+  /** The plan has grown: nothing of what is new has ended. */
+  grow(): void {
+    const { nodeCount } = this.plan;
+    const before = this.unfinished.length;
+    this.unfinished = grown(this.unfinished, nodeCount);
+    this.failed = grown(this.failed, nodeCount);
+    this.blocked = grown(this.blocked, nodeCount);
+    this.skipped = grown(this.skipped, nodeCount);
+    for (let node = before; node < nodeCount; node++) this.unfinished[node] = this.total(node);
   }
 
   /** Number of dependencies of a node. */

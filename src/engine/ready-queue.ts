@@ -44,12 +44,15 @@ export class FifoQueue implements ReadyQueue {
   }
 }
 
-/** Smallest rank first. */
+/** Smallest rank first; of equal ones, as items of a map have, the smaller index. */
 export class RankQueue implements ReadyQueue {
   private readonly heap: Heap<number>;
 
-  constructor(rank: Uint32Array) {
-    this.heap = new Heap((a, b) => rank[a] < rank[b]);
+  constructor(plan: { readonly rank: Uint32Array }) {
+    this.heap = new Heap((a, b) => {
+      const { rank } = plan;
+      return rank[a] < rank[b] || (rank[a] === rank[b] && a < b);
+    });
   }
 
   get size(): number {
@@ -73,12 +76,15 @@ export class RankQueue implements ReadyQueue {
   }
 }
 
-/** Highest rank first; among equals first in, first out. */
+/** Highest rank first; among equals first in, first out. Ranks are those of what a node is an instance of. */
 export class PriorityQueue implements ReadyQueue {
   private readonly heap: Heap<{ readonly node: number; readonly rank: number; readonly arrival: number }>;
   private arrivals = 0;
 
-  constructor(private readonly ranks: Float64Array) {
+  constructor(
+    private readonly ranks: Float64Array,
+    private readonly stageOf: (node: number) => number,
+  ) {
     this.heap = new Heap((a, b) => a.rank > b.rank || (a.rank === b.rank && a.arrival < b.arrival));
   }
 
@@ -87,7 +93,7 @@ export class PriorityQueue implements ReadyQueue {
   }
 
   push(node: number): void {
-    this.heap.push({ node, rank: this.ranks[node] ?? 0, arrival: this.arrivals++ });
+    this.heap.push({ node, rank: this.ranks[this.stageOf(node)] ?? 0, arrival: this.arrivals++ });
   }
 
   peek(): number {

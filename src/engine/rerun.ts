@@ -1,5 +1,6 @@
 import { RareMap } from '../base/rare-map.js';
 import type { RerunLimit, WorkflowEvent } from '../../machines/events.js';
+import { growingPlan, mapOfNode, stageOf, withMaps } from '../graph/index.js';
 import { dependentsOf, descendants, withMembers } from '../graph/queries.js';
 import type { Plan } from '../graph/plan.js';
 import { isSettledLeaf, LEAF, type NodeColumns } from './columns.js';
@@ -28,31 +29,44 @@ export interface RerunRefusal {
  */
 export function planRerun(
   definition: TriggerDefinition,
-  columns: Pick<NodeColumns, 'leaf' | 'condition' | 'edges'>,
+  columns: Pick<NodeColumns, 'leaf' | 'condition' | 'edges' | 'run'>,
   node: number,
   cascade: boolean,
 ): RerunPlan | RerunRefusal {
   const { plan, compensations } = definition;
   if (compensations.has(node)) return { why: 'not started', node };
   const { leaf } = columns;
-  const family = withMembers(plan, [node]);
+  const family = withMaps(plan, withMembers(plan, [node]));
   const targets = family.filter((at) => hasRun(leaf[at]) || leaf[at] === LEAF.running);
-  const refusal = refusalOf(definition, columns, plan.groups.has(node) ? targets : family, new Set(family));
+  // Of a group or a map some parts may not have run; of an item that does not go.
+  const isWhole = node >= plan.fixedCount || (mapOfNode(plan, node) < 0 && !plan.groups.has(node));
+  const refusal = refusalOf(definition, columns, isWhole ? [node, ...targets] : targets, new Set(family));
   if (refusal !== null) return refusal;
   if (targets.length === 0) return { why: 'not started', node };
-  const below = descendants(plan, family);
+  const among = new Set(family);
+  const below = withMaps(plan, descendants(plan, family)).filter((at) => !among.has(at));
   const affected = cascade ? below : directlyAffected(plan, family);
-  const busy = affected.find((dependent) => leaf[dependent] === LEAF.running);
+  const open = [...family, ...affected].filter((at) => isOpenGate(plan, columns, at));
+  const begun = withMaps(plan, open);
+  const busy = [...affected, ...begun].find((dependent) => leaf[dependent] === LEAF.running);
   if (busy !== undefined) return { why: 'running', node: busy };
   const startsOver = (at: number): boolean =>
     cascade || plan.groups.has(at) ? hasRun(leaf[at]) : waitsToStart(leaf[at]);
-  const again = [...targets, ...affected.filter(startsOver)];
+  // Items that wait to start would start with what the list was before.
+  const waiting = begun.filter((at) => waitsToStart(leaf[at]));
+  const again = [...new Set([...targets, ...affected.filter(startsOver), ...open, ...waiting])];
   const comesBack = (at: number): boolean =>
     leaf[at] === LEAF.blocked || (definition.triggers.size > 0 && leaf[at] === LEAF.skipped);
   return {
     again,
     reach: [...family, ...(cascade ? below : below.filter(comesBack))],
   };
+}
+
+/** What is cancelled with a node, itself first: the members of a group, and all of a map with any of its stages. */
+export function cancelledWith(plan: Plan, node: number): readonly number[] {
+  const parts = [node, ...(plan.groups.get(node) ?? [])];
+  return node < plan.fixedCount ? withMaps(plan, parts) : parts;
 }
 
 /** What depends on these nodes directly, and on their groups: a group executes nothing, it changes with its members. */
@@ -67,6 +81,16 @@ function directlyAffected(plan: Plan, nodes: readonly number[]): number[] {
   return [...found];
 }
 
+/**
+ * Whether a node is the gate of a map that is under way: its list belongs to this run, and it waits for its items. When
+ * what the list is made of changes, it has to start over, although it is pending.
+ */
+export function isOpenGate(plan: Plan, columns: Pick<NodeColumns, 'leaf' | 'run'>, node: number): boolean {
+  const map = plan.mapOf.get(node) ?? -1;
+  if (map < 0 || plan.maps[map].gate !== node || columns.leaf[node] !== LEAF.pending) return false;
+  return growingPlan(plan)?.expansionOf(map)?.run === columns.run[node];
+}
+
 /** The request as the journal keeps it, and what starts over; null when it no longer fits. */
 export function rerunEvent(
   definition: EngineDefinition,
@@ -77,9 +101,12 @@ export function rerunEvent(
   if ('why' in planned) return null;
   const { again, reach } = planned;
   const startsOver = new Set(again);
-  const stopping = definition.failureMode === 'fail_fast' ? failuresOf(definition, columns) : [];
-  const standing = stopping.filter((at) => !startsOver.has(at)).length;
-  const nodes = standing === 0 ? [] : [...reach, ...columns.nodesIn(LEAF.running)];
+  const { plan, failureMode } = definition;
+  const stopping = failureMode === 'fail_fast' ? failuresOf(definition, columns) : [];
+  const standing = stopping.filter((at) => at < plan.fixedCount && !startsOver.has(at)).length;
+  // Items may start as their stages may.
+  const stages = (nodes: readonly number[]): number[] => [...new Set(nodes.map((at) => stageOf(plan, at)))];
+  const nodes = standing === 0 ? [] : stages([...reach, ...columns.nodesIn(LEAF.running)]);
   return { event: { type: 'rerunRequested', node, cascade, standing, nodes }, again };
 }
 
@@ -128,6 +155,8 @@ export class StartLimit {
   constructor(
     /** Whether a node may start whatever the limit. */
     private readonly isExempt: (node: number) => boolean,
+    /** Items may start as their stages may. */
+    private readonly stageOf: (node: number) => number,
   ) {}
 
   /** Takes the limit of a workflow as it is now. */
@@ -146,7 +175,7 @@ export class StartLimit {
   }
 
   allows(node: number): boolean {
-    return this.allowed === null || this.allowed[node] === 1 || this.isExempt(node);
+    return this.allowed === null || this.allowed[this.stageOf(node)] === 1 || this.isExempt(node);
   }
 
   heldIn(leaf: number): number {

@@ -14,8 +14,12 @@ export function checkInvariants(engine: ExecutionEngine): void {
   const fresh = new Readiness(definition, columns);
   fresh.recount();
   const counts = new Int32Array(columns.counts.length);
+  const itemCounts = new Int32Array(columns.counts.length);
+  invariant(columns.nodeCount === plan.nodeCount, 'the columns did not grow with the plan');
+  invariant(engine.readiness.unfinished.length === plan.nodeCount, 'the counters did not grow with the plan');
   for (let node = 0; node < plan.nodeCount; node++) {
     counts[columns.leaf[node]]++;
+    if (node >= plan.fixedCount) itemCounts[columns.leaf[node]]++;
     for (const name of ['unfinished', 'failed', 'blocked', 'skipped'] as const) {
       invariant(
         fresh[name][node] === engine.readiness[name][node],
@@ -35,6 +39,10 @@ export function checkInvariants(engine: ExecutionEngine): void {
   invariant(
     counts.every((count, leaf) => count === columns.counts[leaf]),
     'nodes per state are miscounted',
+  );
+  invariant(
+    itemCounts.every((count, leaf) => count === columns.itemCounts[leaf]),
+    'items per state are miscounted',
   );
   for (const node of columns.waits.keys())
     invariant(columns.leaf[node] === LEAF.running, `"${plan.ids[node]}" waits and does not run`);

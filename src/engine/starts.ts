@@ -1,4 +1,5 @@
-import { LEAF } from './columns.js';
+import { grown } from '../base/grown.js';
+import { stageOf } from '../graph/index.js';
 import type { EngineDefinition } from './definition.js';
 import type { ExecutionState } from './execution-state.js';
 import { Groups } from './groups.js';
@@ -15,7 +16,7 @@ export class Starts {
   private readonly exempt: ReadonlySet<number>;
   private readonly limit: StartLimit;
   /** The turn that made each node ready: its dispatch must wait until that turn is durable. */
-  readonly readyTurn: Uint32Array;
+  readyTurn: Uint32Array;
 
   constructor(
     private readonly definition: EngineDefinition,
@@ -26,9 +27,18 @@ export class Starts {
     const outlasting = [...triggers].flatMap(([node, trigger]) => (outlastsFailure(trigger) ? [node] : []));
     this.exempt = new Set([...outlasting, ...definition.compensations.keys()]);
     this.outlasting = outlasting.sort((a, b) => plan.rank[a] - plan.rank[b]);
-    this.limit = new StartLimit((node) => this.exempt.has(node));
+    this.limit = new StartLimit(
+      (node) => this.isExempt(node),
+      (node) => stageOf(plan, node),
+    );
     this.lanes = new Lanes(definition);
     this.groups = new Groups(definition, state, this.lanes);
+  }
+
+  /** The plan has grown. */
+  grow(): void {
+    this.readyTurn = grown(this.readyTurn, this.definition.plan.nodeCount);
+    this.lanes.grow();
   }
 
   /** Takes the limit that a rerun has set; what is in line stays there. */
@@ -50,7 +60,7 @@ export class Starts {
     let node = this.lanes.peek(lane);
     for (; node >= 0; node = this.lanes.peek(lane)) {
       const group = this.groups.holding(node);
-      if (!waitsToStart(this.columns.leaf[node]) || (halted && !this.exempt.has(node))) {
+      if (!waitsToStart(this.columns.leaf[node]) || (halted && !this.isExempt(node))) {
         // A node cancelled while queued is dropped here, not searched for when it is cancelled. What fail_fast holds
         // back comes into line again when a retry or rerun lifts that.
         this.lanes.pop(lane);
@@ -78,14 +88,14 @@ export class Starts {
 
   /** Whether fail_fast holds this node back as long as failures stand. */
   holdsBack(node: number): boolean {
-    return !this.exempt.has(node);
+    return !this.isExempt(node);
   }
 
   /** Under a halt: whether anything that it does not hold back may start, waits, or will be tried again. */
   isAnyUnderWay(): boolean {
     const { waits, wakeAtMs, leaf } = this.columns;
-    for (const node of waits.keys()) if (this.exempt.has(node)) return true;
-    for (const node of wakeAtMs.keys()) if (this.exempt.has(node) && waitsToStart(leaf[node])) return true;
+    for (const node of waits.keys()) if (this.isExempt(node)) return true;
+    for (const node of wakeAtMs.keys()) if (this.isExempt(node) && waitsToStart(leaf[node])) return true;
     for (let lane = 0; lane <= this.lanes.ofWaits; lane++) if (this.next(lane, 0) >= 0) return true;
     return false;
   }
@@ -104,8 +114,12 @@ export class Starts {
   }
 
   private get failures(): number {
-    const { counts } = this.columns;
-    return counts[LEAF['failed.exhausted']] + counts[LEAF.cancelled];
+    return this.columns.failureCount;
+  }
+
+  /** Items are as their stage is. */
+  private isExempt(node: number): boolean {
+    return this.exempt.size > 0 && this.exempt.has(stageOf(this.definition.plan, node));
   }
 
   /** In topological order a node that waits (also for its retry or its condition) holds back those after it. */

@@ -3,7 +3,10 @@ import { MaestroError } from '../base/errors.js';
 import { Heap } from '../base/heap.js';
 import { describeCycle, findCycle } from './cycle.js';
 import { expandGroups, groupsOf } from './groups.js';
+import { mapsOf } from './maps.js';
 import type { GraphNode, Plan } from './plan.js';
+
+const NO_ITEMS = new Int32Array(0);
 
 interface Rows {
   readonly offsets: Uint32Array;
@@ -46,6 +49,10 @@ export function compilePlan(given: readonly GraphNode[]): Plan {
     rank,
     generation,
     ...groupsOf(nodes, { dependencies: dependencies.targets, dependencyOffsets: dependencies.offsets }),
+    ...mapsOf(nodes, rank, { dependencies: dependencies.targets, dependencyOffsets: dependencies.offsets }),
+    fixedCount: nodes.length,
+    itemStages: NO_ITEMS,
+    itemNumbers: NO_ITEMS,
   };
 }
 

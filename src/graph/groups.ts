@@ -10,13 +10,13 @@ export function expandGroups(nodes: readonly GraphNode[]): readonly GraphNode[] 
   const ids = new Set(nodes.map(({ id }) => id));
   const groupOf = new Map<string, GraphNode>();
   for (const group of nodes) for (const member of group.members ?? []) groupOf.set(member, group);
-  return nodes.map(({ id, dependencies, members }) => {
-    if (members !== undefined)
-      return { id, dependencies: members.filter((member) => ids.has(member)), members };
+  return nodes.map((node) => {
+    const { id, dependencies, members } = node;
+    if (members !== undefined) return { ...node, dependencies: members.filter((member) => ids.has(member)) };
     const group = groupOf.get(id);
     if (group === undefined || dependencies.some((dependency) => groupOf.get(dependency) === group))
-      return { id, dependencies };
-    return { id, dependencies: [...dependencies, ...group.dependencies] };
+      return node;
+    return { ...node, dependencies: [...dependencies, ...group.dependencies] };
   });
 }
 

@@ -2,7 +2,9 @@ export { compilePlan, cycleError } from './compile.js';
 export { criticalPath, type CriticalPath } from './critical-path.js';
 export { describeCycle, findCycle, findCycles } from './cycle.js';
 export { expandGroups } from './groups.js';
-export type { GraphNode, Plan } from './plan.js';
+export { growingPlan, planForExecution, withMaps, type Expansion, type GrowingPlan } from './growing-plan.js';
+export { mapOfNode, stageOf } from './maps.js';
+export type { GraphNode, MapUnit, Plan } from './plan.js';
 export {
   ancestors,
   components,

@@ -1,8 +1,10 @@
 import type { Ending, NodeEvent, WorkflowEvent } from '../../machines/events.js';
 import { childIdOf } from '../base/child-id.js';
 import type { ContractVerdict, EndedIteration, NodeOutput, Wait } from '../base/model.js';
+import { grown } from '../base/grown.js';
 import { RareMap } from '../base/rare-map.js';
 import { WORKFLOW, type Entry } from '../engine/entries.js';
+import { growingPlan, type Plan } from '../graph/index.js';
 import { eventId } from './event-id.js';
 import type { EventType, ExecutionEvent } from './events.js';
 
@@ -10,7 +12,8 @@ import type { EventType, ExecutionEvent } from './events.js';
 export interface EventSource {
   readonly workflowId: string;
   readonly executionId: string;
-  readonly ids: readonly string[];
+  /** Grows with the entries that tell of items of maps, unless it has grown with their execution. */
+  readonly plan: Plan;
   maxAttemptsOf(node: number): number;
   /** Source of the condition on an edge. */
   edgeConditionOf(from: number, to: number): string | undefined;
@@ -25,32 +28,35 @@ export interface EventSource {
  */
 export class EventDeriver {
   /** Which nodes are completed, and how many. */
-  private readonly done: Uint8Array;
+  private done: Uint8Array;
   private completed = 0;
   /** Ended iterations, of the nodes that have any. */
   private readonly iterations = new RareMap<number, number>();
 
   constructor(
     private readonly source: EventSource,
-    private readonly attempts = new Int32Array(source.ids.length),
+    private attempts = new Int32Array(source.plan.nodeCount),
     completed?: Uint8Array,
     /** Of nodes that repeat: the iteration that ended last. */
     iterations?: ReadonlyMap<number, EndedIteration>,
   ) {
-    this.done = completed ?? new Uint8Array(source.ids.length);
-    for (const flag of this.done) this.completed += flag;
+    this.done = completed ?? new Uint8Array(source.plan.nodeCount);
+    for (let node = 0; node < source.plan.fixedCount; node++) this.completed += this.done[node];
     iterations?.forEach(({ number }, node) => this.iterations.set(node, number));
   }
 
   /** Takes the entries of one journal record without building events. */
   skip(entries: readonly Entry[]): void {
-    for (const entry of entries) if (entry.node !== WORKFLOW) this.count(entry.node, entry.event.type);
+    for (const { node, event } of entries)
+      if (node !== WORKFLOW) this.count(node, event.type);
+      else if (event.type === 'mapExpanded') this.expand(event);
   }
 
   /** The events of one journal record. Their ids order as the record's sequence, then the position within it. */
   derive(sequence: number, entries: readonly Entry[]): ExecutionEvent[] {
     const events: ExecutionEvent[] = [];
     const { source } = this;
+    const { ids } = source.plan;
     for (const entry of entries) {
       const push = (type: EventType, data: Record<string, unknown>): void => {
         const event: ExecutionEvent = {
@@ -62,8 +68,9 @@ export class EventDeriver {
           data,
         };
         const { node } = entry;
-        if (node !== WORKFLOW) event.node_id = source.ids[node];
-        else if (entry.event.type === 'groupRestarted') event.node_id = source.ids[entry.event.group];
+        if (node !== WORKFLOW) event.node_id = ids[node];
+        else if (entry.event.type === 'groupRestarted') event.node_id = ids[entry.event.group];
+        else if (entry.event.type === 'mapExpanded') event.node_id = ids[this.mapIdOf(entry.event.node)];
         events.push(event);
       };
       if (entry.node === WORKFLOW) this.ofWorkflow(entry.event as WorkflowEvent, push);
@@ -81,7 +88,7 @@ export class EventDeriver {
       event_type: 'node_progress',
       workflow_id: this.source.workflowId,
       execution_id: this.source.executionId,
-      node_id: this.source.ids[node],
+      node_id: this.source.plan.ids[node],
       timestamp: new Date(atMs).toISOString(),
       data: message === undefined ? { fraction } : { fraction, message },
     };
@@ -110,8 +117,24 @@ export class EventDeriver {
     return this.iterations.has(node) ? { iteration: this.iterationOf(node) } : {};
   }
 
+  /** @returns how many item nodes it made */
+  private expand({ node, run, items, digest }: Extract<WorkflowEvent, { type: 'mapExpanded' }>): number {
+    const { plan } = this.source;
+    const made = growingPlan(plan)?.expand(node, run, items, digest) ?? 0;
+    this.attempts = grown(this.attempts, plan.nodeCount);
+    this.done = grown(this.done, plan.nodeCount);
+    return made;
+  }
+
+  /** The node that a map is known by: the one that has it, or its group. */
+  private mapIdOf(gate: number): number {
+    const { maps, mapOf } = this.source.plan;
+    const group = maps[mapOf.get(gate)!].group;
+    return group < 0 ? gate : group;
+  }
+
   private setDone(node: number, flag: 0 | 1): void {
-    this.completed += flag - this.done[node];
+    if (node < this.source.plan.fixedCount) this.completed += flag - this.done[node];
     this.done[node] = flag;
   }
 
@@ -131,16 +154,18 @@ export class EventDeriver {
       case 'retryRequested':
         return push('workflow_resumed', { retry: true });
       case 'rerunRequested':
-        return push('workflow_resumed', { rerun: this.source.ids[event.node], cascade: event.cascade });
+        return push('workflow_resumed', { rerun: this.source.plan.ids[event.node], cascade: event.cascade });
       case 'groupRestarted':
-        return push('group_restarted', { failed_node: this.source.ids[event.node] });
+        return push('group_restarted', { failed_node: this.source.plan.ids[event.node] });
+      case 'mapExpanded':
+        return push('map_expanded', { items: event.items, new_nodes: this.expand(event) });
       case 'compensationStarted':
         return push('workflow_compensating', this.endingData(event.ending));
       case 'allNodesSettled':
         return push('workflow_completed', { completed_nodes: this.completed });
       case 'nodeFailedForGood':
         return push('workflow_failed', {
-          failed_node: this.source.ids[event.node],
+          failed_node: this.source.plan.ids[event.node],
           error: event.error.message,
         });
       case 'abandoned':
@@ -160,7 +185,7 @@ export class EventDeriver {
   private endingData(ending: Ending): Record<string, unknown> {
     if (ending.kind === 'cancelled')
       return { after: 'cancelled', ...(ending.reason !== undefined && { reason: ending.reason }) };
-    const failed_node = ending.kind === 'failed' ? this.source.ids[ending.node] : null;
+    const failed_node = ending.kind === 'failed' ? this.source.plan.ids[ending.node] : null;
     return { after: 'failed', failed_node, error: ending.error.message };
   }
 
@@ -169,7 +194,7 @@ export class EventDeriver {
     { from, verdict }: NodeEvent & { type: 'edgeEvaluated' },
   ): Record<string, unknown> {
     return {
-      from: this.source.ids[from],
+      from: this.source.plan.ids[from],
       condition: this.source.edgeConditionOf(from, node) ?? null,
       taken: verdict.taken,
       ...(verdict.taken === null && { error: verdict.error.message }),
@@ -187,7 +212,7 @@ export class EventDeriver {
       case 'dependenciesMet':
         return push('node_ready', {});
       case 'dependencyFailed':
-        return push('node_blocked', { by: this.source.ids[event.by] });
+        return push('node_blocked', { by: this.source.plan.ids[event.by] });
       case 'dependencyRestored':
         return push('node_recovered', { reason: 'dependency_rerun' });
       case 'conditionNotMet':
@@ -203,7 +228,7 @@ export class EventDeriver {
           attempt,
           max_attempts: event.kind === 'child' ? this.source.maxAttemptsOf(node) : 1,
           ...this.loopData(node),
-          waiting_for: waitDocument(event, this.source.executionId, this.source.ids[node]),
+          waiting_for: waitDocument(event, this.source.executionId, this.source.plan.ids[node]),
         });
       case 'waitEnded':
         return;

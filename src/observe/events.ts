@@ -28,6 +28,7 @@ export const EVENT_TYPES = [
   'contract_unverified',
   'workflow_compensating',
   'node_cached',
+  'map_expanded',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 

@@ -1,7 +1,7 @@
 import type { Expr } from '@bufbuild/cel-spec/cel/expr/syntax_pb.js';
 
 /** What a condition may read. */
-const ROOTS = new Set(['outputs', 'global_context', 'node']);
+export const ROOTS: ReadonlySet<string> = new Set(['outputs', 'global_context', 'node']);
 
 /** Identifiers that CEL itself gives a meaning. */
 const TYPE_NAMES = new Set([
@@ -27,9 +27,13 @@ export interface Analysis {
   readonly unknown: readonly { readonly what: string; readonly exprId: bigint }[];
 }
 
-/** Reads an expression's references and finds unknown names; `isFunction` says which functions exist. */
-export function analyse(expr: Expr, isFunction: (name: string) => boolean): Analysis {
-  const walker = new Walker(isFunction);
+/** Reads an expression's references and finds unknown names; `isFunction` says which functions exist, `names` what else. */
+export function analyse(
+  expr: Expr,
+  isFunction: (name: string) => boolean,
+  names: ReadonlySet<string> = ROOTS,
+): Analysis {
+  const walker = new Walker(isFunction, names);
   walker.visit(expr, new Set());
   return { references: walker.wholeOutputs ? 'all' : [...walker.references], unknown: walker.unknown };
 }
@@ -39,7 +43,10 @@ class Walker {
   readonly unknown: { what: string; exprId: bigint }[] = [];
   wholeOutputs = false;
 
-  constructor(private readonly isFunction: (name: string) => boolean) {}
+  constructor(
+    private readonly isFunction: (name: string) => boolean,
+    private readonly names: ReadonlySet<string>,
+  ) {}
 
   /** `bound` holds the variables of the loops around. */
   visit(expr: Expr, bound: ReadonlySet<string>): void {
@@ -65,7 +72,7 @@ class Walker {
   private identifier(name: string, exprId: bigint, bound: ReadonlySet<string>): void {
     if (bound.has(name) || TYPE_NAMES.has(name)) return;
     if (name === 'outputs') this.wholeOutputs = true;
-    else if (!ROOTS.has(name)) this.unknown.push({ what: `name ${name}`, exprId });
+    else if (!this.names.has(name)) this.unknown.push({ what: `name ${name}`, exprId });
   }
 
   private call(name: string, exprId: bigint): void {

@@ -16,8 +16,8 @@ export class WorkBudget {
     return this.left < 0;
   }
 
-  reset(): void {
-    this.left = WORK_LIMIT;
+  reset(limit = WORK_LIMIT): void {
+    this.left = limit;
   }
 
   charge(units: number): void {

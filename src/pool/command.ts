@@ -195,7 +195,8 @@ function documentOf(call: StepCall, globalContext: string): string {
   });
   return (
     `${plain.slice(0, -1)},"node_config":${call.nodeConfig},"dependency_outputs":${call.dependencyOutputs},` +
-    `"dependency_artifacts":${call.dependencyArtifacts},${loopOf(call)}"global_context":${globalContext}}\n`
+    `"dependency_artifacts":${call.dependencyArtifacts},${loopOf(call)}"global_context":${globalContext}` +
+    `${call.item === null ? '' : `,"index":${call.index},"item":${call.item}`}}\n`
   );
 }
 

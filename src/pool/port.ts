@@ -47,6 +47,10 @@ export interface StepCall {
   readonly globalContext: string | null;
   /** null: the node does not repeat. */
   readonly repeat: RepeatCall | null;
+  /** Number of the item of a map that it is about; -1: of none. */
+  readonly index: number;
+  /** JSON text of that item; null: there is none. */
+  readonly item: string | null;
 }
 
 /** Where a node that repeats is in its loop. */

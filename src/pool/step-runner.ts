@@ -78,6 +78,7 @@ const LAZY_FIELDS = [
   'dependencyArtifacts',
   'globalContext',
   'previousOutput',
+  'item',
   'signal',
   'allOutputs',
   'allArtifacts',
@@ -96,6 +97,7 @@ class LazyContext {
   readonly attempt: number;
   readonly idempotencyKey: string;
   readonly iteration: number;
+  readonly index: number | undefined;
   readonly #call: StepCall;
   readonly #globalContext: string;
   readonly #host: StepHost;
@@ -113,6 +115,7 @@ class LazyContext {
     this.attempt = call.attempt;
     this.idempotencyKey = call.idempotencyKey;
     this.iteration = call.repeat?.iteration ?? 1;
+    this.index = call.index < 0 ? undefined : call.index;
   }
 
   /** The value becomes a property of the object: it is made once. */
@@ -136,6 +139,8 @@ class LazyContext {
         return JSON.parse(this.#call[field]);
       case 'previousOutput':
         return this.#call.repeat === null ? null : JSON.parse(this.#call.repeat.previousOutput);
+      case 'item':
+        return this.#call.item === null ? undefined : JSON.parse(this.#call.item);
       case 'globalContext':
         return JSON.parse(this.#globalContext);
       case 'signal':

@@ -4,10 +4,12 @@ import { LEAF, statusOfLeaf } from '../engine/columns.js';
 import type { ExecutionState } from '../engine/execution-state.js';
 import { waitDocument } from '../observe/event-deriver.js';
 import type { NodeStateDocument } from '../observe/events.js';
+import { stageOf } from '../graph/index.js';
 import type { ExecutionRecord } from '../store/types.js';
 import type { Definition } from '../supervisor/definition.js';
 import { contractsDocument, contractsOfNode } from './contract-document.js';
 import { parentOf } from './child-links.js';
+import { mapDocument } from './map-document.js';
 import type { ChildDocument, ExecutionDocument, ExecutionResult } from './types.js';
 
 interface DocumentSource {
@@ -21,6 +23,8 @@ interface DocumentSource {
   readonly children: readonly ExecutionRecord[];
   /** The JSON text of a completed node's output. */
   outputText(node: number): Promise<string>;
+  /** Ids of items of maps that are wanted, too: by default they are only counted, with their map. */
+  readonly items?: readonly string[];
 }
 
 /** The canonical stored document of an execution. */
@@ -30,8 +34,10 @@ export async function executionDocument(source: DocumentSource): Promise<Executi
   const node_states = nullPrototype<NodeStateDocument>();
   const node_outputs = nullPrototype<unknown>();
   const artifacts = nullPrototype<string[]>();
-  for (let node = 0; node < columns.nodeCount; node++) {
-    const id = definition.plan.ids[node];
+  const { fixedCount, ids } = state.plan;
+  const named = [...(source.items ?? [])].flatMap((id) => state.plan.indexOf.get(id) ?? []);
+  for (const node of [...Array(fixedCount).keys(), ...named.filter((at) => at >= fixedCount)]) {
+    const id = ids[node];
     const completed = columns.leaf[node] === LEAF.completed;
     const output = completed ? (JSON.parse(await source.outputText(node)) as unknown) : null;
     node_states[id] = nodeDocument(source, node, output);
@@ -40,8 +46,9 @@ export async function executionDocument(source: DocumentSource): Promise<Executi
     if (files !== undefined) artifacts[id] = [...files];
   }
   const { failedNode, error, startedAtMs, endedAtMs } = state.workflowRow;
-  const completed_nodes = columns.counts[LEAF.completed];
-  const total_nodes = columns.nodeCount;
+  const done = (leaf: number): number => columns.counts[leaf] - columns.itemCounts[leaf];
+  const completed_nodes = done(LEAF.completed);
+  const total_nodes = fixedCount;
   return {
     workflow_id: record.workflowId,
     workflow_name: record.workflowName,
@@ -53,7 +60,7 @@ export async function executionDocument(source: DocumentSource): Promise<Executi
     interrupted: source.interrupted,
     completed_nodes,
     total_nodes,
-    progress_percent: percent(completed_nodes + columns.counts[LEAF.skipped], total_nodes),
+    progress_percent: percent(completed_nodes + done(LEAF.skipped), total_nodes),
     failed_node: failedNode >= 0 ? definition.plan.ids[failedNode] : null,
     error,
     ...compensationDocument(definition, state),
@@ -126,8 +133,8 @@ export function executionResult(
     execution_id: record.executionId,
     workflow_id: record.workflowId,
     status: state.workflowLeaf,
-    completed_nodes: state.columns.counts[LEAF.completed],
-    total_nodes: state.columns.nodeCount,
+    completed_nodes: state.columns.counts[LEAF.completed] - state.columns.itemCounts[LEAF.completed],
+    total_nodes: state.plan.fixedCount,
     execution_time: Math.max(0, (endedAtMs || record.updatedAtMs) - startedAtMs) / 1000,
   };
   if (failedNode >= 0) result.failed_node = definition.plan.ids[failedNode];
@@ -145,9 +152,9 @@ function nodeDocument(
   const condition = columns.condition.get(node);
   const wait = columns.waits.get(node);
   const comments = columns.comments.get(node);
-  const { metadata, trigger_rule, depends, compensates } = definition.nodeSpec(node);
+  const { metadata, trigger_rule, depends, compensates } = definition.nodeSpec(stageOf(state.plan, node));
   return {
-    node_id: definition.plan.ids[node],
+    node_id: state.plan.ids[node],
     status: statusOfLeaf(columns.leaf[node]),
     start_time: iso(columns.startedAtMs[node]),
     end_time: iso(columns.endedAtMs[node]),
@@ -178,6 +185,7 @@ function nodeDocument(
       ...contractsOfNode(columns, node),
       ...childOf(children, definition.plan.ids[node]),
       ...queueDocument(definition, node),
+      ...mapDocument(state, node),
     },
   };
 }

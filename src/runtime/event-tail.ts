@@ -11,6 +11,7 @@ import {
   type JournalRecord,
   type StoredExecution,
 } from '../store/types.js';
+import { growingPlan } from '../graph/index.js';
 import { eventSource } from '../supervisor/restore.js';
 import type { Definitions } from './definitions.js';
 
@@ -86,8 +87,10 @@ export class EventTail {
 }
 
 function deriverAt(checkpoint: Checkpoint, source: EventSource): EventDeriver {
-  const attempts = new Int32Array(source.ids.length);
-  const completed = new Uint8Array(source.ids.length);
+  const { plan } = source;
+  growingPlan(plan)?.restore(checkpoint.workflow.maps ?? []);
+  const attempts = new Int32Array(plan.nodeCount);
+  const completed = new Uint8Array(plan.nodeCount);
   const iterations = new Map<number, EndedIteration>();
   for (const [chunk, rows] of checkpoint.chunks) {
     rows.forEach(({ attempt, leaf, iteration }, offset) => {

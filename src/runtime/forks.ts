@@ -4,7 +4,17 @@ import { MaestroError } from '../base/errors.js';
 import { LEAF } from '../engine/columns.js';
 import { WORKFLOW, type Entry } from '../engine/entries.js';
 import type { ExecutionState } from '../engine/execution-state.js';
-import { dependenciesOf, descendants, indexOfNode, withMembers } from '../graph/index.js';
+import {
+  dependenciesOf,
+  descendants,
+  growingPlan,
+  indexOfNode,
+  stageOf,
+  withMaps,
+  withMembers,
+  type Plan,
+} from '../graph/index.js';
+import { MAX_MAP_OUTPUT_BYTES } from '../policy/map.js';
 import type { KvOp } from '../store/kv.js';
 import type { ExecutionRecord, ExecutionStore } from '../store/types.js';
 import type { Definition } from '../supervisor/definition.js';
@@ -55,30 +65,45 @@ export async function fork(
 
 /** What is done and depends on nothing that runs again, dependencies first. @throws NODE_NOT_FOUND, USAGE */
 function keptNodes(
-  { plan, compensations }: Definition,
-  { columns }: ExecutionState,
+  { compensations }: Definition,
+  { plan, columns }: ExecutionState,
   from: readonly string[],
 ): readonly number[] {
   if (!Array.isArray(from) || from.length === 0)
     throw new MaestroError('USAGE', 'a fork needs a list of nodes to begin from');
   const first = withMembers(
     plan,
-    (from as readonly string[]).map((nodeId) => indexOfNode(plan, nodeId)),
+    (from as readonly string[]).map((nodeId) => stageOf(plan, indexOfNode(plan, nodeId))),
   );
-  const again = new Set([...first, ...descendants(plan, first)]);
+  const again = new Set([...withMaps(plan, first), ...descendants(plan, withMaps(plan, first))]);
   const kept = new Set<number>();
   for (const node of plan.order) {
+    // Of a map that is done its result is kept, not its items.
+    if (node >= plan.fixedCount) continue;
     const isDone = columns.leaf[node] === LEAF.completed || columns.leaf[node] === LEAF.skipped;
     // What another execution has done to compensate is nothing to this one.
     if (
       isDone &&
       !compensations.has(node) &&
       !again.has(node) &&
+      !namesItems(plan, columns, node) &&
       dependenciesOf(plan, node).every((each) => kept.has(each))
     )
       kept.add(node);
   }
   return [...kept];
+}
+
+/** Whether a map's result leaves large results to its items: without those it is not whole, and is made again. */
+function namesItems(plan: Plan, { output }: ExecutionState['columns'], node: number): boolean {
+  const map = plan.mapOf.get(node);
+  if (map === undefined) return false;
+  let bytes = 0;
+  for (const item of growingPlan(plan)?.itemNodes(map) ?? []) {
+    const own = output[item];
+    bytes += own === null ? 0 : typeof own === 'string' ? Buffer.byteLength(own) : Infinity;
+  }
+  return bytes > MAX_MAP_OUTPUT_BYTES;
 }
 
 /** The new execution's record: running, nobody's nodes at work yet. */

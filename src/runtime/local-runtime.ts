@@ -264,11 +264,10 @@ export class LocalRuntime implements Runtime, HandleHost {
     return this.maintenance.markStale(options);
   }
 
-  get(executionId: string): Promise<ExecutionDocument | undefined> {
-    const live = this.settings.durability === 'exit' ? this.active(executionId) : undefined;
-    return readDocument(this.store, this.definitions, executionId, live, (record) =>
-      this.isInterrupted(record),
-    );
+  get(id: string, { items }: { items?: readonly string[] } = {}): Promise<ExecutionDocument | undefined> {
+    const live = this.settings.durability === 'exit' ? this.active(id) : undefined;
+    const isInterrupted = (record: ExecutionRecord): Promise<boolean> => this.isInterrupted(record);
+    return readDocument(this.store, this.definitions, id, { live, isInterrupted, items });
   }
 
   async definition(executionId: string): Promise<WorkflowSpec | undefined> {

@@ -1,6 +1,9 @@
 import { MaestroError } from '../base/errors.js';
+import type { Plan } from '../graph/index.js';
+import { planOf } from '../spec/index.js';
 import type { StepLog } from '../store/step-logs.js';
 import type { ExecutionStore } from '../store/types.js';
+import { restoreState } from '../supervisor/restore.js';
 import { notFound } from './history.js';
 import type { LogFilter, LogPage, NodeLogDocument } from './types.js';
 
@@ -22,8 +25,9 @@ export async function readLogPage(
     throw new MaestroError('USAGE', `limit is ${limit}; it must be 1 to ${MAX_LIMIT}`);
   if (after !== undefined && !PLACE.test(after))
     throw new MaestroError('USAGE', 'after is not the `next` of a page of logs');
-  const node = nodeId === undefined ? undefined : spec.nodes.findIndex(({ id }) => id === nodeId);
-  if (node === -1)
+  const plan = await planWithItems(store, executionId, planOf(spec));
+  const node = nodeId === undefined ? undefined : plan.indexOf.get(nodeId);
+  if (nodeId !== undefined && node === undefined)
     throw new MaestroError(
       'NODE_NOT_FOUND',
       `execution ${executionId} has no node ${JSON.stringify(nodeId)}`,
@@ -33,10 +37,17 @@ export async function readLogPage(
   for await (const log of store.logs(executionId, { node, after })) {
     if (attempt !== undefined && log.attempt !== attempt) continue;
     if (page.logs.length === limit) return { ...page, next: last };
-    page.logs.push(documentOf(log, spec.nodes[log.node]?.id ?? String(log.node), stream));
+    page.logs.push(documentOf(log, plan.ids[log.node] ?? String(log.node), stream));
     last = log.place;
   }
   return page;
+}
+
+/** Items of maps are nodes that only the execution's history knows. */
+async function planWithItems(store: ExecutionStore, executionId: string, plan: Plan): Promise<Plan> {
+  if (plan.maps.length === 0) return plan;
+  const stored = await store.load(executionId);
+  return stored === undefined ? plan : (await restoreState(store, stored, plan)).state.plan;
 }
 
 function documentOf(log: StepLog, node_id: string, stream: LogFilter['stream']): NodeLogDocument {

@@ -12,16 +12,24 @@ export async function readDocument(
   store: ExecutionStore,
   definitions: Definitions,
   executionId: string,
-  /** Under `exit` the store learns of an execution only when it comes to rest: until then memory is read. */
-  live: ActiveExecution | undefined,
-  isInterrupted: (record: ActiveExecution['record']) => Promise<boolean>,
+  {
+    live,
+    isInterrupted,
+    items,
+  }: {
+    /** Under `exit` the store learns of an execution only when it comes to rest: until then memory is read. */
+    live: ActiveExecution | undefined;
+    isInterrupted: (record: ActiveExecution['record']) => Promise<boolean>;
+    /** Items of maps that are wanted, too. */
+    items?: readonly string[];
+  },
 ): Promise<ExecutionDocument | undefined> {
   const stored = await store.load(executionId);
   if (stored === undefined) return undefined;
   const { record, spec, globalContext } = stored;
   const definition = definitions.plain(record, spec);
   const state = live?.engine.state ?? (await restoreState(store, stored, definition.plan)).state;
-  const { ids } = definition.plan;
+  const { ids } = state.plan;
   const { columns } = state;
   const unsaved = live?.unsavedOutputs;
   return executionDocument({
@@ -31,6 +39,7 @@ export async function readDocument(
     globalContext,
     interrupted: await isInterrupted(record),
     children: spec.subworkflows === undefined ? [] : await childRecords(store, executionId),
+    items,
     outputText: (node) => outputText(store, { executionId, ids, columns, unsaved }, node),
   });
 }

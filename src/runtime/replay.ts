@@ -50,7 +50,7 @@ export async function replayDocument(
       },
     );
   }
-  const { ids } = definition.plan;
+  const { ids } = state.plan;
   const { columns } = state;
   const document = await executionDocument({
     children: [],

@@ -70,13 +70,13 @@ export class Reruns {
     const stored = await this.host.store.load(executionId);
     if (stored === undefined) throw notFound(executionId);
     const definition = this.host.definitions.plain(stored.record, stored.spec);
-    const { columns } = (await restoreState(this.host.store, stored, definition.plan)).state;
+    const { columns, plan } = (await restoreState(this.host.store, stored, definition.plan)).state;
     // Who waits goes on waiting; what executed starts again.
     const leaf = columns.leaf.map((code, node) =>
       idle && code === LEAF.running && !columns.waits.has(node) ? LEAF.ready : code,
     );
     return {
-      definition,
+      definition: definition.over(plan),
       columns: { leaf, condition: columns.condition, edges: columns.edges, run: columns.run },
     };
   }

@@ -307,7 +307,10 @@ export interface Runtime {
   review(executionId: string, nodeId: string, review: ReviewInput): Promise<void>;
   /** Open reviews, those of the oldest executions first. @throws EXECUTION_NOT_FOUND */
   reviews(filter?: ReviewFilter): Promise<ReviewPage>;
-  get(executionId: string): Promise<ExecutionDocument | undefined>;
+  /**
+   * Items of maps are only counted, with their map; those named in `items` (`id[number]`) are among its nodes as well.
+   */
+  get(executionId: string, options?: { items?: readonly string[] }): Promise<ExecutionDocument | undefined>;
   /** The definition an execution was started with, as it is stored; undefined when there is no such execution. */
   definition(executionId: string): Promise<WorkflowSpec | undefined>;
   list(filter?: ListFilter): Promise<ListPage>;

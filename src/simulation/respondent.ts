@@ -40,7 +40,7 @@ export class Respondent {
   look({ node_states }: ExecutionDocument): void {
     const { model } = this.options;
     for (const [nodeId, { status }] of Object.entries(node_states)) {
-      const isWait = model.waitOf(model.plan.indexOf.get(nodeId)!) !== null;
+      const isWait = model.waitOf(model.nodeOf(nodeId)) !== null;
       if (isWait && status === 'running' && !this.busy.has(nodeId)) this.consider(nodeId);
     }
   }
@@ -48,7 +48,7 @@ export class Respondent {
   private consider(nodeId: string): void {
     if (this.busy.has(nodeId)) return void this.busy.set(nodeId, true);
     const { model, fates, failed, silent } = this.options;
-    const node = model.plan.indexOf.get(nodeId)!;
+    const node = model.nodeOf(nodeId);
     const answer = fates.answerTo(node);
     if (answer !== null) this.give(nodeId, answer).catch(failed);
     else if (fates.silenceOf(node) !== null) silent(nodeId);
@@ -75,7 +75,7 @@ export class Respondent {
     { decision, value }: Answer,
   ): Promise<void> {
     const { model, executionId } = this.options;
-    const spec = model.nodes[model.plan.indexOf.get(nodeId)!];
+    const spec = model.nodes[model.nodeOf(nodeId)];
     try {
       if (spec.wait_for !== undefined)
         await runtime.signal(executionId, spec.wait_for.signal, value, { signalId });

@@ -46,7 +46,7 @@ export class SeedFates {
 
   attemptOf({ call }: Job): Fate {
     const { model, seed } = this;
-    const node = model.plan.indexOf.get(call.nodeId)!;
+    const node = model.nodeOf(call.nodeId);
     const run = runOf(call);
     const random = keyedRandom(seed, 'attempt', call.nodeId, run, call.attempt);
     const { failureRate = 0, error = FAILED } = model.outcomeOf(node);

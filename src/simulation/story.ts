@@ -52,6 +52,8 @@ function textOf(event: ExecutionEvent, causeOf: CauseOf): string | undefined {
         : undefined;
     case 'group_restarted':
       return `${node_id} restarts members: ${String(data.failed_node)} failed`;
+    case 'map_expanded':
+      return `${node_id} is done for ${String(data.items)} items`;
     case 'node_cancelled':
       return `${node_id} is cancelled`;
     case 'node_commented':

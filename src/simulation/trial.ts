@@ -39,6 +39,7 @@ export interface Note {
 
 /** How one seed went. */
 export interface Trial {
+  readonly model: WorkflowModel;
   readonly seed: number;
   /** Undefined when not even its start was stored. */
   readonly document: ExecutionDocument | undefined;
@@ -122,8 +123,9 @@ class TrialRun {
     return {
       seed: this.seed,
       ...{ document, events, notes: this.notes, struck: this.struck, failure: this.failure },
+      model: this.model,
       causeOf: (nodeId, run, attempt) => {
-        const node = this.model.plan.indexOf.get(nodeId)!;
+        const node = this.model.nodeOf(nodeId);
         if (this.model.waitOf(node) !== null) return this.fates.silenceOf(node);
         return this.causes.get(key(nodeId, run, attempt)) ?? null;
       },
@@ -152,7 +154,7 @@ class TrialRun {
   }
 
   private leaveAlone(nodeId: string): void {
-    if (this.fates.silenceOf(this.model.plan.indexOf.get(nodeId)!) === 'timeout') this.struck.timeout++;
+    if (this.fates.silenceOf(this.model.nodeOf(nodeId)) === 'timeout') this.struck.timeout++;
     this.note(`${nodeId} is not answered`);
   }
 
@@ -221,7 +223,10 @@ class TrialRun {
     const store = new KvExecutionStore(this.disk.rows);
     const definitions = new Definitions([this.model.workflow]);
     const isHere = (): boolean => false;
-    const document = await readDocument(store, definitions, EXECUTION_ID, undefined, async () => false);
+    const document = await readDocument(store, definitions, EXECUTION_ID, {
+      live: undefined,
+      isInterrupted: async () => false,
+    });
     const events: ExecutionEvent[] = [];
     if (document === undefined) return { document, events };
     const history = new History({ store, definitions, clock: systemClock, isHere });

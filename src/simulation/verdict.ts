@@ -79,7 +79,8 @@ function lastFailures({ events, document }: Trial): LastFailure[] {
     if (event.event_type === 'node_failed' && event.data.will_retry === false)
       failures.set(event.node_id!, { event, run });
   return [...failures.values()].filter(
-    ({ event }) => document!.node_states[event.node_id!].status === 'failed',
+    // An item of a map is its map's affair.
+    ({ event }) => document!.node_states[event.node_id!]?.status === 'failed',
   );
 }
 
@@ -102,6 +103,7 @@ function causeOf(trial: Trial, { event: { node_id, data }, run }: LastFailure): 
   if (data.error_code === 'CONDITION_FAILED' || data.error_code === 'CONTRACT_UNVERIFIED') return null;
   if (data.error_code === 'REPEAT_EXHAUSTED') return 'exhausted';
   if (data.error_code === 'NODE_TIMEOUT') return limitCause(trial, node_id!, run, Number(data.attempts));
+  if (data.error_code === 'MAP_FAILED') return causeOfMap(trial, node_id!);
   const cause = trial.causeOf(node_id!, run, Number(data.attempts));
   return cause ?? (data.error_code === 'REVIEW_REJECTED' ? 'rejected' : null);
 }
@@ -124,6 +126,23 @@ const KIND_OF_CODE: Readonly<Record<string, SurpriseKind>> = {
   CONDITION_FAILED: 'condition_failed',
   CONTRACT_UNVERIFIED: 'unverified',
 };
+
+/** Why items failed: null as soon as nothing explains one of them. */
+function causeOfMap(trial: Trial, gate: string): FailureCause | null {
+  const { model, events } = trial;
+  const map = model.plan.mapOf.get(model.nodeOf(gate));
+  let first: FailureCause | null = null;
+  for (const [event, run] of withRuns(events)) {
+    const { event_type, node_id = '', data } = event;
+    const isItem =
+      model.plan.indexOf.get(node_id) === undefined && model.plan.mapOf.get(model.nodeOf(node_id)) === map;
+    if (event_type !== 'node_failed' || data.will_retry === true || !isItem) continue;
+    const cause = causeOf(trial, { event, run });
+    if (cause === null) return null;
+    first ??= cause;
+  }
+  return first;
+}
 
 function surpriseOf({ node_id, data }: ExecutionEvent): Surprise {
   const kind = KIND_OF_CODE[String(data.error_code)] ?? 'failed';

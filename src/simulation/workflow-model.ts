@@ -2,6 +2,7 @@ import { ancestors, withMembers, type Plan } from '../graph/index.js';
 import { compileCondition, type CompiledCondition } from '../policy/condition.js';
 import type { Contracts } from '../policy/contracts.js';
 import { conditionReads, EACH, type Read } from '../policy/condition-reads.js';
+import { compileList } from '../policy/map-list.js';
 import { normalizeRetryPolicy } from '../policy/retry.js';
 import type { RetryPolicy } from '../base/model.js';
 import {
@@ -57,8 +58,11 @@ export class WorkflowModel {
     this.plan = planOf(workflow.spec);
     this.globalContext = { ...workflow.spec.workflow.global_context, ...context };
     const edges = edgeConditionsOf(workflow.spec, this.plan);
+    for (const [index, { map }] of this.nodes.entries()) if (map !== undefined) this.takeList(index, map);
     this.conditions = [...this.plan.order].flatMap((node) => {
-      const sources = [...(edges.get(node)?.values() ?? []), this.nodes[node].condition];
+      if (this.plan.mapOf.has(node)) this.takeItemCondition(node);
+      const own = this.plan.mapOf.has(node) ? undefined : this.nodes[node].condition;
+      const sources = [...(edges.get(node)?.values() ?? []), own];
       return sources.flatMap((source) => (source === undefined ? [] : this.conditionOf(node, source)));
     });
     this.untils = new Map(
@@ -71,6 +75,11 @@ export class WorkflowModel {
 
   get nodes(): readonly NodeSpec[] {
     return this.workflow.spec.nodes;
+  }
+
+  /** The node of an id; of an item of a map, what it is an instance of. */
+  nodeOf(nodeId: string): number {
+    return this.plan.indexOf.get(nodeId) ?? this.plan.indexOf.get(nodeId.slice(0, nodeId.lastIndexOf('[')))!;
   }
 
   outcomeOf(node: number): Outcome {
@@ -109,6 +118,24 @@ export class WorkflowModel {
       this.needs.set(target, needs);
     }
     return needs;
+  }
+
+  /** What a map goes over has to be a list. */
+  private takeList(node: number, text: string): void {
+    const { source } = compileList(text);
+    for (const read of conditionReads(`(${source}).exists(item, true)`)) this.takeRead(node, read);
+  }
+
+  /**
+   * The condition of a stage of a map is asked of each item: nothing is aimed at it, but what it reads is made, of its
+   * item in the list.
+   */
+  private takeItemCondition(node: number): void {
+    const { condition } = this.nodes[node];
+    if (condition === undefined) return;
+    const { group, gate } = this.plan.maps[this.plan.mapOf.get(node)!];
+    const { source } = compileList(this.nodes[group < 0 ? gate : group].map!);
+    for (const read of conditionReads(`(${source}).exists(item, ${condition})`)) this.takeRead(node, read);
   }
 
   private conditionOf(node: number, source: string): NodeCondition {

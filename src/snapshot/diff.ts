@@ -106,10 +106,9 @@ async function viewOf(store: ExecutionStore, id: string): Promise<View> {
   const stored = await store.load(id);
   if (stored === undefined) throw new MaestroError('EXECUTION_NOT_FOUND', `no execution ${id} is stored`);
   const { record } = stored;
-  const plan = planOf(stored.spec);
-  const { state } = await restoreState(store, stored, plan);
+  const { state } = await restoreState(store, stored, planOf(stored.spec));
   const nodes = new Map<string, NodeView>();
-  for (const [node, nodeId] of plan.ids.entries()) {
+  for (const [node, nodeId] of state.plan.ids.entries()) {
     const { leaf, attempt, output, run } = state.columns;
     const kept = output[node];
     const text =

@@ -70,15 +70,17 @@ async function inspect(store: ExecutionStore, seen: ExecutionRecord): Promise<st
   const { state, nextSequence } = await restoreState(store, { ...stored, checkpoint: null }, plan);
   if (checkpoint !== null) {
     const again = await restoreState(store, stored, plan);
-    const differing = plan.ids.find((_, node) => state.columns.leaf[node] !== again.state.columns.leaf[node]);
+    const differing = state.plan.ids.find(
+      (_, node) => state.columns.leaf[node] !== again.state.columns.leaf[node],
+    );
     if (again.nextSequence === nextSequence && differing !== undefined)
       return `its checkpoint and its journal disagree about node "${differing}"`;
   }
-  for (let node = 0; node < plan.nodeCount; node++) {
+  for (let node = 0; node < state.plan.nodeCount; node++) {
     const output = state.columns.output[node];
     if (output === null || typeof output === 'string') continue;
     const text = await store.getOutput(executionId, node, state.columns.run[node]);
-    if (text === undefined) return `the output of node "${plan.ids[node]}" is missing`;
+    if (text === undefined) return `the output of node "${state.plan.ids[node]}" is missing`;
   }
   const rows = store.furtherRows(executionId);
   while ((await rows.next()).done !== true) continue;

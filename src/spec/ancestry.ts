@@ -12,9 +12,7 @@ export class Ancestry {
   missing(node: string, ids: Iterable<string>): string[] {
     const wanted = new Set(ids);
     if (wanted.size === 0) return [];
-    this.graph ??= new Map(
-      expandGroups(graphOf(this.draft)).map(({ id, dependencies }) => [id, dependencies]),
-    );
+    this.graph ??= graphBefore(this.draft);
     const seen = new Set<string>();
     const queue = [...(this.graph.get(node) ?? [])];
     for (const id of queue) wanted.delete(id);
@@ -26,4 +24,12 @@ export class Ancestry {
     }
     return [...wanted];
   }
+}
+
+/** A list is evaluated before the members of its group are done: what the group itself depends on is there then. */
+function graphBefore(draft: Draft): ReadonlyMap<string, readonly string[]> {
+  const graph = new Map(expandGroups(graphOf(draft)).map(({ id, dependencies }) => [id, dependencies]));
+  for (const { id, fields, dependencies } of draft.nodes)
+    if (fields.map !== undefined) graph.set(id, dependencies);
+  return graph;
 }

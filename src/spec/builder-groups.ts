@@ -1,15 +1,20 @@
+import { mapFields, type MapOptions } from './builder-maps.js';
 import { compact } from './compact.js';
 import type { NodeSpec, SupervisionSpec } from './types.js';
 
 /** Nodes that are held together: see `WorkflowBuilder.group`. */
-export interface GroupOptions<Member extends string, Dependency extends string> {
+export interface GroupOptions<
+  Member extends string,
+  Dependency extends string,
+  Mapped extends string | undefined = string | undefined,
+> extends MapOptions<Mapped> {
   members: readonly Member[];
   /** For people. Default: the id. */
   name?: string;
   /** What all members depend on. */
   dependsOn?: readonly Dependency[];
   metadata?: Record<string, unknown>;
-  /** Members that may execute at once. */
+  /** Members that may execute at once; with `map`: items that may. */
   maxConcurrency?: number;
   /** What starts over when a member has failed for good. Default one_for_one. */
   strategy?: SupervisionSpec['strategy'];
@@ -39,7 +44,7 @@ export function groupSpec(
     type: 'parallel_group' as const,
     metadata: options.metadata,
     members: [...options.members],
-    max_concurrency: options.maxConcurrency,
+    ...mapFields(options),
     supervision: Object.keys(supervision).length > 0 ? supervision : undefined,
     on_member_failure: options.onMemberFailure,
   });

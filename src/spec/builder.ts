@@ -6,6 +6,7 @@ import { parseDepends, tasksOf } from '../policy/depends.js';
 import type { TriggerRule } from '../policy/trigger.js';
 import { compilePlan, cycleError, generations, readyNodes, type Plan } from '../graph/index.js';
 import { compensateSpec, type CompensateOptions, type ResourceOptions } from './builder-steps.js';
+import { mapFields, type MapOptions, type MapOutput } from './builder-maps.js';
 import { groupSpec, type GroupOptions, type GroupOutput } from './builder-groups.js';
 import type { NodeExecutor } from './builder-executors.js';
 import { repeatSpec, type RepeatOptions } from './builder-repeats.js';
@@ -116,14 +117,20 @@ export type NodeOptions<
   Dependency extends string,
   Output,
   Condition extends string | undefined,
+  Mapped extends string | undefined = string | undefined,
 > = CommonOptions<Dependency, Condition> &
+  MapOptions<Mapped> &
   (
     | ({ triggerRule?: never; depends?: never } & NodeExecutor<Inputs, Output>)
     | (TriggerOptions & NodeExecutor<Partial<Inputs>, Output>)
   );
 
 /** A node with a condition may be skipped and then has no output. */
-type OutputOf<Output, Condition> = Condition extends string ? Awaited<Output> | undefined : Awaited<Output>;
+type OutputOf<Output, Condition, Mapped> = Mapped extends string
+  ? MapOutput<Output>
+  : Condition extends string
+    ? Awaited<Output> | undefined
+    : Awaited<Output>;
 
 /**
  * Starts a workflow in code. The types of outputs flow along `dependsOn`. For graphs whose ids are only known at
@@ -189,10 +196,11 @@ export class WorkflowBuilder<Outputs extends object> {
     Dependency extends keyof Outputs & string = never,
     Output = unknown,
     const Condition extends string | undefined = undefined,
+    const Mapped extends string | undefined = undefined,
   >(
     id: Id,
-    options: NodeOptions<Pick<Outputs, Dependency>, Dependency, Output, Condition>,
-  ): WorkflowBuilder<Outputs & Record<Id, OutputOf<Output, Condition>>> {
+    options: NodeOptions<Pick<Outputs, Dependency>, Dependency, Output, Condition, Mapped>,
+  ): WorkflowBuilder<Outputs & Record<Id, OutputOf<Output, Condition, Mapped>>> {
     const { dependsOn = [], depends } = options;
     const named =
       dependsOn.length === 0 && depends !== undefined ? tasksOf(parseDepends(depends)) : dependsOn;
@@ -211,10 +219,13 @@ export class WorkflowBuilder<Outputs extends object> {
     const Id extends string,
     const Member extends keyof Outputs & string,
     Dependency extends keyof Outputs & string = never,
+    const Mapped extends string | undefined = undefined,
   >(
     id: Id,
-    options: GroupOptions<Member, Dependency>,
-  ): WorkflowBuilder<Outputs & Record<Id, GroupOutput<Outputs, Member>>> {
+    options: GroupOptions<Member, Dependency, Mapped>,
+  ): WorkflowBuilder<
+    Outputs & Record<Id, Mapped extends string ? MapOutput<unknown> : GroupOutput<Outputs, Member>>
+  > {
     const { members } = options;
     for (const member of members) this.#get(member);
     this.#add(groupSpec(id, options), []);
@@ -368,6 +379,7 @@ function nodeSpec<Inputs, Output>(
     priority: options.priority,
     input_contracts: options.inputContracts && [...options.inputContracts],
     output_contracts: options.outputContracts && [...options.outputContracts],
+    ...mapFields(options),
     uses: options.uses,
     run: options.run,
     env: options.env,

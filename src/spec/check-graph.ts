@@ -44,8 +44,9 @@ export function checkGraph(draft: Draft, findings: Findings): Plan | undefined {
 /** What the compiler of plans needs of the draft. */
 export function graphOf(draft: Draft): GraphNode[] {
   return [...draft.byId.values()].map((node) => {
-    const { id, dependencies } = node;
-    return isGroup(node) ? { id, dependencies, members: membersOf(node) } : { id, dependencies };
+    const { id, dependencies, fields } = node;
+    const own = isGroup(node) ? { id, dependencies, members: membersOf(node) } : { id, dependencies };
+    return fields.map === undefined ? own : { ...own, mapped: true };
   });
 }
 

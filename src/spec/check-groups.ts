@@ -32,7 +32,10 @@ export function checkGroups(
         node.id,
       );
     if (!isGroup(node)) {
-      const key = GROUP_KEYS.find((each) => node.fields[each] !== undefined);
+      const isMapped = node.fields.map !== undefined;
+      const key = GROUP_KEYS.find(
+        (each) => node.fields[each] !== undefined && !(isMapped && each === 'max_concurrency'),
+      );
       if (key !== undefined) report(`has "${key}", but its type is not parallel_group`, key);
       continue;
     }

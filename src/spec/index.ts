@@ -40,6 +40,7 @@ export {
 export { BUILTIN_STEPS, resolveUses, type UsesRef } from './uses.js';
 export type { ReviewOptions, SignalWaitOptions, WaitOptions } from './builder-waits.js';
 export type { GroupOptions, GroupOutput } from './builder-groups.js';
+export type { MapOptions, MapOutput } from './builder-maps.js';
 export { edgeConditionsOf, type EdgeConditions } from './edges.js';
 export { groupPolicyOf } from './groups.js';
 export { repeatPolicyOf } from './repeats.js';
@@ -48,6 +49,7 @@ export type { SubworkflowOptions } from './builder-subworkflows.js';
 export { type, type NodeExecutor, type TypeOf } from './builder-executors.js';
 export type { RepeatOptions } from './builder-repeats.js';
 export { contractsOf } from './contracts.js';
+export { mapPolicyOf } from './maps.js';
 export { answerSchemaOf, isWaitNode, waitPlanOf } from './waits.js';
 export { validateSpec, type ValidateOptions, type Validation } from './validate.js';
 export { importWfFormat, isWfFormat, SLEEP_STEP } from './wfformat.js';

@@ -136,8 +136,17 @@ export interface NodeSpec {
   compensates?: string;
   /** Of a `parallel_group`: ids of its members. */
   members?: string[];
-  /** Of a `parallel_group`: members that may execute at once. */
+  /** Of a `parallel_group`: members that may execute at once. With `map`: items that may. */
   max_concurrency?: number;
+  /**
+   * CEL over `outputs` and `global_context` that gives a list: the node, or what the group's members are, is done once
+   * for each of its items, and its output is the list of what came of them.
+   */
+  map?: string;
+  /** With `map`: items that may fail without failing the node. Default 0. */
+  max_failed?: number;
+  /** The same, as a percentage of all items. */
+  max_failed_percent?: number;
   /** Of a `parallel_group`. */
   supervision?: SupervisionSpec;
   /** Of a `parallel_group`: what becomes of the others when a member failed and no restart is left. Default continue. */

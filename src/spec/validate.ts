@@ -5,6 +5,7 @@ import { checkContracts } from './check-contracts.js';
 import { checkGraph } from './check-graph.js';
 import { checkGroups } from './check-groups.js';
 import { checkIsolation } from './check-isolation.js';
+import { checkMaps } from './check-maps.js';
 import { checkExecutors, checkNodeIds, checkSupported, type ExecutorOptions } from './check-nodes.js';
 import { checkRepeats } from './check-repeats.js';
 import { checkQueues } from './check-queues.js';
@@ -57,6 +58,7 @@ export function validateSpec(value: unknown, options: ValidateOptions = {}): Val
   checkExecutors(draft, options, findings);
   checkWaits(draft, findings);
   checkGroups(draft, options.functions, findings);
+  checkMaps(draft, findings);
   checkIsolation(draft, options.functions, findings);
   checkSchedule(value, findings);
   checkQueues(draft, findings);

@@ -6,7 +6,7 @@ import type { Kv, KvOp } from './kv.js';
 import type { Checkpoint } from './types.js';
 
 /** What releases that read only the first version of the format would leave out. */
-const NEWER_KEYS = ['signals', 'rerun', 'outdated', 'restarts'] as const;
+const NEWER_KEYS = ['signals', 'rerun', 'outdated', 'restarts', 'maps'] as const;
 
 /**
  * Ops that store the header and the chunks given. Chunks left out keep what an earlier checkpoint stored: the

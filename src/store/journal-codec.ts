@@ -59,6 +59,7 @@ const NEWER_WORKFLOW_EVENTS: ReadonlySet<WorkflowEvent['type']> = new Set([
   'rerunRequested',
   'groupRestarted',
   'compensationStarted',
+  'mapExpanded',
 ]);
 
 const writer = new ByteWriter();
@@ -252,6 +253,11 @@ function writeWorkflowEvent(w: ByteWriter, event: WorkflowEvent): void {
   } else if (event.type === 'groupRestarted') {
     w.varint(event.group);
     w.varint(event.node);
+  } else if (event.type === 'mapExpanded') {
+    w.varint(event.node);
+    w.varint(event.run);
+    w.varint(event.items);
+    w.string(event.digest);
   } else if (event.type === 'compensationStarted') w.string(JSON.stringify(event.ending));
   else if (event.type === 'abandoned') writeError(w, event.error);
   else if (event.type === 'cancelRequested') writeOptional(w, event.reason, (reason) => w.string(reason));
@@ -280,6 +286,8 @@ function readWorkflowEvent(r: ByteReader, code: number): WorkflowEvent {
       return { type, group: r.varint(), node: r.varint() };
     case 'compensationStarted':
       return { type, ending: JSON.parse(r.string()) as Ending };
+    case 'mapExpanded':
+      return { type, node: r.varint(), run: r.varint(), items: r.varint(), digest: r.string() };
     case 'cancelRequested': {
       const reason = readOptional(r, () => r.string());
       return reason === undefined ? { type } : { type, reason };

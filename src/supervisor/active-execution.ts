@@ -9,6 +9,7 @@ import type { KvOp } from '../store/kv.js';
 import { CHECKPOINT_CHUNK, type Checkpoint, type ExecutionRecord, type NodeCounts } from '../store/types.js';
 import type { Definition } from './definition.js';
 import type { RunningJob } from './jobs.js';
+import { MapValues } from './maps.js';
 import { Stopping } from './stopping.js';
 import type { TimerHeap } from './timer-heap.js';
 import type { Replicas } from '../engine/replicas.js';
@@ -26,6 +27,8 @@ export class ActiveExecution {
   readonly unsavedOutputs = new RareMap<string, string>();
   /** Where its artifacts go, once that has been asked for. */
   artifactFolder: string | null = null;
+  /** What the maps under way go over. */
+  readonly mapValues = new MapValues();
   /** Actor references that users hold. */
   replicas: Replicas | null = null;
   /** What ends a wait or begins a retry, by node, and what ends a node or the whole: see `wakeAt`. */
@@ -70,8 +73,10 @@ export class ActiveExecution {
     return this.engine.state.columns.executing;
   }
 
+  /** Nodes of the definition by status: items of maps are left out. */
   get counts(): NodeCounts {
-    const { counts } = this.engine.state.columns;
+    const { counts: all, itemCounts } = this.engine.state.columns;
+    const counts = all.map((count, leaf) => count - itemCounts[leaf]);
     return {
       completed: counts[LEAF.completed],
       failed: counts[LEAF['failed.exhausted']] + counts[LEAF['failed.retrying']],

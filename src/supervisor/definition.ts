@@ -1,9 +1,11 @@
 import type { ExecutionMode, RetryPolicy } from '../base/model.js';
 import type { EngineDefinition } from '../engine/definition.js';
-import type { Plan } from '../graph/index.js';
+import { dependenciesOf, stageOf, type Plan } from '../graph/index.js';
 import { compileCondition, type CompiledCondition } from '../policy/condition.js';
 import type { Contracts } from '../policy/contracts.js';
 import type { GroupPolicy } from '../policy/group.js';
+import type { MapPolicy } from '../policy/map.js';
+import { compileList, type CompiledList } from '../policy/map-list.js';
 import type { RepeatPolicy } from '../policy/repeat.js';
 import { normalizeRetryPolicy } from '../policy/retry.js';
 import { triggerOf, type Trigger } from '../policy/trigger.js';
@@ -15,6 +17,7 @@ import {
   edgeConditionsOf,
   groupPolicyOf,
   isWaitNode,
+  mapPolicyOf,
   planOf,
   repeatPolicyOf,
   waitPlanOf,
@@ -49,6 +52,9 @@ export class Definition {
   private readonly hasTotalTimeouts: boolean;
   /** Whether the results of any node are kept for others like it. */
   readonly hasCaches: boolean;
+  private readonly maps: ReadonlyMap<number, MapPolicy>;
+  private readonly lists = new Map<number, CompiledList>();
+  private readonly shared = new Map<number, readonly number[]>();
   /** Of the nodes that do not simply wait for the success of their dependencies. */
   readonly triggers: ReadonlyMap<number, Trigger>;
   /** By the node that compensates: the one whose effects it undoes. */
@@ -76,6 +82,7 @@ export class Definition {
     this.groups = groupsOf(workflow, this.plan);
     this.hasCaches = workflow.spec.nodes.some(({ cache }) => cache !== undefined);
     this.hasTotalTimeouts = workflow.spec.nodes.some((node) => node.total_timeout_seconds !== undefined);
+    this.maps = mapsOf(workflow, this.plan);
     this.triggers = triggersOf(workflow);
     this.edgeConditions = edgeConditionsOf(workflow.spec, this.plan);
     this.repeats = repeatsOf(workflow);
@@ -86,33 +93,45 @@ export class Definition {
       : null;
   }
 
-  nodeSpec(node: number): NodeSpec {
-    return this.workflow.spec.nodes[node];
+  /** The same over the plan of one execution, which maps may have grown. */
+  over(plan: Plan): Definition {
+    if (plan === this.plan) return this;
+    const queues = this.queues === null ? null : this.queues.over(plan);
+    return Object.create(this, { plan: { value: plan }, queues: { value: queues } }) as Definition;
   }
 
-  stepOf(node: number): StepRef {
+  /** Of an item of a map: its stage's. */
+  nodeSpec(node: number): NodeSpec {
+    return this.workflow.spec.nodes[stageOf(this.plan, node)];
+  }
+
+  stepOf(given: number): StepRef {
     const { isolation } = this.workflow.spec.workflow;
+    const node = stageOf(this.plan, given);
     return (this.steps[node] ??= resolveStep(this.nodeSpec(node), this.workflow, isolation, this.modules));
   }
 
   /** The node's config as JSON text. */
-  configOf(node: number): string {
+  configOf(given: number): string {
+    const node = stageOf(this.plan, given);
     return (this.configs[node] ??= JSON.stringify(this.nodeSpec(node).config ?? {}));
   }
 
-  /** The node's id as JSON text: a key in the documents that steps are given. */
-  quotedId(node: number): string {
+  /** The node's id as JSON text: a key in the documents that steps are given. An item goes by the id of its stage. */
+  quotedId(given: number): string {
+    const node = stageOf(this.plan, given);
     return (this.quotedIds[node] ??= JSON.stringify(this.plan.ids[node]));
   }
 
-  policyOf(node: number): RetryPolicy {
+  policyOf(given: number): RetryPolicy {
+    const node = stageOf(this.plan, given);
     return (this.policies[node] ??= normalizeRetryPolicy(this.nodeSpec(node).retry_policy));
   }
 
   /** The condition of a node; with `from`, that on the edge from there. */
   conditionOf(node: number, from?: number): CompiledCondition {
     const own = from === undefined ? this.conditionText(node) : this.edgeConditions.get(node)?.get(from);
-    return this.compiled(own ?? 'true');
+    return this.compiled(own ?? 'true', node >= this.plan.fixedCount);
   }
 
   /** What ends the loop of a node that repeats. */
@@ -120,9 +139,12 @@ export class Definition {
     return this.compiled(this.repeats.get(node)!.until);
   }
 
-  private compiled(source: string): CompiledCondition {
+  private compiled(source: string, hasItem = false): CompiledCondition {
     let condition = this.conditions.get(source);
-    if (condition === undefined) this.conditions.set(source, (condition = compileCondition(source)));
+    if (condition === undefined) {
+      condition = compileCondition(source, { hasItem });
+      this.conditions.set(source, condition);
+    }
     return condition;
   }
 
@@ -133,9 +155,53 @@ export class Definition {
     return key;
   }
 
-  /** Source of the node's condition. */
+  /** Source of the node's condition. That of a stage of a map is asked of each item. */
   conditionText(node: number): string | undefined {
+    if (this.maps.size > 0 && this.plan.mapOf.has(node)) return undefined;
     return this.nodeSpec(node).condition;
+  }
+
+  /** What a map goes over; by its position in the plan. */
+  listOf(map: number): CompiledList {
+    let list = this.lists.get(map);
+    if (list === undefined) {
+      const { group, gate } = this.plan.maps[map];
+      this.lists.set(map, (list = compileList(this.nodeSpec(group < 0 ? gate : group).map ?? '[]')));
+    }
+    return list;
+  }
+
+  /**
+   * What every item of a stage is given: what the stage depends on outside of its map, but for what the list is made
+   * of, which would travel with each item.
+   */
+  private sharedInputs(stage: number): readonly number[] {
+    let shared = this.shared.get(stage);
+    if (shared === undefined) {
+      const map = this.plan.mapOf.get(stage)!;
+      const { references } = this.listOf(map);
+      shared = [...dependenciesOf(this.plan, stage)].filter(
+        (node) =>
+          this.plan.mapOf.get(node) !== map &&
+          references !== 'all' &&
+          !references.includes(this.plan.ids[node]),
+      );
+      this.shared.set(stage, shared);
+    }
+    return shared;
+  }
+
+  /**
+   * Visits the nodes whose outputs an attempt is given: its dependencies; of a compensation what its node was given, and
+   * what that gave.
+   */
+  eachInput(node: number, visit: (input: number) => void): void {
+    const { fixedCount, dependencies, dependencyOffsets } = this.plan;
+    const target = this.compensations.size === 0 ? undefined : this.compensations.get(node);
+    if (node >= fixedCount) this.sharedInputs(stageOf(this.plan, node)).forEach(visit);
+    const of = target ?? node;
+    for (let k = dependencyOffsets[of]; k < dependencyOffsets[of + 1]; k++) visit(dependencies[k]);
+    if (target !== undefined) visit(target);
   }
 
   /** What the engine needs, for an execution with these options. In linear mode all nodes share one lane: order. */
@@ -159,6 +225,7 @@ export class Definition {
       groups: this.groups,
       ranks: linear ? null : this.estimates.current(),
       contracts: this.contracts,
+      maps: this.maps,
       laneOf: (node) => (linear ? 0 : (this.queues?.laneOf(node) ?? this.kindOf(node))),
       repeats: this.repeats,
       laneCount: linear ? 1 : STEP_KINDS.length + (this.queues?.laneCount ?? 0),
@@ -167,7 +234,8 @@ export class Definition {
   }
 
   /** The kind of step, without resolving it: executions whose functions are not known here can still be ended. */
-  private kindOf(node: number): number {
+  private kindOf(given: number): number {
+    const node = stageOf(this.plan, given);
     if (this.kinds[node] === 0) {
       const { functions, spec } = this.workflow;
       const kind = kindOfStep(this.nodeSpec(node), functions, spec.workflow.isolation);
@@ -179,6 +247,12 @@ export class Definition {
 
 function groupsOf({ spec }: Workflow, plan: Plan): Map<number, GroupPolicy> {
   return new Map([...plan.groups.keys()].map((node) => [node, groupPolicyOf(spec.nodes[node])]));
+}
+
+function mapsOf({ spec }: Workflow, { maps }: Plan): Map<number, MapPolicy> {
+  return new Map(
+    maps.map(({ gate, group }) => [gate, mapPolicyOf(spec.nodes[group < 0 ? gate : group])] as const),
+  );
 }
 
 function waitsOf({ spec }: Workflow): Map<number, WaitPlan> {

@@ -11,6 +11,7 @@ import type { FetchKind, Job, JobOutcome, Pool, RepeatCall, StepKind } from '../
 import { safeFolder } from '../store/artifact-files.js';
 import type { ExecutionStore } from '../store/types.js';
 import type { ActiveExecution } from './active-execution.js';
+import { numberOf } from './maps.js';
 import { cacheHash, isCached, lookUp } from './step-cache.js';
 import { outputText, textOf } from './outputs.js';
 
@@ -108,12 +109,17 @@ export class Jobs {
     if (job.execution.stopping.holds(job)) return;
     const large = this.largeInputs(job);
     const hasCache = isCached(job);
-    if (large.length === 0 && !hasCache) {
+    const { execution, node: own } = job;
+    const isItem = own >= execution.definition.plan.fixedCount;
+    const knowsItem = !isItem || execution.mapValues.has(execution, own);
+    if (large.length === 0 && !hasCache && knowsItem) {
       this.enqueue(job, NO_TEXTS);
       return;
     }
+    const outputText = (of: number): Promise<string> => this.outputText(execution, of);
+    const item = knowsItem ? undefined : execution.mapValues.load(execution, own, outputText);
     const loads = large.map(async (node) => [node, await this.inputText(job, node)] as const);
-    const prepared = Promise.all(loads).then(async (entries) => {
+    const prepared = Promise.all([Promise.all(loads), item]).then(async ([entries]) => {
       const texts = new Map(entries);
       return { texts, output: hasCache ? await this.lookUp(job, texts) : undefined };
     });
@@ -193,7 +199,8 @@ export class Jobs {
     if (kind === 'globalContext') return execution.globalContext;
     const { columns } = execution.engine.state;
     const parts: string[] = [];
-    for (let node = 0; node < columns.nodeCount; node++) {
+    // Results of items are in the output of their map.
+    for (let node = 0; node < execution.definition.plan.fixedCount; node++) {
       if (columns.leaf[node] !== LEAF.completed) continue;
       const text =
         kind === 'allOutputs'
@@ -246,13 +253,11 @@ export class Jobs {
 
   private largeInputs(job: RunningJob): number[] {
     const { output, iterations } = job.execution.engine.state.columns;
-    const { nodes, begin, end } = suppliersOf(job.execution.definition, job.node);
     let large: number[] = NO_NODES;
-    for (let k = begin; k < end; k++) {
-      const dependency = nodes[k];
+    job.execution.definition.eachInput(job.node, (dependency) => {
       if (output[dependency] !== null && typeof output[dependency] !== 'string')
         large = [...large, dependency];
-    }
+    });
     const before = iterations.size > 0 ? iterations.get(job.node) : undefined;
     if (before !== undefined && typeof before.output !== 'string') large = [...large, job.node];
     return large;
@@ -272,6 +277,9 @@ export class Jobs {
     const { workflowId } = execution.record;
     const { globalContext } = execution;
     const step = definition.stepOf(node);
+    const nodeId = definition.plan.ids[node];
+    const isItem = node >= definition.plan.fixedCount;
+    const index = isItem ? numberOf(execution, node) : -1;
     job.state = 'sent';
     this.waitingByKind[step.kind]--;
     this.outbox.push({
@@ -281,13 +289,15 @@ export class Jobs {
       call: {
         workflowId,
         executionId: execution.id,
-        nodeId: spec.id,
+        nodeId,
         nodeName: spec.name,
         attempt: job.attempt,
-        idempotencyKey: `${execution.id}/${spec.id}/${job.run}`,
-        artifactDir: this.folderOf(execution) + safeFolder(spec.id),
+        idempotencyKey: `${execution.id}/${nodeId}/${job.run}`,
+        artifactDir: this.folderOf(execution) + (isItem ? itemFolder(spec.id, index) : safeFolder(nodeId)),
         nodeConfig: definition.configOf(node),
         ...this.inputs(job, large),
+        index,
+        item: isItem ? execution.mapValues.textOf(execution, node) : null,
         globalContext: globalContext.length <= INLINE_CONTEXT_CHARS ? globalContext : null,
         repeat: definition.repeats.size > 0 ? repeatOf(job, large) : null,
       },
@@ -306,42 +316,23 @@ export class Jobs {
     large: ReadonlyMap<number, string>,
   ): { dependencyOutputs: string; dependencyArtifacts: string } {
     const { definition, engine } = job.execution;
-    const { nodes, begin, end } = suppliersOf(definition, job.node);
     const { output, artifacts, leaf } = engine.state.columns;
     let outputs = '';
     let paths = '';
-    for (let k = begin; k < end; k++) {
-      const dependency = nodes[k];
-      if (leaf[dependency] !== LEAF.completed || job.given?.has(dependency) === false) continue;
+    definition.eachInput(job.node, (dependency) => {
+      if (leaf[dependency] !== LEAF.completed || job.given?.has(dependency) === false) return;
       const key = definition.quotedId(dependency);
       const inline = output[dependency];
       const text = typeof inline === 'string' ? inline : (large.get(dependency) ?? 'null');
       outputs += `${outputs === '' ? '' : ','}${key}:${text}`;
       const files = artifacts.get(dependency);
       if (files !== undefined) paths += `${paths === '' ? '' : ','}${key}:${JSON.stringify(files)}`;
-    }
+    });
     return {
       dependencyOutputs: outputs === '' ? '{}' : `{${outputs}}`,
       dependencyArtifacts: paths === '' ? '{}' : `{${paths}}`,
     };
   }
-}
-
-/** A run of nodes in a list. */
-interface Suppliers {
-  readonly nodes: Uint32Array;
-  readonly begin: number;
-  readonly end: number;
-}
-
-/** Whose outputs a node is given: its dependencies; of a compensation what its node was given, and what that gave. */
-function suppliersOf({ plan, compensations }: ActiveExecution['definition'], node: number): Suppliers {
-  const { dependencyOffsets, dependencies } = plan;
-  const target = compensations.size === 0 ? undefined : compensations.get(node);
-  if (target === undefined)
-    return { nodes: dependencies, begin: dependencyOffsets[node], end: dependencyOffsets[node + 1] };
-  const nodes = Uint32Array.of(...dependenciesOf(plan, target), target);
-  return { nodes, begin: 0, end: nodes.length };
 }
 
 /** What a node that repeats is told of its loop. */
@@ -351,6 +342,11 @@ function repeatOf({ execution, node }: RunningJob, large: ReadonlyMap<number, st
   const before = columns.iterations.get(node)?.output ?? 'null';
   const previousOutput = typeof before === 'string' ? before : (large.get(node) ?? 'null');
   return { iteration: columns.iterationOf(node), previousOutput };
+}
+
+/** The same for an item of a map, whose id is `id[index]`. */
+function itemFolder(stageId: string, index: number): string {
+  return `${safeFolder(stageId)}%5B${index}%5D`;
 }
 
 /** The dependencies of a node that have completed by now, as it sees them. */

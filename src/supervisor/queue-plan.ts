@@ -1,3 +1,4 @@
+import { stageOf, type Plan } from '../graph/index.js';
 import type { QueueWish } from '../policy/queue.js';
 import type { WorkflowSpec } from '../spec/index.js';
 
@@ -24,11 +25,20 @@ export class QueuePlan {
     this.fairKey = workflow.fair_key;
   }
 
+  /** The same over the plan of one execution: items of a map are in the queue of their stage. */
+  over(plan: Plan): QueuePlan {
+    return Object.create(this, { stage: { value: (node: number) => stageOf(plan, node) } }) as QueuePlan;
+  }
+
   wishOf(node: number): QueueWish | undefined {
-    return this.wishes.get(node);
+    return this.wishes.get(this.stage(node));
   }
 
   laneOf(node: number): number | undefined {
-    return this.lanes.get(node);
+    return this.lanes.get(this.stage(node));
+  }
+
+  private stage(node: number): number {
+    return node;
   }
 }

@@ -3,7 +3,7 @@ import { LEAF } from '../engine/columns.js';
 import { ExecutionEngine } from '../engine/execution-engine.js';
 import { ExecutionState } from '../engine/execution-state.js';
 import { EventDeriver, type EventSource } from '../observe/event-deriver.js';
-import type { Plan } from '../graph/index.js';
+import { planForExecution, type Plan } from '../graph/index.js';
 import {
   CHECKPOINT_CHUNK,
   type ExecutionRecord,
@@ -23,10 +23,11 @@ export async function restoreState(
   const { checkpoint, record } = stored;
   let nextSequence = 0;
   if (checkpoint !== null) {
+    // First: it says how many items of maps there are.
+    state.workflowRow = checkpoint.workflow;
     for (const [chunk, rows] of checkpoint.chunks) {
       rows.forEach((row, offset) => state.columns.setRow(chunk * CHECKPOINT_CHUNK + offset, row));
     }
-    state.workflowRow = checkpoint.workflow;
     nextSequence = checkpoint.nextSequence;
   }
   for await (const { sequence, entries } of store.journal(record.executionId, nextSequence)) {
@@ -51,11 +52,13 @@ export function activate(
   options: ActivationOptions,
   restored?: { state: ExecutionState; nextSequence: number },
 ): ActiveExecution {
-  const { definition, record, globalContext, random, ownerId } = options;
+  const { record, globalContext, random, ownerId } = options;
+  const state = restored?.state ?? new ExecutionState(options.definition.plan);
+  const definition = options.definition.over(state.plan);
   const engine = new ExecutionEngine(
     definition.forEngine(record.mode, record.options.retries !== false),
     random,
-    restored?.state,
+    state,
   );
   const { leaf, attempt, iterations } = engine.state.columns;
   const deriver = new EventDeriver(
@@ -78,16 +81,14 @@ export function activate(
 }
 
 /** The events that journal records of a stored execution stand for. */
-export function eventSource(
-  definition: Definition,
-  record: ExecutionRecord,
-  globalContext: string,
-): EventSource {
+export function eventSource(given: Definition, record: ExecutionRecord, globalContext: string): EventSource {
   const retries = record.options.retries !== false;
+  const plan = planForExecution(given.plan);
+  const definition = given.over(plan);
   return {
     workflowId: record.workflowId,
     executionId: record.executionId,
-    ids: definition.plan.ids,
+    plan,
     maxAttemptsOf: (node) => {
       const policy = definition.policyOf(node);
       return retries && policy.retry_on_failure ? policy.max_attempts : 1;

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.js';
 import { toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import type { Durability } from '../base/model.js';
 import type { ChildEffect, Effect, EngineEvent } from '../engine/effects.js';
+import { stageOf } from '../graph/index.js';
 import type { ExecutionEvent } from '../observe/events.js';
 import type { Meter } from '../observe/meter.js';
 import type { QueueLimits } from '../policy/queue.js';
@@ -13,7 +14,7 @@ import type { ActiveExecution } from './active-execution.js';
 import { ArtifactReader } from './artifacts.js';
 import { Admission } from './admission.js';
 import { Committer } from './committer.js';
-import { evaluateCondition, evaluateUntil } from './conditions.js';
+import { answerTo } from './questions.js';
 import { Jobs, type RunningJob } from './jobs.js';
 import { takeChildOutput, keepOutput } from './large-outputs.js';
 import type { LoopEvent } from './loop-event.js';
@@ -269,7 +270,8 @@ export class Supervisor {
     const { execution, node, run, attempt } = job;
     if (outcome.ok) {
       const { artifacts, durationMs } = outcome;
-      if (cached === undefined) execution.definition.estimates.note(node, durationMs);
+      if (cached === undefined)
+        execution.definition.estimates.note(stageOf(execution.definition.plan, node), durationMs);
       const contracts = execution.definition.contracts?.verify(node, outcome.output);
       const error = contracts && breachOf(contracts, execution.definition.plan.ids[node]);
       const attemptOf = { node, run, attempt, durationMs, contracts };
@@ -315,25 +317,22 @@ export class Supervisor {
         this.jobs.cancel(execution, effect.node, effect.reason ?? cancelled);
         return;
       }
-      case 'evaluate': {
-        const { node, from, question } = effect;
-        void evaluateCondition(execution, node, from, (of) => this.jobs.outputText(execution, of)).then(
-          (verdict) => this.tell(execution, { type: 'conditionEvaluated', node, from, question, verdict }),
-        );
+      case 'evaluate':
+      case 'judge':
+      case 'expand':
+        void answerTo(execution, effect, this.jobs).then((event) => this.tell(execution, event));
         return;
-      }
-      case 'judge': {
-        const { node, run } = effect;
-        const textOf = (of: number): Promise<string> => this.jobs.outputText(execution, of);
-        void evaluateUntil(execution, effect, textOf, () => this.jobs.textOf(execution, effect)).then(
-          (verdict) => this.tell(execution, { type: 'iterationJudged', node, run, verdict }),
-        );
-        return;
-      }
       case 'child':
       case 'steerChild':
         this.committer.turn.afterwards.push(() => this.options.children(execution, effect));
         return;
+      case 'keep': {
+        const { node, run, text } = effect;
+        keepOutput(this.committer.turn, this.options.store, { execution, node, run }, text);
+        return;
+      }
+      case 'closed':
+        return execution.mapValues.drop(effect.map);
       case 'wake':
         execution.wakeAt(this.timers, effect.node, effect.atMs, () =>
           this.tell(execution, { type: 'woke', node: effect.node }),

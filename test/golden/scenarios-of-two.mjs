@@ -1,3 +1,4 @@
+import { mapScenario } from './map-scenario.mjs';
 import { contractsScenario } from './scenario-contracts.mjs';
 import { loopScenarios } from './scenarios-loops.mjs';
 
@@ -193,7 +194,7 @@ export function scenariosOfTwo(defineWorkflow, isWriting, tools) {
   const { looped, looping } = loopScenarios(defineWorkflow, isWriting, tools);
   return {
     atRest: [answered, rerun, forked, group, looped, late, cached, contractsScenario(defineWorkflow, start)],
-    held: [rerunning, edges, looping, undoing],
+    held: [rerunning, edges, looping, undoing, mapScenario({ defineWorkflow, isWriting, ...tools })],
     waiting: [waiting],
   };
 }

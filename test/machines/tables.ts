@@ -105,6 +105,7 @@ export const WORKFLOW_TABLE: Expectation = {
     signalReceived: 'running',
     groupRestarted: 'running',
     compensationStarted: 'running',
+    mapExpanded: 'running',
   },
   paused: {
     resumeRequested: 'running',
@@ -116,6 +117,7 @@ export const WORKFLOW_TABLE: Expectation = {
     signalReceived: 'paused',
     groupRestarted: 'paused',
     compensationStarted: 'running',
+    mapExpanded: 'paused',
   },
   completed: {
     retryRequested: 'running',
@@ -195,6 +197,7 @@ export const WORKFLOW_EVENTS: Record<string, WorkflowEvent> = {
     ending: { kind: 'cancelled', reason: 'why' },
   },
   groupRestarted: { type: 'groupRestarted', group: 3, node: 1 },
+  mapExpanded: { type: 'mapExpanded', node: 2, run: 0, items: 3, digest: 'd' },
   'rerunRequested+standing': { type: 'rerunRequested', node: 2, cascade: true, standing: 1, nodes: [2, 5] },
 };
 

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { MaestroError } from '../../src/base/errors.js';
 import { isMaestroError } from '../../src/base/errors.js';
-import { compileCondition, type ConditionInput, MAX_CONDITION_LENGTH } from '../../src/policy/condition.js';
+import { compileCondition, type ConditionInput } from '../../src/policy/condition.js';
+import { MAX_EXPRESSION_LENGTH } from '../../src/policy/expression.js';
 
 const evaluate = (source: string, input: Partial<ConditionInput> = {}): boolean =>
   compileCondition(source).evaluate({ outputs: {}, globalContext: {}, node: {}, ...input });
@@ -154,7 +155,7 @@ describe('what is refused before it runs', () => {
     ['Evil{} == 1', /unknown type Evil/, undefined],
     ['outputs.a = 1', /no valid CEL/, undefined],
     ['[1].exists(x, y == 1)', /unknown name y/, 15],
-    [`true || ${' '.repeat(MAX_CONDITION_LENGTH)} false`, /longer than 4096/, 1],
+    [`true || ${' '.repeat(MAX_EXPRESSION_LENGTH)} false`, /longer than 4096/, 1],
     ['('.repeat(2000) + '1' + ')'.repeat(2000), /nested too deeply|no valid CEL/, 1],
   ])('%s', (source, message, column) => {
     const error = errorOf(() => compileCondition(source));

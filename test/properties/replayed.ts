@@ -7,7 +7,7 @@ export function expectReplayed(
   plan: Parameters<typeof replay>[0],
 ): void {
   const again = replay(plan, journal);
-  for (let node = 0; node < plan.nodeCount; node++) {
+  for (let node = 0; node < state.plan.nodeCount; node++) {
     expect(again.columns.row(node)).toEqual(state.columns.row(node));
     expect(again.isOutdated(node)).toBe(state.isOutdated(node));
   }

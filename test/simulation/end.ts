@@ -27,7 +27,10 @@ export async function checkEnd(kv: Kv, scenario: Scenario, witness: Witness): Pr
     for (const shadow of witness.shadows.values()) {
       const { id } = shadow.planned;
       try {
-        const document = await readDocument(store, definitions, id, undefined, () => Promise.resolve(false));
+        const document = await readDocument(store, definitions, id, {
+          live: undefined,
+          isInterrupted: () => Promise.resolve(false),
+        });
         if (shadow.damaged) continue;
         if (shadow.deleted || shadow.record === null) {
           demand(document === undefined, 'DELETED_IS_GONE', `${id} is there again`);

@@ -80,12 +80,27 @@ describe('an end that surprises', () => {
     const trial = {
       ...{ seed: 1, document: undefined, events: [], notes: [], causeOf: () => null },
       struck: { crash: 0, timeout: 0, error: 0 },
+      model: undefined as never,
     };
     const failure = { name: 'MaestroError', code: 'INVARIANT', message: '2 nodes wait for nothing' };
     expect(judge({ ...trial, failure }).surprises).toMatchObject([
       { kind: 'runtime_died', message: expect.stringContaining('INVARIANT') as string },
     ]);
     expect(judge({ ...trial, failure: null }).surprises).toMatchObject([{ kind: 'did_not_end' }]);
+  });
+
+  it('failed: items of a map fail, unless that is declared; what its conditions read of items is made', async () => {
+    const nodes = (failureRate: number, condition: string): Fields[] => [
+      { id: 'list' },
+      {
+        ...{ id: 'each', dependencies: ['list'], map: 'outputs.list.items', condition },
+        ...(failureRate > 0 && { simulate: { failure_rate: failureRate } }),
+      },
+    ];
+    expect(kinds(await simulate(nodes(0, 'item.n > 3')))).toEqual([]);
+    expect((await simulate(nodes(1, 'true'))).surprises).toEqual([]);
+    const [wrong] = (await simulate(nodes(0, 'index + item.missing > 0 && item.missing'))).surprises;
+    expect(wrong).toMatchObject({ kind: 'failed', node_id: 'each' });
   });
 
   it('a failure that is declared, injected or decided is none', async () => {

@@ -41,6 +41,32 @@ describe('types of the builder', () => {
       });
   });
 
+  it('gives the list of results of a node that is done for each item', () => {
+    const builder = defineWorkflow({ id: 'typed' })
+      .node('files', { execute: () => ({ items: ['a', 'b'] }) })
+      .node('size', {
+        dependsOn: ['files'],
+        map: 'outputs.files.items',
+        maxConcurrency: 4,
+        maxFailed: 1,
+        execute: async ({ item, index }) => {
+          expectTypeOf(item).toEqualTypeOf<unknown>();
+          expectTypeOf(index).toEqualTypeOf<number | undefined>();
+          return String(item).length;
+        },
+      })
+      .node('sum', {
+        dependsOn: ['size'],
+        execute: ({ dependencyOutputs: { size } }) =>
+          expectTypeOf(size).toEqualTypeOf<(number | null | { output_of: string })[]>(),
+      });
+    expect(builder.toSpec().nodes[1]).toMatchObject({
+      map: 'outputs.files.items',
+      max_concurrency: 4,
+      max_failed: 1,
+    });
+  });
+
   it('knows that a node with a trigger may run without outputs', () => {
     defineWorkflow({ id: 'typed' })
       .node('a', { execute: () => 1 })

@@ -1,10 +1,10 @@
-import type { ChildEffect, EngineEvent } from '../../src/engine/effects.js';
+import type { ChildEffect, EngineEvent, MapList } from '../../src/engine/effects.js';
 import type { EngineDefinition } from '../../src/engine/definition.js';
 import type { Entry } from '../../src/engine/entries.js';
 import { ExecutionEngine } from '../../src/engine/execution-engine.js';
 import { ExecutionState } from '../../src/engine/execution-state.js';
 import { checkInvariants } from '../../src/engine/sanity.js';
-import type { Plan } from '../../src/graph/index.js';
+import { dependenciesOf, stageOf, type Plan } from '../../src/graph/index.js';
 import { breachOf } from '../../src/policy/contracts.js';
 import { normalizeRetryPolicy } from '../../src/policy/retry.js';
 import type { RepeatPolicy } from '../../src/policy/repeat.js';
@@ -41,18 +41,33 @@ export interface Script {
   compensateOn?: EngineDefinition['compensateOn'];
   edges?: ReadonlyMap<number, ReadonlyMap<number, boolean | 'error'>>;
   contracts?: EngineDefinition['contracts'];
+  maps?: EngineDefinition['maps'];
+  /** What an item of a map does in a stage. */
+  itemScript?: (stage: number, item: number) => NodeScript;
+  /** What the list of a map is, given how often the nodes that its gate depends on have run. */
+  listOf?: (gate: number, runs: number) => MapList;
 }
 
-export function definitionOf(script: Script): EngineDefinition {
+/** What a node, or an item of a map, does. */
+export function scriptOf(script: Script, plan: Plan, node: number): NodeScript {
+  const item = plan.itemNumbers[node - plan.fixedCount];
+  return item === undefined ? script.nodes[node] : script.itemScript!(stageOf(plan, node), item);
+}
+
+export function definitionOf(script: Script, plan: Plan): EngineDefinition {
   return {
-    plan: script.plan,
+    plan,
     failureMode: script.failureMode,
     retryPolicyOf: (node) =>
       script.retries
-        ? normalizeRetryPolicy({ max_attempts: script.nodes[node].maxAttempts, retry_delay_seconds: 1 })
+        ? normalizeRetryPolicy({
+            max_attempts: scriptOf(script, plan, node).maxAttempts,
+            retry_delay_seconds: 1,
+          })
         : null,
     // True to the verdicts below: what was not met is called by the condition's own text.
-    conditionText: (node) => (script.nodes[node].condition === undefined ? undefined : 'false'),
+    conditionText: (node) =>
+      plan.mapOf.has(node) || scriptOf(script, plan, node).condition === undefined ? undefined : 'false',
     triggers: script.triggers ?? new Map(),
     compensations: script.compensations ?? new Map(),
     compensateOn: script.compensateOn ?? 'on_failure',
@@ -62,12 +77,13 @@ export function definitionOf(script: Script): EngineDefinition {
         new Map([...edges.keys()].map((from) => [from, `edge from ${from}`])),
       ]),
     ),
-    totalTimeoutOf: (node) => script.nodes[node].totalTimeoutSeconds ?? null,
+    totalTimeoutOf: (node) => scriptOf(script, plan, node).totalTimeoutSeconds ?? null,
     hasTotalTimeouts: script.nodes.some(({ totalTimeoutSeconds }) => totalTimeoutSeconds !== undefined),
     timeoutSeconds: script.timeoutSeconds ?? null,
-    waitOf: (node) => script.nodes[node].wait ?? null,
+    waitOf: (node) => scriptOf(script, plan, node).wait ?? null,
     hasWaits: script.nodes.some(({ wait }) => wait !== undefined),
     groups: script.groups ?? new Map(),
+    maps: script.maps ?? new Map(),
     ranks: null,
     repeats: new Map(
       script.nodes.flatMap(({ repeat }, node) => (repeat === undefined ? [] : [[node, repeat] as const])),
@@ -93,6 +109,8 @@ export class EngineDriver {
   engine: ExecutionEngine;
   readonly journal: Entry[][] = [];
   pending: Pending[] = [];
+  /** Outputs with rows of their own. */
+  readonly kept = new Map<number, string>();
   nowMs = 1_000_000;
   /** Nodes in the order in which they started. */
   readonly starts: number[] = [];
@@ -105,7 +123,8 @@ export class EngineDriver {
     private readonly pick: () => number,
     state?: ExecutionState,
   ) {
-    this.engine = new ExecutionEngine(definitionOf(script), () => 0.5, state);
+    const own = state ?? new ExecutionState(script.plan);
+    this.engine = new ExecutionEngine(definitionOf(script, own.plan), () => 0.5, own);
   }
 
   apply(event: EngineEvent): void {
@@ -141,7 +160,7 @@ export class EngineDriver {
     switch (effect.kind) {
       case 'dispatch': {
         const { node, run, attempt } = effect;
-        const { outcomes, failsUntilRun = 0 } = this.script.nodes[node];
+        const { outcomes, failsUntilRun = 0 } = this.scriptOf(node);
         const outcome = run < failsUntilRun ? 'fail' : outcomes[Math.min(attempt - 1, outcomes.length - 1)];
         if (outcome === 'ok') this.pending.push({ event: this.succeeded(node, run, attempt) });
         else if (outcome === 'fail') {
@@ -157,7 +176,7 @@ export class EngineDriver {
       case 'evaluate': {
         const { node, from, question } = effect;
         const condition =
-          from === undefined ? this.script.nodes[node].condition : this.script.edges?.get(node)?.get(from);
+          from === undefined ? this.scriptOf(node).condition : this.script.edges?.get(node)?.get(from);
         const verdict =
           condition === 'error'
             ? {
@@ -201,9 +220,26 @@ export class EngineDriver {
       case 'deadline':
         this.pending.push({ event: { type: 'deadlinePassed', node: effect.node }, atMs: effect.atMs });
         return;
+      case 'expand': {
+        const { node, question } = effect;
+        const { plan, columns } = this.engine.state;
+        const runs = dependenciesOf(plan, node).reduce((sum, at) => sum + columns.run[at], 0);
+        this.pending.push({
+          event: { type: 'mapEvaluated', node, question, list: this.script.listOf!(node, runs) },
+        });
+        return;
+      }
+      case 'keep':
+        this.kept.set(effect.node, effect.text);
+        return;
+      case 'closed':
       case 'cancel':
         return;
     }
+  }
+
+  private scriptOf(node: number): NodeScript {
+    return scriptOf(this.script, this.engine.state.plan, node);
   }
 
   private readonly lostOnce = new Set<number>();

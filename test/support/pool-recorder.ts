@@ -119,6 +119,8 @@ export function callOf(id: number): StepCall {
     dependencyArtifacts: '{}',
     globalContext: '{}',
     repeat: null,
+    index: -1,
+    item: null,
   };
 }
 

@@ -148,6 +148,9 @@ const workflowEvent: fc.Arbitrary<WorkflowEvent> = fc.oneof(
   fc
     .record({ group: fc.nat(), node: fc.nat() })
     .map((fields): WorkflowEvent => ({ type: 'groupRestarted', ...fields })),
+  fc
+    .record({ node: fc.nat(), run: fc.nat(), items: fc.nat(), digest: anyText })
+    .map((fields): WorkflowEvent => ({ type: 'mapExpanded', ...fields })),
 );
 
 export const anyEntry: fc.Arbitrary<Entry> = fc.oneof(

@@ -15,6 +15,7 @@ import {
   type WorkflowSpec,
   planOf,
   groupPolicyOf,
+  mapPolicyOf,
   repeatPolicyOf,
   waitPlanOf,
 } from '../../runtime/index.js';
@@ -57,6 +58,7 @@ function render(format: Format, plan: Plan, spec: WorkflowSpec): string {
       return [
         formatGroups(plan, spec.workflow.id),
         ...containers(plan, spec),
+        ...maps(plan, spec),
         ...triggers(plan, spec),
         ...compensations(plan, spec),
         ...conditionalEdges(plan, spec),
@@ -74,6 +76,7 @@ function render(format: Format, plan: Plan, spec: WorkflowSpec): string {
           ...graphDocument(plan, spec.workflow.id, edgeLabels(plan, spec)),
           ...waitsOf(plan, spec),
           ...membersOf(plan),
+          ...mapsOf(plan, spec),
           ...triggersOf(plan, spec),
           ...compensationsOf(plan, spec),
           ...loopsOf(spec),
@@ -92,6 +95,7 @@ function labels({ ids }: Plan, spec: WorkflowSpec): (node: number) => string {
     const { compensates } = spec.nodes[node];
     if (compensates !== undefined) return `${ids[node]} (undoes ${compensates})`;
     const wait = waitPlanOf(spec.nodes[node]);
+    if (spec.nodes[node].map !== undefined) return `${ids[node]} (${mapPolicyText(spec.nodes[node])})`;
     if (spec.nodes[node].members !== undefined)
       return `${ids[node]} (group: ${policyText(spec.nodes[node])})`;
     const trigger = triggerText(spec.nodes[node]);
@@ -203,7 +207,8 @@ function waitsOf({ ids }: Plan, spec: WorkflowSpec): { waits?: Record<string, st
 function containers({ ids, groups }: Plan, spec: WorkflowSpec): string[] {
   return [...groups].map(([group, members]) => {
     const names = [...members].map((member) => oneLine(ids[member])).join(', ');
-    return `  ${oneLine(ids[group])} holds ${names} (${policyText(spec.nodes[group])})`;
+    const policy = spec.nodes[group].map === undefined ? policyText : mapPolicyText;
+    return `  ${oneLine(ids[group])} holds ${names} (${policy(spec.nodes[group])})`;
   });
 }
 
@@ -216,6 +221,32 @@ function policyText(node: NodeSpec): string {
     maxRestarts > 0 ? `${strategy}, ${count(maxRestarts, 'restart')}${within}` : 'no restarts',
     ...(onMemberFailure === 'cancel' ? ['a failure cancels the others'] : []),
   ].join('; ');
+}
+
+/** A line for each node that is done for each item of a list by itself. */
+function maps({ ids }: Plan, spec: WorkflowSpec): string[] {
+  return spec.nodes.flatMap((node, index) =>
+    node.map === undefined || node.members !== undefined
+      ? []
+      : [`  ${oneLine(ids[index])} is done ${mapPolicyText(node)}`],
+  );
+}
+
+function mapPolicyText(node: NodeSpec): string {
+  const { maxConcurrency, maxFailed, maxFailedPercent } = mapPolicyOf(node);
+  return [
+    `for each item of ${oneLine(node.map ?? '')}`,
+    ...(maxConcurrency < Infinity ? [`${maxConcurrency} at once`] : []),
+    ...(maxFailed > 0 && maxFailed < Infinity ? [`${maxFailed} may fail`] : []),
+    ...(maxFailed === Infinity ? [`${maxFailedPercent} % may fail`] : []),
+  ].join('; ');
+}
+
+function mapsOf({ ids }: Plan, spec: WorkflowSpec): { maps?: Record<string, string> } {
+  const named = spec.nodes.flatMap((node, index) =>
+    node.map === undefined ? [] : [[ids[index], node.map] as const],
+  );
+  return named.length === 0 ? {} : { maps: Object.fromEntries(named) };
 }
 
 function membersOf({ ids, groups }: Plan): { parallel_groups?: Record<string, string[]> } {

@@ -16,13 +16,14 @@ export function addShowCommand({ program, bind }: Registry): void {
     .command('show')
     .description('show an execution and its nodes')
     .argument('<id>', 'execution id, a unique beginning of one, or `last`')
-    .option('--node <id>', 'one node in detail: its output, artifacts and error')
+    .option('--node <id>', 'one node in detail, or an item of a map: its output, artifacts and error')
     .option('--all', 'every node, however many')
     .addHelpText(
       'after',
       examples(
         'maestro show last',
         'maestro show last --node build',
+        "maestro show last --node 'work[17]'",
         'maestro show last --json | jq .node_outputs',
       ),
     )
@@ -31,7 +32,8 @@ export function addShowCommand({ program, bind }: Registry): void {
 
 async function show(context: CommandContext, ref: string, options: ShowOptions): Promise<number> {
   const { ui, terminal } = context;
-  const document = await withStoredRuntime(context, (runtime) => findExecution(runtime, ref));
+  const items = options.node === undefined ? [] : [options.node];
+  const document = await withStoredRuntime(context, (runtime) => findExecution(runtime, ref, items));
   const style = { color: ui.color, nowMs: terminal.nowMs(), verbose: ui.verbose };
   const commandFor = (action: string) => commandLine(context, action, document.execution_id);
   if (options.node !== undefined) {

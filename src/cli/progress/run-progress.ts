@@ -22,7 +22,8 @@ const REVIVED: ReadonlySet<NodeStatus> = new Set(['failed', 'blocked', 'cancelle
  * Fed with history first and live events later, it ends in the same state as if it had watched from the start.
  */
 export class RunProgress {
-  readonly totalNodes: number;
+  /** Of the definition, and items of maps as they become known. */
+  totalNodes: number;
   readonly counts: StatusCounts;
   readonly running = new Map<string, RunningNode>();
   /** Seconds all attempts of a node took, by node. */
@@ -33,9 +34,11 @@ export class RunProgress {
   readonly retrying = new Set<string>();
   /** Sum of the weights of settled nodes. */
   settledWeight = 0;
-  readonly totalWeight: number;
+  totalWeight: number;
   readonly #statuses = new Map<string, NodeStatus>();
   readonly #weightOf: (nodeId: string) => number;
+  /** Items of maps have no expected seconds. */
+  readonly #isWeighted: boolean;
   #ended = false;
 
   /** `weights` are expected seconds by node, when they are known for all; otherwise every node counts the same. */
@@ -43,6 +46,7 @@ export class RunProgress {
     this.totalNodes = totalNodes;
     this.counts = Object.fromEntries(NODE_STATUSES.map((status) => [status, 0])) as StatusCounts;
     this.counts.pending = totalNodes;
+    this.#isWeighted = weights !== undefined;
     this.#weightOf = weights === undefined ? () => 1 : (id) => weights.get(id) ?? 0;
     this.totalWeight = weights === undefined ? totalNodes : [...weights.values()].reduce((a, b) => a + b, 0);
   }
@@ -88,6 +92,8 @@ export class RunProgress {
 
   #applyToNode(event: ExecutionEvent, id: string): void {
     switch (event.event_type) {
+      case 'map_expanded':
+        return this.#addItems(numberOf(event.data.new_nodes));
       case 'node_ready':
       case 'node_recovered':
         return this.#become(id, 'ready');
@@ -126,6 +132,12 @@ export class RunProgress {
     if (status !== 'running') this.running.delete(id);
     const isSettled = SETTLED.has(status) && !willRetry;
     if (isSettled !== wasSettled) this.settledWeight += isSettled ? this.#weightOf(id) : -this.#weightOf(id);
+  }
+
+  #addItems(count: number): void {
+    this.totalNodes += count;
+    this.counts.pending += count;
+    if (!this.#isWeighted) this.totalWeight += count;
   }
 
   #revive(): void {

@@ -13,7 +13,7 @@ import {
 import { formatCounts } from '../progress/frame.js';
 import { contractsText, unmetContract } from './contract-text.js';
 import { childText } from './child-text.js';
-import { groupText } from './group-text.js';
+import { groupText, mapText } from './group-text.js';
 import { continuation, countStatuses, durationOf, secondsOf } from './run-summary.js';
 import { formatErrorDocument } from './summary-text.js';
 import { repeatText } from './repeat-text.js';
@@ -145,6 +145,7 @@ function noteOf(state: NodeStateDocument): string {
     skipped_because: reason,
     waiting_for: wait,
     group,
+    map,
     repeat,
     contracts,
     child,
@@ -154,6 +155,7 @@ function noteOf(state: NodeStateDocument): string {
   if (unmet !== undefined) return truncate(unmet, NOTE_WIDTH);
   if (queue !== undefined && state.status === 'ready') return queueText(queue);
   if (wait !== undefined) return truncate(oneLine(waitText(wait)), NOTE_WIDTH);
+  if (map !== undefined) return truncate(oneLine(mapText(map)), NOTE_WIDTH);
   if (child !== undefined) return oneLine(childText(child));
   if (group !== undefined) return groupText(group);
   if (state.status === 'skipped' && typeof reason === 'string') return truncate(oneLine(reason), NOTE_WIDTH);

@@ -94,6 +94,8 @@ const CALL_FIELDS = [
   'dependencyArtifacts',
   'globalContext',
   'repeat',
+  'index',
+  'item',
 ] as const satisfies readonly (keyof StepCall)[];
 
 export const JOB_STRIDE = CALL_FIELDS.length + 1;

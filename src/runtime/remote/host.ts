@@ -83,7 +83,7 @@ export class RuntimeHost implements RemoteHost {
 
   removeSchedule: RemoteHost['removeSchedule'] = (id) => outcome(() => this.opened.schedules.remove(id));
 
-  get: RemoteHost['get'] = (id) => outcome(() => this.opened.get(id));
+  get: RemoteHost['get'] = (...args) => outcome(() => this.opened.get(...args));
 
   definition: RemoteHost['definition'] = (id) => outcome(() => this.opened.definition(id));
 

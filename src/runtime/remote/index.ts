@@ -214,8 +214,8 @@ class RemoteRuntimeClient implements RemoteRuntime {
     return this.crossing.call((host) => host.reviews(filter));
   }
 
-  get(executionId: string): Promise<ExecutionDocument | undefined> {
-    return this.crossing.call((host) => host.get(executionId));
+  get(executionId: string, options?: { items?: readonly string[] }): Promise<ExecutionDocument | undefined> {
+    return this.crossing.call((host) => host.get(executionId, options));
   }
 
   definition(executionId: string): Promise<WorkflowSpec | undefined> {

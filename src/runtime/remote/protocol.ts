@@ -114,7 +114,10 @@ export interface RemoteHost {
   pauseSchedule(workflowId: string): Promise<Outcome<ScheduleDocument>>;
   resumeSchedule(workflowId: string): Promise<Outcome<ScheduleDocument>>;
   removeSchedule(workflowId: string): Promise<Outcome<boolean>>;
-  get(executionId: string): Promise<Outcome<ExecutionDocument | undefined>>;
+  get(
+    executionId: string,
+    options?: { items?: readonly string[] },
+  ): Promise<Outcome<ExecutionDocument | undefined>>;
   definition(executionId: string): Promise<Outcome<WorkflowSpec | undefined>>;
   recover(): Promise<Outcome<readonly { executionId: string; error?: ErrorDocument }[]>>;
   replay(executionId: string, at?: number | Date): Promise<Outcome<ReplayDocument>>;

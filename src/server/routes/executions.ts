@@ -104,7 +104,7 @@ function documentRoutes(app: FastifyInstance, { runtime }: ServiceContext): void
     '/api/executions/:execution_id/nodes/:node_id',
     { schema },
     async ({ params: { execution_id, node_id } }) => {
-      const { node_states } = await documentOf(runtime, execution_id);
+      const { node_states } = await documentOf(runtime, execution_id, [node_id]);
       if (Object.hasOwn(node_states, node_id)) return node_states[node_id];
       throw new MaestroError(
         'NODE_NOT_FOUND',
@@ -186,8 +186,9 @@ export function assertTakingIn(draining: ServiceContext['draining']): void {
 export async function documentOf(
   runtime: ServiceContext['runtime'],
   executionId: string,
+  items: readonly string[] = [],
 ): Promise<ExecutionDocument> {
-  const document = await runtime.get(executionId);
+  const document = await runtime.get(executionId, { items });
   if (document === undefined) throw unknown(executionId);
   return document;
 }
