@@ -104,7 +104,7 @@ async function warmUp(
   { dependencies }: BenchGraph,
   workflow: Workflow,
 ): Promise<void> {
-  const noop: BenchCase = { ...each, body: { kind: 'noop' } };
+  const noop: BenchCase = { ...each, shape: 'layered', body: { kind: 'noop' } };
   const any = workflowOf(noop, graphOf('layered', { nodes: WARM_STEP, seed: each.seed }));
   const endMs = performance.now() + WARM_SECONDS * 1000;
   for (let done = 0; done < WARM_NODES && performance.now() < endMs; done += WARM_STEP)
