@@ -78,13 +78,21 @@ export class Meter {
     return this.commitBeganMs === null ? null : performance.now() - this.commitBeganMs;
   }
 
-  committed(ops: readonly Op[], beganMs: number): void {
+  /** For spans, in milliseconds. */
+  nowMs(): number {
+    return performance.now();
+  }
+
+  /** @returns how long the commit has taken, in milliseconds */
+  committed(ops: readonly Op[], beganMs: number): number {
     let bytes = 0;
     this.commitBeganMs = null;
     for (const { key, value } of ops) bytes += key.length + (value === undefined ? 0 : value.length);
-    this.commitSeconds.record((performance.now() - beganMs) / 1000);
+    const tookMs = performance.now() - beganMs;
+    this.commitSeconds.record(tookMs / 1000);
     this.commitRows.record(ops.length);
     this.commitBytes.record(bytes);
+    return tookMs;
   }
 
   commitFailed(): void {

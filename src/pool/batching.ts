@@ -7,7 +7,7 @@ export const MAX_BATCH = 256;
 /** Work that a worker is given ahead, in milliseconds. */
 const AHEAD_MS = 4;
 /** What a job costs beside its own code (encoding, decoding, bookkeeping), in milliseconds. */
-const OVERHEAD_MS = 0.002;
+export const OVERHEAD_MS = 0.002;
 /** Weight of the newest duration: a step that was slow once (cold code) is found to be short after a few runs. */
 const NEWEST_WEIGHT = 0.3;
 const MAX_KEYS = 10_000;
@@ -66,6 +66,24 @@ function fairShareMs(costAt: (index: number) => number, ready: number, idle: num
 export interface Load {
   readonly alone: number;
   readonly shortMs: number;
+}
+
+/** The load as jobs come and go. */
+export class RunningLoad implements Load {
+  alone = 0;
+  shortMs = 0;
+
+  add(costMs: number): void {
+    if (costMs === ALONE) this.alone++;
+    else this.shortMs += costMs;
+  }
+
+  /** @param isLast nothing is in hand any more: sums of fractions drift, and an empty pool has no load */
+  remove(costMs: number, isLast: boolean): void {
+    if (costMs === ALONE) this.alone--;
+    else this.shortMs -= costMs;
+    if (isLast) this.shortMs = 0;
+  }
 }
 
 /**

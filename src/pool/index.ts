@@ -42,6 +42,10 @@ class PoolRouter implements Pool {
     return this.#all.reduce((sum, pool) => sum + pool.busy, 0);
   }
 
+  get isDue(): boolean {
+    return this.#adapters.module.isDue === true;
+  }
+
   status(): readonly WorkersStatus[] {
     return this.#all.flatMap((pool) => pool.status());
   }

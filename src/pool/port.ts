@@ -130,6 +130,8 @@ export interface Pool {
   room(step: StepRef): number;
   /** Jobs dispatched and not settled. */
   readonly busy: number;
+  /** Results are about to come: short jobs of known duration are out. */
+  readonly isDue?: boolean;
   /** How its workers are, by kind. */
   status(): readonly WorkersStatus[];
   /** Ends all workers. Jobs still running are cancelled through the ladder; none settles afterwards. */

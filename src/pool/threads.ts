@@ -1,7 +1,7 @@
 import { atMost } from '../base/clock.js';
 import { MaestroError, toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import type { WorkersStatus } from '../base/workers.js';
-import { ALONE, batchLength, Durations, roomFor } from './batching.js';
+import { ALONE, batchLength, Durations, roomFor, RunningLoad, OVERHEAD_MS } from './batching.js';
 import { Deaths, poolStopped } from './deaths.js';
 import { JobQueue } from './job-queue.js';
 import type { ResolvedPoolSettings } from './options.js';
@@ -39,7 +39,7 @@ export class ThreadPool implements Pool {
   readonly #freeSlots: number[];
   readonly #durations = new Durations();
   readonly #deaths: Deaths;
-  readonly #load = { alone: 0, shortMs: 0 };
+  readonly #load = new RunningLoad();
   #lastBatchId = 0;
   #pumping = false;
   #watching = false;
@@ -69,6 +69,10 @@ export class ThreadPool implements Pool {
     return this.#jobs.size;
   }
 
+  get isDue(): boolean {
+    return this.#load.shortMs > OVERHEAD_MS / 2;
+  }
+
   status(): readonly WorkersStatus[] {
     const { threads: limit } = this.#settings;
     const now = { attempts: this.#jobs.size, alive: this.#crew.size, busy: this.#batches.size, limit };
@@ -89,7 +93,7 @@ export class ThreadPool implements Pool {
     for (const job of jobs) {
       const entry = new ThreadJob(job, job.exclusive ? ALONE : this.#durations.cost(job.step.key));
       this.#jobs.set(job.id, entry);
-      this.#weigh(entry, 1);
+      this.#load.add(entry.costMs);
       if (this.#stopped === undefined) this.#queue.push(entry);
       else this.#settleSoon(entry, { ok: false, kind: 'lost', error: this.#stopped });
     }
@@ -386,14 +390,7 @@ export class ThreadPool implements Pool {
     entry.clearGrace?.();
     entry.batch = undefined;
     if (!this.#jobs.delete(entry.job.id)) return;
-    this.#weigh(entry, -1);
+    this.#load.remove(entry.costMs, this.#jobs.size === 0);
     if (!this.#closing) this.#listener?.settled(entry.job.id, outcome);
-  }
-
-  #weigh(entry: ThreadJob, sign: 1 | -1): void {
-    if (entry.costMs === ALONE) this.#load.alone += sign;
-    else this.#load.shortMs += sign * entry.costMs;
-    // Sums of fractions drift: an empty pool has no load.
-    if (this.#jobs.size === 0) this.#load.shortMs = 0;
   }
 }

@@ -1,9 +1,11 @@
 import type { Clock, CancelTimer } from '../base/clock.js';
 import type { Durability } from '../base/model.js';
 import type { Meter } from '../observe/meter.js';
+import type { Pool } from '../pool/index.js';
 import type { KvOp } from '../store/kv.js';
 import type { ExecutionStore } from '../store/types.js';
 import type { ActiveExecution } from './active-execution.js';
+import { Pacing } from './pacing.js';
 import { Turn, type TurnRecord } from './turn.js';
 
 /** How long started attempts may wait for a commit that something else needs. */
@@ -15,6 +17,7 @@ interface CommitterOptions {
   readonly clock: Clock;
   readonly durability: Durability;
   readonly meter: Meter;
+  readonly pool: Pick<Pool, 'isDue'>;
   /** What is at rest with the turn being committed leaves: requests that come from now on find it in the store. */
   readonly leaving: (execution: ActiveExecution) => void;
   /** The turn is durable (under `exit`: decided): publish it, send what it held, and call `flush` again. */
@@ -30,6 +33,8 @@ export class Committer {
   /** Number of the last durable turn: what it made ready may be sent at once. */
   durableTurn = 0;
   private committing = false;
+  private holding = false;
+  private readonly pacing = new Pacing();
   private stopLazy: CancelTimer | null = null;
   private closed = false;
   /** Under `exit`: ops of turns already told, written at the next rest. */
@@ -49,12 +54,27 @@ export class Committer {
       if (this.turn.touched.size > 0) this.flushLater();
       return;
     }
+    if (this.holds()) return;
     this.stopLazy?.();
     this.stopLazy = null;
     const turn = this.turn;
     this.turn = new Turn(turn.number + 1);
     this.committing = true;
     this.commit(turn).catch((error: unknown) => this.fail(turn, error));
+  }
+
+  /** Only under `sync` anybody waits for a commit to go on. Whoever asked for something is not kept waiting. */
+  private holds(): boolean {
+    if (this.holding) return true;
+    const { durability, pool, meter } = this.options;
+    if (durability !== 'sync' || this.turn.waiters.length > 0) return false;
+    if (!this.pacing.holds(pool.isDue === true, meter.nowMs())) return false;
+    this.holding = true;
+    setImmediate(() => {
+      this.holding = false;
+      this.flush();
+    });
+    return true;
   }
 
   private async commit(turn: Turn): Promise<void> {
@@ -126,7 +146,7 @@ export class Committer {
       meter.commitFailed();
       throw error;
     }
-    meter.committed(ops, beganMs);
+    this.pacing.note(meter.committed(ops, beganMs));
   }
 
   private settle(turn: Turn, records: readonly TurnRecord[]): void {

@@ -1,0 +1,51 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Pacing } from '../../src/supervisor/pacing.js';
+
+function paced(commitMs: number) {
+  const world = { nowMs: 1000, due: true };
+  const pacing = new Pacing();
+  for (let k = 0; k < 50; k++) pacing.note(commitMs);
+  return { world, pacing, holds: () => pacing.holds(world.due, world.nowMs) };
+}
+
+describe('a commit', () => {
+  it('waits for company that is due, for half as long as a commit takes', () => {
+    const { world, holds } = paced(0.4);
+    expect(holds()).toBe(true);
+    world.nowMs += 0.1;
+    expect(holds()).toBe(true);
+    world.nowMs += 0.11;
+    expect(holds()).toBe(false);
+  });
+
+  it('waits for nobody: a chain never does', () => {
+    const { world, holds } = paced(0.4);
+    world.due = false;
+    expect(holds()).toBe(false);
+  });
+
+  it('waits anew for each commit', () => {
+    const { world, pacing, holds } = paced(0.4);
+    expect(holds()).toBe(true);
+    world.nowMs += 1;
+    expect(holds()).toBe(false);
+    pacing.note(0.4);
+    expect(holds()).toBe(true);
+  });
+
+  it('never waits long, however slow the disk is and however much is due', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 100, noNaN: true }), fc.array(fc.nat(200)), (commitMs, steps) => {
+        const { world, holds } = paced(commitMs);
+        const sinceMs = world.nowMs;
+        for (const step of steps) {
+          const held = holds();
+          if (held) expect(world.nowMs - sinceMs).toBeLessThan(0.5);
+          else break;
+          world.nowMs += step / 1000;
+        }
+      }),
+    );
+  });
+});
