@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { access, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMaestroError, MaestroError } from '../base/errors.js';
@@ -160,6 +161,8 @@ export async function removeArtifacts(
   const { workflowId, executionId } = record;
   if (!isValidId(workflowId) || !isValidId(executionId)) return;
   const folder = executionFolder(root, workflowId, executionId);
+  // Most have none: then nothing waits for a disk, which in a simulated world would be a real one.
+  if (!existsSync(folder)) return;
   if (!(await isHeld(store, folder, record))) await removeFolder(folder);
 }
 

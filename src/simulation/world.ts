@@ -11,6 +11,9 @@ import type { ProcessIdentity, Processes } from '../store/process-identity.js';
 import type { DiskUser } from './disk.js';
 import { SimulatedClock, type Timeline } from './timeline.js';
 
+/** A simulated world has no files: what never exists takes no real time to be looked at. */
+export const NOWHERE = '/dev/null/artifacts';
+
 type ProcessOptions = Pick<
   RuntimeOptions,
   'mode' | 'durability' | 'concurrency' | 'maxActiveExecutions' | 'retries' | 'recoverEveryMs' | 'retention'
@@ -98,7 +101,10 @@ export class World {
     } = options;
     const kv = openDisk(process);
     const { clock, random } = process;
-    const defaults = settingsOf({ ...rest, store: kv, clock, random, pool: { graceMs } });
+    const defaults = settingsOf({
+      ...{ artifactRoot: NOWHERE, ...rest },
+      ...{ store: kv, clock, random, pool: { graceMs } },
+    });
     const settings = {
       ...defaults,
       inboxEveryMs: inboxEveryMs ?? defaults.inboxEveryMs,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { lstat, open, readdir, realpath, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, extname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { MaestroError } from '../base/errors.js';
@@ -111,6 +111,7 @@ export async function writeWhole(file: string, text: string, durable: boolean): 
 
 /** The names of the folders in a folder; none when there is no such folder. Links are not followed. */
 export async function foldersIn(folder: string): Promise<string[]> {
+  if (!existsSync(folder)) return [];
   try {
     const entries = await readdir(folder, { withFileTypes: true });
     return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);

@@ -5,6 +5,7 @@ import { seededRandom } from '../../src/base/random.js';
 import type { ExecutionEvent } from '../../src/observe/events.js';
 import type { Job, JobOutcome, Pool, PoolListener } from '../../src/pool/port.js';
 import { LocalRuntime } from '../../src/runtime/local-runtime.js';
+import { NOWHERE } from '../../src/simulation/world.js';
 import { settingsOf } from '../../src/runtime/options.js';
 import type { RuntimeOptions } from '../../src/runtime/types.js';
 import type { Workflow } from '../../src/spec/types.js';
@@ -156,7 +157,7 @@ export async function simulate(
   const { seed, workflows, fateOf, slots, lossRate, onEvent, ...rest } = options;
   const clock = options.clock ?? new SimulatedClock();
   const random = seededRandom(seed);
-  const settings = settingsOf({ ...rest, store: kv, clock, random });
+  const settings = settingsOf({ artifactRoot: NOWHERE, ...rest, store: kv, clock, random });
   const pool = new SimulatedPool(clock, fateOf, slots, () => random() < lossRate);
   const store = await openStore(kv, clock);
   const runtime = new LocalRuntime(store, pool, settings, workflows, onEvent ?? null);

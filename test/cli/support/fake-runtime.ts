@@ -64,7 +64,8 @@ function unsupported(): never {
 }
 
 function recordOf(document: ExecutionDocument): ExecutionRecord {
-  return { executionId: document.execution_id, status: document.status } as ExecutionRecord;
+  const { execution_id: executionId, status } = document;
+  return { executionId, status, options: {} } as ExecutionRecord;
 }
 
 /** An execution whose end a test decides. */
