@@ -11,12 +11,20 @@ import type { ProcessIdentity, Processes } from '../store/process-identity.js';
 import type { DiskUser } from './disk.js';
 import { SimulatedClock, type Timeline } from './timeline.js';
 
-/** A simulated world has no files: what never exists takes no real time to be looked at. */
+/** A simulated world has no files unless it is given a folder: what never exists takes no real time to be looked at. */
 export const NOWHERE = '/dev/null/artifacts';
 
 type ProcessOptions = Pick<
   RuntimeOptions,
-  'mode' | 'durability' | 'concurrency' | 'maxActiveExecutions' | 'retries' | 'recoverEveryMs' | 'retention'
+  | 'mode'
+  | 'durability'
+  | 'concurrency'
+  | 'queues'
+  | 'maxActiveExecutions'
+  | 'retries'
+  | 'recoverEveryMs'
+  | 'retention'
+  | 'artifactRoot'
 >;
 
 /** What a process of a world is made of. */
