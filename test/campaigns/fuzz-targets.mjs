@@ -77,7 +77,17 @@ function condition(random) {
 
 const KEY = 'x/e/j/000000000000';
 const ERROR = { name: 'Error', message: 'm', stack: 's', cause: { name: 'E', message: 'c' } };
+const PROBLEM = { path: '/a', message: 'm', value: '1' };
+const VERDICT = {
+  contract: 'c',
+  side: 'output',
+  severity: 'blocking',
+  status: 'breached',
+  problems: [PROBLEM],
+};
 const ENTRIES = [
+  { node: 5, event: { type: 'contractsChecked', verdicts: [VERDICT] }, atMs: 8 },
+  { node: 5, event: { type: 'edgeEvaluated', from: 4, verdict: { taken: null, error: ERROR } }, atMs: 8 },
   { node: -1, event: { type: 'started' }, atMs: 1.7e12 },
   { node: 0, event: { type: 'attemptStarted' }, atMs: 1.7e12 },
   {
@@ -99,6 +109,10 @@ const ENTRIES = [
   { node: 3, event: { type: 'conditionNotMet', condition: 'false' }, atMs: 3 },
   { node: -1, event: { type: 'nodeFailedForGood', node: 0, error: ERROR }, atMs: 4 },
   { node: -1, event: { type: 'cancelRequested', reason: 'why' }, atMs: 5 },
+  { node: 4, event: { type: 'iterationEnded', output: '1', durationMs: 2, nextAtMs: 9 }, atMs: 6 },
+  { node: 4, event: { type: 'timedOut', error: ERROR }, atMs: 7 },
+  { node: 5, event: { type: 'cacheHit', hash: 'f'.repeat(64) }, atMs: 8 },
+  { node: -1, event: { type: 'mapExpanded', node: 6, run: 0, items: 3, digest: 'a'.repeat(64) }, atMs: 9 },
 ];
 const ROW = {
   leaf: 4,
@@ -113,8 +127,15 @@ const ROW = {
   condition: 'c',
   wait: null,
   comments: [],
+  iteration: null,
+  contracts: [],
 };
-const COMMENTED = { ...ROW, comments: [{ text: 't', reviewer: 'r', atMs: 5 }] };
+const COMMENTED = {
+  ...ROW,
+  iteration: { number: 2, output: '1' },
+  contracts: [VERDICT],
+  comments: [{ text: 't', reviewer: 'r', atMs: 5 }],
+};
 const JOURNAL = Buffer.from(unseal(KEY, encodeJournalRecord(KEY, { sequence: 0, entries: ENTRIES })));
 const CHUNK = Buffer.from(unseal(KEY, encodeChunk(KEY, [ROW, COMMENTED, ROW])));
 
