@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { open } from 'lmdb';
 import { Piscina } from 'piscina';
 import { bodiesOf } from './bodies.js';
-import { secondsOf } from './measure.js';
+import { secondsOf, WARM_SECONDS } from './measure.js';
 import { task } from './step.js';
 import type { BenchCase } from './types.js';
 import { benchGraph } from './workloads.js';
@@ -25,7 +25,7 @@ export async function promisesPerSecond(each: BenchCase): Promise<number> {
   const { payloadBytes } = each;
   const bodyOf = bodiesOf(each.body, dependencies.length, each.seed);
   const contexts = dependencies.map((_, node) => ({ nodeConfig: { body: bodyOf(node), payloadBytes } }));
-  const seconds = await secondsOf(async () => {
+  const once = async () => {
     const ends: Promise<unknown>[] = [];
     for (let k = 0; k < executions; k++) {
       const done: Promise<object>[] = [];
@@ -34,15 +34,17 @@ export async function promisesPerSecond(each: BenchCase): Promise<number> {
       ends.push(Promise.all(done));
     }
     await Promise.all(ends);
-  });
+  };
+  await warm(once);
+  const seconds = await secondsOf(once);
   return (executions * dependencies.length) / seconds;
 }
 
 /** Tasks per second that do nothing on worker threads, each its own message, without dependencies or a store. */
 export function piscinaPerSecond(threads: number): Promise<number> {
   return onPiscina(threads, async (pool) => {
-    await Promise.all(Array.from({ length: 100 * threads }, () => pool.run({})));
     const all = () => Promise.all(Array.from({ length: TASKS }, () => pool.run({})));
+    await warm(all);
     return TASKS / (await secondsOf(all));
   });
 }
@@ -55,7 +57,7 @@ export function batchedPiscinaPerSecond(threads: number): Promise<number> {
       Promise.all(
         Array.from({ length: count / TASKS_OF_A_MESSAGE }, () => pool.run(tasks, { name: 'batch' })),
       );
-    await run(BATCHED_TASKS / 4);
+    await warm(() => run(BATCHED_TASKS / 4));
     return BATCHED_TASKS / (await secondsOf(() => run(BATCHED_TASKS)));
   });
 }
@@ -66,9 +68,15 @@ export function piscinaInTurnPerSecond(): Promise<number> {
     const run = async (count: number) => {
       for (let k = 0; k < count; k++) await pool.run({});
     };
-    await run(TASKS_IN_TURN / 5);
+    await warm(() => run(TASKS_IN_TURN / 5));
     return TASKS_IN_TURN / (await secondsOf(() => run(TASKS_IN_TURN)));
   });
+}
+
+/** As long as what is measured beside it: nothing is compared with something cold. */
+async function warm(work: () => Promise<unknown>): Promise<void> {
+  const endMs = performance.now() + WARM_SECONDS * 1000;
+  while (performance.now() < endMs) await work();
 }
 
 async function onPiscina(threads: number, use: (pool: Piscina) => Promise<number>): Promise<number> {
