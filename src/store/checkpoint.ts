@@ -1,12 +1,18 @@
-import type { NodeRow } from '../engine/entries.js';
+import type { NodeRow, WorkflowRow } from '../engine/entries.js';
 import { decodeChunk, encodeChunk, type CheckpointHeader } from './checkpoint-codec.js';
 import { BASE_VERSION, corrupt, FORMAT_VERSION, sealJson, unsealJson } from './envelope.js';
 import { checkpointKey, chunkKey, chunkPrefix, lastNumber, under } from './keys.js';
 import type { Kv, KvOp } from './kv.js';
 import type { Checkpoint } from './types.js';
 
-/** What releases that read only the first version of the format would leave out. */
-const NEWER_KEYS = ['signals', 'rerun', 'outdated', 'restarts', 'maps'] as const;
+/** What releases that read only the first version of the format know; they would leave out anything else. */
+const BASE_KEYS: ReadonlySet<string> = new Set<keyof WorkflowRow>([
+  'leaf',
+  'startedAtMs',
+  'endedAtMs',
+  'failedNode',
+  'error',
+]);
 
 /**
  * Ops that store the header and the chunks given. Chunks left out keep what an earlier checkpoint stored: the
@@ -16,7 +22,8 @@ export function checkpointOps(executionId: string, checkpoint: Checkpoint): KvOp
   const { nextSequence, workflow } = checkpoint;
   const headerKey = checkpointKey(executionId);
   const header: CheckpointHeader = { nextSequence, workflow };
-  const version = NEWER_KEYS.some((key) => workflow[key] !== undefined) ? FORMAT_VERSION : BASE_VERSION;
+  const isNewer = Object.entries(workflow).some(([key, value]) => value !== undefined && !BASE_KEYS.has(key));
+  const version = isNewer ? FORMAT_VERSION : BASE_VERSION;
   const ops: KvOp[] = [{ op: 'put', key: headerKey, value: sealJson(headerKey, header, version) }];
   for (const [chunk, rows] of checkpoint.chunks) {
     const key = chunkKey(executionId, chunk);

@@ -92,6 +92,11 @@ describe('journal records', () => {
     ['rerun', { standing: 1, nodes: [2] }],
     ['outdated', [3]],
     ['restarts', [[4, [1000]]]],
+    ['maps', [{ node: 1, run: 0, items: 0, digest: 'd', segments: [] }]],
+    ['edges', [[1, 2, true]]],
+    ['cached', [[1, 'hash']]],
+    ['compensating', 'failed'],
+    ['reopenedAtMs', 2],
   ] as const)('so has a checkpoint with %s', (key, value) => {
     const row: WorkflowRow = { leaf: 1, startedAtMs: 1, endedAtMs: 0, failedNode: -1, error: null };
     const versionOf = (workflow: WorkflowRow): number => {
