@@ -12,7 +12,7 @@ export const MAX_EXPRESSION_LENGTH = 4096;
 const MAX_PREVIEW_LENGTH = 200;
 
 /** What an expression is for: it goes into messages, and says with what code its evaluation fails. */
-const FAILURES = { condition: 'CONDITION_FAILED', map: 'MAP_LIST' } as const;
+const FAILURES = { condition: 'CONDITION_FAILED', expression: 'EXPRESSION_FAILED', map: 'MAP_LIST' } as const;
 type Purpose = keyof typeof FAILURES;
 
 /** JSON values, or maps by string, by name. */
@@ -139,6 +139,27 @@ export function previewValue(value: unknown): string {
   if (isCelList(value)) return `a list of ${value.size}`;
   if (typeof value === 'string') return `the text ${shorten(JSON.stringify(value))}`;
   return typeof value === 'object' && value !== null ? 'an object' : String(value);
+}
+
+/**
+ * A CEL value as JSON has it; integers are numbers again, and keys are texts.
+ * @param place what says where it is, in the error
+ */
+export function jsonOf(value: unknown, failed: (reason: string) => MaestroError, place = 'gave'): unknown {
+  const { isCelList, isCelMap, isCelUint } = conditionLanguage().cel;
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
+  if (typeof value === 'number' && Number.isFinite(value)) return value;
+  if (typeof value === 'bigint') return Number(value);
+  if (isCelUint(value)) return Number(value.value);
+  if (isCelList(value)) return [...value].map((each) => jsonOf(each, failed, place));
+  if (isCelMap(value)) {
+    const entries = [...value].map(([key, each]) => [
+      typeof key === 'string' ? key : JSON.stringify(jsonOf(key, failed, place)),
+      jsonOf(each, failed, place),
+    ]);
+    return Object.fromEntries(entries) as unknown;
+  }
+  throw failed(`${place} ${previewValue(value)}, which JSON does not have`);
 }
 
 function shorten(text: string): string {

@@ -3,7 +3,7 @@ import type { MaestroError } from '../base/errors.js';
 import { valuesRead } from './condition-blame.js';
 import { conditionLanguage } from './condition-language.js';
 import { asLiteral } from './condition-read-types.js';
-import { compileExpression, evaluationFailed, previewValue } from './expression.js';
+import { compileExpression, evaluationFailed, jsonOf, previewValue } from './expression.js';
 
 /** What the list of a map is made of: plain JSON values. */
 export interface ListInput {
@@ -44,7 +44,7 @@ export function compileList(text: string): CompiledList {
         (result, failed) => {
           if (!conditionLanguage().cel.isCelList(result))
             throw failed(`gave ${previewValue(result)}, not a list`);
-          return [...result].map((item, index) => toJson(item, index, failed));
+          return [...result].map((item, index) => jsonOf(item, failed, `gave a list whose item ${index} is`));
         },
         WORK_LIMIT,
       );
@@ -91,25 +91,4 @@ function valueIn(container: unknown, key: string | number): unknown {
   if (Array.isArray(container)) return typeof key === 'number' ? container[key] : undefined;
   if (typeof container !== 'object' || container === null || typeof key !== 'string') return undefined;
   return Object.hasOwn(container, key) ? (container as Record<string, unknown>)[key] : undefined;
-}
-
-/** An item as JSON has it. Integers are numbers again. */
-function toJson(value: unknown, index: number, failed: (reason: string) => MaestroError): unknown {
-  const { isCelList, isCelMap, isCelUint } = conditionLanguage().cel;
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
-  if (typeof value === 'number' && Number.isFinite(value)) return value;
-  if (typeof value === 'bigint') return Number(value);
-  if (isCelUint(value)) return Number(value.value);
-  if (isCelList(value)) return [...value].map((each) => toJson(each, index, failed));
-  if (isCelMap(value)) {
-    const entries = [...value].map(
-      ([key, each]) =>
-        [
-          typeof key === 'string' ? key : JSON.stringify(toJson(key, index, failed)),
-          toJson(each, index, failed),
-        ] as const,
-    );
-    return Object.fromEntries(entries);
-  }
-  throw failed(`gave a list whose item ${index} is ${previewValue(value)}, which JSON does not have`);
 }
