@@ -19,7 +19,9 @@ export class CachedResults {
 
   /** undefined: there is none, it is too old, or it cannot be read any more. */
   async get(hash: string, nowMs: number): Promise<CachedResult | undefined> {
-    const result = await this.read(cachedKey(hash));
+    const key = cachedKey(hash);
+    const bytes = await this.kv.get(key);
+    const result = bytes && decode(key, bytes);
     return result === undefined || result.expiresAtMs <= nowMs ? undefined : result;
   }
 
@@ -31,22 +33,20 @@ export class CachedResults {
   /** Removes what is too old or damaged. O(results) @returns how many went, or would */
   async removeExpired(nowMs: number, dryRun: boolean): Promise<number> {
     const keys: string[] = [];
-    for await (const key of this.kv.keys(under(CACHED))) {
-      const result = await this.read(key);
+    for await (const { key, value } of this.kv.scan(under(CACHED))) {
+      const result = decode(key, value);
       if (result === undefined || result.expiresAtMs <= nowMs) keys.push(key);
     }
     for (let at = 0; !dryRun && at < keys.length; at += BATCH)
       await this.kv.commit(keys.slice(at, at + BATCH).map((key): KvOp => ({ op: 'del', key })));
     return keys.length;
   }
+}
 
-  private async read(key: string): Promise<CachedResult | undefined> {
-    const bytes = await this.kv.get(key);
-    if (bytes === undefined) return undefined;
-    try {
-      return unsealJson(key, bytes) as CachedResult;
-    } catch {
-      return undefined;
-    }
+function decode(key: string, bytes: Uint8Array): CachedResult | undefined {
+  try {
+    return unsealJson(key, bytes) as CachedResult;
+  } catch {
+    return undefined;
   }
 }
