@@ -1,9 +1,9 @@
-import { LEAF } from '../engine/columns.js';
 import { fillTemplate, templateExpressions } from '../policy/value-template.js';
 import { compileValue } from '../policy/value-expression.js';
 import type { Workflow } from '../spec/index.js';
 import type { ActiveExecution } from '../supervisor/active-execution.js';
 import { conditionNode } from '../supervisor/conditions.js';
+import { referencedOutputs } from '../supervisor/outputs.js';
 import { contextText } from './context.js';
 
 /**
@@ -22,15 +22,9 @@ export async function childContext(
     templateExpressions(given).map(({ source }) => [source, compileValue(source)] as const),
   );
   if (compiled.size === 0) return contextText(workflow, given);
-  const { plan } = definition;
-  const outputs = new Map<string, unknown>();
-  for (const { references } of compiled.values())
-    for (const id of references === 'all' ? plan.ids : references) {
-      const index = plan.indexOf.get(id);
-      if (index === undefined || outputs.has(id) || engine.state.columns.leaf[index] !== LEAF.completed)
-        continue;
-      outputs.set(id, JSON.parse(await outputText(index)) as unknown);
-    }
+  const read = [...compiled.values()].map(({ references }) => references);
+  const references = read.some((each) => each === 'all') ? 'all' : [...new Set(read.flat())];
+  const outputs = await referencedOutputs(engine.state, references, outputText);
   const input = {
     outputs,
     globalContext: JSON.parse(globalContext) as Record<string, unknown>,

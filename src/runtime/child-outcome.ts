@@ -6,6 +6,7 @@ import { dependentsOf } from '../graph/index.js';
 import { compileValue } from '../policy/value-expression.js';
 import type { ExecutionRecord } from '../store/types.js';
 import type { Definition } from '../supervisor/definition.js';
+import { referencedOutputs } from '../supervisor/outputs.js';
 
 /** An execution that has ended, wherever it is read. */
 export interface EndedChild {
@@ -39,11 +40,11 @@ export async function outcomeOf(child: EndedChild, outputExpression?: string): P
   return { error: failureOf(child) };
 }
 
-/** The outputs of the nodes that nothing depends on, by id. */
+/** The outputs of the nodes that nothing depends on, by id. Items of a map are in the output of its stage. */
 async function finalOutputs({ definition, state, outputText }: EndedChild): Promise<string> {
-  const { plan } = definition;
+  const { plan } = state;
   const parts: string[] = [];
-  for (let node = 0; node < plan.nodeCount; node++) {
+  for (let node = 0; node < plan.fixedCount; node++) {
     if (state.columns.leaf[node] !== LEAF.completed || dependentsOf(plan, node).length > 0) continue;
     parts.push(`${definition.quotedId(node)}:${await outputText(node)}`);
   }
@@ -52,15 +53,9 @@ async function finalOutputs({ definition, state, outputText }: EndedChild): Prom
 
 /** What the node's expression gives over the child's outputs. @throws EXPRESSION_FAILED */
 async function expressedOutput(child: EndedChild, source: string): Promise<string> {
-  const { definition, state, outputText, globalContext, record } = child;
-  const { plan } = definition;
+  const { state, outputText, globalContext, record } = child;
   const { references, evaluate } = compileValue(source);
-  const outputs = new Map<string, unknown>();
-  for (const id of references === 'all' ? plan.ids : references) {
-    const node = plan.indexOf.get(id);
-    if (node === undefined || state.columns.leaf[node] !== LEAF.completed) continue;
-    outputs.set(id, JSON.parse(await outputText(node)) as unknown);
-  }
+  const outputs = await referencedOutputs(state, references, outputText);
   const context = JSON.parse(globalContext) as Record<string, unknown>;
   const node = { execution_id: record.executionId, workflow_id: record.workflowId };
   return JSON.stringify(evaluate({ outputs, globalContext: context, node })) ?? 'null';

@@ -6,6 +6,7 @@ import type { CompiledCondition } from '../policy/condition.js';
 import type { NodeSpec } from '../spec/index.js';
 import type { ActiveExecution } from './active-execution.js';
 import { numberOf } from './maps.js';
+import { referencedNodes, referencedOutputs } from './outputs.js';
 
 type OutputText = (node: number) => Promise<string>;
 
@@ -55,7 +56,7 @@ async function verdictOn(
     const values = isItem ? await execution.mapValues.load(execution, node, outputText) : undefined;
     const outputs = isItem
       ? await outputsBeside(execution, node, condition.references, values!.parsed, outputText)
-      : await referencedOutputs(execution, condition.references, outputText);
+      : await referencedOutputs(execution.engine.state, condition.references, outputText);
     const index = isItem ? numberOf(execution, node) : 0;
     const met = condition.evaluate({
       outputs,
@@ -69,21 +70,6 @@ async function verdictOn(
   }
 }
 
-/** The outputs that an expression refers to, as far as they are there. */
-export async function referencedOutputs(
-  execution: ActiveExecution,
-  references: CompiledCondition['references'],
-  outputText: OutputText,
-): Promise<Map<string, unknown>> {
-  const { definition, engine } = execution;
-  const outputs = new Map<string, unknown>();
-  for (const index of referenced(execution, references)) {
-    if (engine.state.columns.leaf[index] !== LEAF.completed) continue;
-    outputs.set(definition.plan.ids[index], JSON.parse(await outputText(index)) as unknown);
-  }
-  return outputs;
-}
-
 /** The same for an item of a map. @param parsed those that all items have in common, each parsed once */
 async function outputsBeside(
   execution: ActiveExecution,
@@ -95,7 +81,7 @@ async function outputsBeside(
   const { plan } = execution.definition;
   const { leaf } = execution.engine.state.columns;
   const outputs = new Map<string, unknown>();
-  for (const named of referenced(execution, references)) {
+  for (const named of referencedNodes(plan, references)) {
     const index = besideItem(plan, item, named);
     if (leaf[index] !== LEAF.completed) continue;
     let output = parsed.get(index);
@@ -123,11 +109,4 @@ export function conditionNode({
   metadata = {},
 }: NodeSpec): Record<string, unknown> {
   return { id, name, type, config, metadata };
-}
-
-/** Only what the expression names is parsed; all completed nodes when it cannot be told. */
-function referenced(execution: ActiveExecution, references: readonly string[] | 'all'): Iterable<number> {
-  const { plan } = execution.definition;
-  if (references === 'all') return plan.order.filter((node) => node < plan.fixedCount);
-  return references.flatMap((id) => plan.indexOf.get(id) ?? []);
 }

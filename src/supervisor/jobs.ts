@@ -253,14 +253,14 @@ export class Jobs {
 
   private largeInputs(job: RunningJob): number[] {
     const { output, iterations } = job.execution.engine.state.columns;
-    let large: number[] = NO_NODES;
+    let large: number[] | undefined;
     job.execution.definition.eachInput(job.node, (dependency) => {
       if (output[dependency] !== null && typeof output[dependency] !== 'string')
-        large = [...large, dependency];
+        (large ??= []).push(dependency);
     });
     const before = iterations.size > 0 ? iterations.get(job.node) : undefined;
-    if (before !== undefined && typeof before.output !== 'string') large = [...large, job.node];
-    return large;
+    if (before !== undefined && typeof before.output !== 'string') (large ??= []).push(job.node);
+    return large ?? NO_NODES;
   }
 
   /** Of a dependency; of the node itself: of its iteration before. */

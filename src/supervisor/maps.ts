@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { MaestroError, toErrorDocument } from '../base/errors.js';
-import { LEAF } from '../engine/columns.js';
 import type { MapList } from '../engine/effects.js';
 import { growingPlan, mapOfNode } from '../graph/index.js';
 import { MAX_MAP_NODES } from '../policy/map.js';
 import type { ActiveExecution } from './active-execution.js';
+import { referencedOutputs } from './outputs.js';
 
 /** What a map goes over. */
 interface Values {
@@ -98,16 +98,8 @@ async function evaluate(
   map: number,
   outputText: OutputText,
 ): Promise<Values> {
-  const { plan } = definition;
-  const { leaf } = engine.state.columns;
   const list = definition.listOf(map);
-  const outputs = new Map<string, unknown>();
-  const read = list.references === 'all' ? plan.ids.slice(0, plan.fixedCount) : list.references;
-  for (const id of read) {
-    const node = plan.indexOf.get(id);
-    if (node === undefined || leaf[node] !== LEAF.completed) continue;
-    outputs.set(id, JSON.parse(await outputText(node)) as unknown);
-  }
+  const outputs = await referencedOutputs(engine.state, list.references, outputText);
   const context = JSON.parse(globalContext) as Record<string, unknown>;
   const items = list.evaluate({ outputs, globalContext: context });
   return { items, digest: digestOf(items), parsed: new Map() };

@@ -1,6 +1,8 @@
 import { MaestroError } from '../base/errors.js';
 import type { NodeOutput } from '../base/model.js';
-import type { NodeColumns } from '../engine/columns.js';
+import { LEAF, type NodeColumns } from '../engine/columns.js';
+import type { ExecutionState } from '../engine/execution-state.js';
+import type { Plan } from '../graph/index.js';
 import type { ExecutionStore } from '../store/types.js';
 
 /** Where the outputs of an execution are. */
@@ -35,4 +37,23 @@ export async function textOf(
   if (text !== undefined) return text;
   const what = `the store lost the output of node "${ids[node]}" of execution ${executionId}`;
   throw new MaestroError('RECORD_CORRUPT', what);
+}
+
+/** Nodes of the definition that an expression reads: only what it names, all when that cannot be told. */
+export function referencedNodes(plan: Plan, references: readonly string[] | 'all'): Iterable<number> {
+  if (references === 'all') return plan.order.filter((node) => node < plan.fixedCount);
+  return references.flatMap((id) => plan.indexOf.get(id) ?? []);
+}
+
+/** The outputs that an expression reads, by id, as far as they are there. */
+export async function referencedOutputs(
+  { plan, columns: { leaf } }: ExecutionState,
+  references: readonly string[] | 'all',
+  outputText: (node: number) => Promise<string>,
+): Promise<Map<string, unknown>> {
+  const outputs = new Map<string, unknown>();
+  for (const node of referencedNodes(plan, references))
+    if (leaf[node] === LEAF.completed)
+      outputs.set(plan.ids[node], JSON.parse(await outputText(node)) as unknown);
+  return outputs;
 }

@@ -5,8 +5,9 @@ import type { StepRef } from '../pool/index.js';
 import type { CachedResult } from '../store/cached-results.js';
 import type { KvOp } from '../store/kv.js';
 import type { ExecutionStore } from '../store/types.js';
-import { conditionNode, referencedOutputs } from './conditions.js';
+import { conditionNode } from './conditions.js';
 import type { RunningJob } from './jobs.js';
+import { referencedOutputs } from './outputs.js';
 
 /** What a step is given, as JSON texts. */
 export interface CacheInputs {
@@ -89,7 +90,7 @@ async function keyValue(
   const { definition, globalContext } = execution;
   const expression = definition.cacheKeyOf(key);
   return expression.evaluate({
-    outputs: await referencedOutputs(execution, expression.references, outputText),
+    outputs: await referencedOutputs(execution.engine.state, expression.references, outputText),
     globalContext: JSON.parse(globalContext) as Record<string, unknown>,
     node: conditionNode(definition.nodeSpec(node)),
   });

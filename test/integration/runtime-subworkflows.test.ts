@@ -93,6 +93,17 @@ describe.each(storeKinds())('a subworkflow, on %s', (_, create) => {
     ]);
   });
 
+  it('that ends with a map gives its results in order, once', async () => {
+    const runtime = await open({ store: create()() });
+    const mapped = defineWorkflow<Record<string, unknown>>({ id: 'child' })
+      .node('list', { execute: () => [3, 1, 2] })
+      .node('work', { dependsOn: ['list'], map: 'outputs.list', execute: ({ item }) => item })
+      .build();
+    const { id, result } = await runtime.start(parentOf(mapped));
+    await result;
+    expect((await documentOf(runtime, id)).node_outputs.sub).toEqual({ work: [3, 1, 2] });
+  });
+
   it('takes no room: one place and one slot are enough, however deep', async () => {
     const runtime = await open({ store: create()(), concurrency: 1, maxActiveExecutions: 1 });
     const inner = child(() => 'inner', 'inner');
