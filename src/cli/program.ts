@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { Action, Registry } from './command-registry.js';
 import { addBenchCommand } from './commands/bench.js';
+import { addCacheCommand } from './commands/cache.js';
 import { addCheckCommand } from './commands/check.js';
 import { addCancelCommand, addPauseCommand } from './commands/control.js';
 import { addEventsCommand } from './commands/events.js';
@@ -69,6 +70,7 @@ const COMMANDS = [
   addReplayCommand,
   addDeleteCommand,
   addGcCommand,
+  addCacheCommand,
   addFlagsCommand,
   addSnapshotCommand,
   addServeCommand,

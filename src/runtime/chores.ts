@@ -11,7 +11,7 @@ export function beginChores(
     recover,
     schedule,
   }: {
-    tidy: (policy: RetentionPolicy, stopped: AbortSignal) => Promise<number>;
+    tidy: (policy: RetentionPolicy, stopped: AbortSignal) => Promise<{ deleted: number; cached: number }>;
     recover: () => Promise<unknown>;
     schedule: (stopped: AbortSignal) => Promise<void>;
   },
@@ -21,8 +21,9 @@ export function beginChores(
   if (retention !== undefined) {
     const pass = async (stopped: AbortSignal): Promise<void> => {
       try {
-        const deleted = await tidy(retention, stopped);
+        const { deleted, cached } = await tidy(retention, stopped);
         if (deleted > 0) logger.info({ deleted }, 'retention deleted ended executions');
+        if (cached > 0) logger.info({ cached }, 'retention deleted results of steps that are too old');
       } catch (error) {
         logger.warn({ error: toErrorDocument(error) }, 'retention could not delete; it is tried again');
       }

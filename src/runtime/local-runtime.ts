@@ -8,10 +8,11 @@ import { readArtifacts } from './artifacts.js';
 import { attemptLogs } from './attempt-log.js';
 import type { Pool } from '../pool/index.js';
 import type { Workflow, WorkflowSpec } from '../spec/index.js';
-import type { ExecutionRecord, ExecutionStore, ListFilter, ListPage } from '../store/types.js';
+import type { ExecutionRecord, ExecutionStore } from '../store/types.js';
 import type { ActiveExecution } from '../supervisor/active-execution.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { Answers } from './answers.js';
+import { storedCache } from './cache.js';
 import { beginChores } from './chores.js';
 import { contextText } from './context.js';
 import { Children } from './children.js';
@@ -43,17 +44,14 @@ import { openReviews } from './reviews.js';
 import { DEFAULT_DRAIN_MS, Shutdown } from './shutdown.js';
 import { Steering } from './steering.js';
 import type {
+  Cache,
   CloseOptions,
   CollectOptions,
   CollectReport,
   DeleteOptions,
-  EventsOptions,
   Execution,
   ExecutionDocument,
   MarkStaleOptions,
-  LogFilter,
-  LogPage,
-  ReplayDocument,
   ReviewFilter,
   ReviewInput,
   ReviewPage,
@@ -61,7 +59,6 @@ import type {
   Schedules,
   SignalOptions,
   StartOptions,
-  WatchOptions,
 } from './types.js';
 
 /** The runtime in this thread: composes store, pool and supervisor; owns the executions it runs. */
@@ -178,6 +175,10 @@ export class LocalRuntime implements Runtime, HandleHost {
     return (this.calendar ??= new StoredSchedules(this.steering.host));
   }
 
+  get cache(): Cache {
+    return storedCache(this.store, this.settings.clock);
+  }
+
   /** Takes over what dead processes left behind, when the store is opened. */
   async recoverInterrupted(): Promise<void> {
     this.recovered = await this.recover();
@@ -275,25 +276,11 @@ export class LocalRuntime implements Runtime, HandleHost {
     return record && this.store.getDefinition(record.definitionHash);
   }
 
-  list(filter?: ListFilter): Promise<ListPage> {
-    return this.store.list(filter);
-  }
-
-  replay(executionId: string, at?: number | Date): Promise<ReplayDocument> {
-    return replayDocument(this.store, this.definitions, executionId, at);
-  }
-
-  events(executionId: string, options?: EventsOptions): AsyncIterable<ExecutionEvent> {
-    return this.history.events(executionId, options);
-  }
-
-  watch(workflowId: string, options?: WatchOptions): AsyncIterable<ExecutionEvent> {
-    return this.history.watch(workflowId, options);
-  }
-
-  logs(executionId: string, filter?: LogFilter): Promise<LogPage> {
-    return readLogPage(this.store, executionId, filter);
-  }
+  readonly list: Runtime['list'] = (filter) => this.store.list(filter);
+  readonly replay: Runtime['replay'] = (id, at) => replayDocument(this.store, this.definitions, id, at);
+  readonly events: Runtime['events'] = (id, options) => this.history.events(id, options);
+  readonly watch: Runtime['watch'] = (workflowId, options) => this.history.watch(workflowId, options);
+  readonly logs: Runtime['logs'] = (id, filter) => readLogPage(this.store, id, filter);
 
   close({ drainMs = DEFAULT_DRAIN_MS, graceMs }: CloseOptions = {}): Promise<void> {
     if (this.closing !== null && drainMs === 0) this.shutdown?.hurry(graceMs ?? this.settings.graceMs);

@@ -34,9 +34,13 @@ const PAGE = 200;
 /** Deletions that are asked for at once; the store writes them together. */
 const BATCH = 100;
 const LONGEST_REST_MS = 100;
+/** Between two looks of retention for kept results that are too old. */
+const CACHE_EVERY_MS = 5 * 60_000;
 
 /** Keeps a store tidy: deletes what has ended, gives up what nobody will continue. */
 export class Maintenance {
+  private sweepCacheAtMs = 0;
+
   constructor(private readonly host: MaintenanceHost) {}
 
   counts(): Promise<Record<WorkflowStatus, number>> {
@@ -77,11 +81,11 @@ export class Maintenance {
     return { deleted, dryRun, ...(orphans.length > 0 && { orphans }), ...(cached > 0 && { cached }) };
   }
 
-  /** One pass of retention: like collect, without a list of what went, and it can be stopped. @returns how many went */
-  async pass(policy: RetentionPolicy, stopped: AbortSignal): Promise<number> {
+  /** One pass of retention: like collect, without lists of what went, and it can be stopped. */
+  async pass(policy: RetentionPolicy, stopped: AbortSignal): Promise<{ deleted: number; cached: number }> {
     let deleted = 0;
     await this.sweep(policy, (batch) => (deleted += batch.length), stopped);
-    return deleted;
+    return { deleted, cached: await this.sweepCache(stopped) };
   }
 
   async markStale({ olderThanMs, dryRun = false }: MarkStaleOptions): Promise<readonly string[]> {
@@ -143,6 +147,24 @@ export class Maintenance {
       if (residents.size > 0) await this.rest(clock.nowMs() - beganMs);
     }
     if (errors.length > 0) throw errors[0];
+  }
+
+  /** Removes kept results that are too old; not in every pass, as all of them are read for that. @returns how many */
+  private async sweepCache(stopped: AbortSignal): Promise<number> {
+    const { clock, residents, store } = this.host;
+    const nowMs = clock.nowMs();
+    if (nowMs < this.sweepCacheAtMs) return 0;
+    this.sweepCacheAtMs = nowMs + CACHE_EVERY_MS;
+    let cached = 0;
+    let beganMs = nowMs;
+    for await (const batch of store.cached.expired(nowMs)) {
+      if (stopped.aborted) break;
+      await store.cached.remove(batch);
+      cached += batch.length;
+      if (residents.size > 0) await this.rest(clock.nowMs() - beganMs);
+      beganMs = clock.nowMs();
+    }
+    return cached;
   }
 
   private async rest(ms: number): Promise<void> {

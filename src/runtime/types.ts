@@ -9,10 +9,18 @@ import type { OutputStream } from '../store/step-logs.js';
 import type { RetentionPolicy } from './retention.js';
 import type { ForkOptions, RerunOptions } from './again-options.js';
 import type { ArtifactDocument, ArtifactFilter } from './artifact-types.js';
+import type { Cache } from './cache-types.js';
 import type { ContractDocument } from './contract-document.js';
 import type { Schedules } from './schedule-types.js';
 
 export type { ArtifactDocument, ArtifactFilter } from './artifact-types.js';
+export type {
+  Cache,
+  CacheDocument,
+  CachedNodeDocument,
+  CacheFilter,
+  ClearCacheOptions,
+} from './cache-types.js';
 export type { ContractDocument } from './contract-document.js';
 export type { ForkOptions, RerunOptions } from './again-options.js';
 export type { PoolOptions, RuntimeOptions } from './runtime-options.js';
@@ -258,6 +266,8 @@ export interface CloseOptions {
 export interface Runtime {
   /** Workflows that start by themselves. */
   readonly schedules: Schedules;
+  /** Results of steps that were kept for others like them. */
+  readonly cache: Cache;
   /** Resolves once the execution is stored. @throws EXECUTION_EXISTS, CONTEXT_INVALID, RUNTIME_CLOSED */
   start(workflow: Workflow, context?: Record<string, unknown>, options?: StartOptions): Promise<Execution>;
   /**

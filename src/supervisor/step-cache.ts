@@ -79,7 +79,9 @@ export function resultRows(
   if (hash === null || cached !== undefined || artifacts.length > 0) return NO_ROWS;
   const { id, cache } = execution.definition.nodeSpec(node);
   const expiresAtMs = nowMs + cache!.ttl_seconds * 1000;
-  return [store.cached.put(hash, { output, expiresAtMs, executionId: execution.id, nodeId: id })];
+  const { workflowId } = execution.record;
+  const from = { executionId: execution.id, workflowId, nodeId: id, keptAtMs: nowMs };
+  return [store.cached.put(hash, { output, expiresAtMs, ...from })];
 }
 
 async function keyValue(

@@ -170,6 +170,27 @@ describe('retention', () => {
     expect((await runtime.counts()).completed).toBe(0);
   });
 
+  it('removes kept results of steps that are too old, after a while those that were not yet, too', async () => {
+    const clock = new SimulatedClock();
+    const kv = outliving(new MemoryKv());
+    const store = await openStore(kv);
+    const keep = (hash: string, expiresAtMs: number) =>
+      store.commit([store.cached.put(hash, { output: '1', expiresAtMs, executionId: 'e', nodeId: 'n' })]);
+    const left = async (): Promise<string[]> => {
+      const hashes: string[] = [];
+      for await (const { hash } of store.cached.rows()) hashes.push(hash);
+      return hashes;
+    };
+    await keep('a', clock.nowMs());
+    await keep('b', clock.nowMs() + 100_000);
+    await keep('c', clock.nowMs() + 1e12);
+    await open({ store: kv, clock, retention: { keep: 1, everyMs: 10_000 } });
+    await until(async () => (clock.advance(), (await left()).length === 2), 'the first pass');
+    expect(await left()).toEqual(['b', 'c']);
+    await until(async () => (clock.advance(), (await left()).length === 1), 'a later pass');
+    expect(await left()).toEqual(['c']);
+  });
+
   it('does not hold a runtime up that closes: the next one goes on', async () => {
     const kv = outliving(new MemoryKv());
     const store = await openStore(kv);

@@ -83,6 +83,10 @@ export class RuntimeHost implements RemoteHost {
 
   removeSchedule: RemoteHost['removeSchedule'] = (id) => outcome(() => this.opened.schedules.remove(id));
 
+  cacheStat: RemoteHost['cacheStat'] = () => outcome(() => this.opened.cache.stat());
+
+  clearCache: RemoteHost['clearCache'] = (options) => outcome(() => this.opened.cache.clear(options));
+
   get: RemoteHost['get'] = (...args) => outcome(() => this.opened.get(...args));
 
   definition: RemoteHost['definition'] = (id) => outcome(() => this.opened.definition(id));

@@ -9,6 +9,7 @@ import type { ListFilter, ListPage } from '../../store/types.js';
 import type {
   ArtifactDocument,
   ArtifactFilter,
+  Cache,
   CancelOptions,
   CloseOptions,
   CollectOptions,
@@ -167,6 +168,11 @@ class RemoteRuntimeClient implements RemoteRuntime {
     pause: (id) => this.crossing.call((host) => host.pauseSchedule(id)),
     resume: (id) => this.crossing.call((host) => host.resumeSchedule(id)),
     remove: (id) => this.crossing.call((host) => host.removeSchedule(id)),
+  };
+
+  readonly cache: Cache = {
+    stat: () => this.crossing.call((host) => host.cacheStat()),
+    clear: (options) => this.crossing.call((host) => host.clearCache(options)),
   };
 
   async resume(executionId: string): Promise<RemoteExecution> {

@@ -8,7 +8,9 @@ import type { ListFilter, ListPage } from '../../store/types.js';
 import type {
   ArtifactDocument,
   ArtifactFilter,
+  CacheDocument,
   CancelOptions,
+  ClearCacheOptions,
   CloseOptions,
   CollectOptions,
   CollectReport,
@@ -113,6 +115,8 @@ export interface RemoteHost {
   listSchedules(options?: ListSchedulesOptions): Promise<Outcome<ScheduleDocument[]>>;
   pauseSchedule(workflowId: string): Promise<Outcome<ScheduleDocument>>;
   resumeSchedule(workflowId: string): Promise<Outcome<ScheduleDocument>>;
+  cacheStat(): Promise<Outcome<CacheDocument>>;
+  clearCache(options?: ClearCacheOptions): Promise<Outcome<number>>;
   removeSchedule(workflowId: string): Promise<Outcome<boolean>>;
   get(
     executionId: string,

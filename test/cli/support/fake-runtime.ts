@@ -36,6 +36,7 @@ export function fakeRuntime(
       resume: unsupported,
       remove: unsupported,
     },
+    cache: { stat: unsupported, clear: unsupported },
     failure: undefined,
     recover: unsupported,
     replay: unsupported,
