@@ -10,6 +10,7 @@ import { CHECKPOINT_CHUNK, type Checkpoint, type ExecutionRecord, type NodeCount
 import type { Definition } from './definition.js';
 import type { RunningJob } from './jobs.js';
 import { MapValues } from './maps.js';
+import type { SinceCheckpoint } from './since-checkpoint.js';
 import { Stopping } from './stopping.js';
 import type { TimerHeap } from './timer-heap.js';
 import type { Replicas } from '../engine/replicas.js';
@@ -41,8 +42,6 @@ export class ActiveExecution {
   released = false;
   /** What stores it, while it is not: its first commit does, with the record as that turn has left it. */
   birth: ((record: ExecutionRecord) => KvOp[]) | null = null;
-  private entriesSinceCheckpoint = 0;
-  private readonly dirtyChunks = new Set<number>();
 
   constructor(
     readonly definition: Definition,
@@ -53,6 +52,7 @@ export class ActiveExecution {
     readonly deriver: EventDeriver,
     /** Sequence of the next journal record. */
     public nextSequence: number,
+    private readonly sinceCheckpoint: SinceCheckpoint,
     /** Nodes that may run at once. */
     readonly concurrency: number,
     /** The owner that records name while it is not at rest. */
@@ -144,10 +144,9 @@ export class ActiveExecution {
 
   /** Counts what a journal record adds. Returns a checkpoint when one is due after it. */
   noteJournaled(entries: readonly Entry[]): Checkpoint | null {
-    for (const { node } of entries) if (node >= 0) this.dirtyChunks.add(Math.floor(node / CHECKPOINT_CHUNK));
-    this.entriesSinceCheckpoint += entries.length;
+    this.sinceCheckpoint.note(entries);
     const { nodeCount } = this.definition.plan;
-    if (this.isEnded || this.entriesSinceCheckpoint < Math.max(MIN_CHECKPOINT_ENTRIES, nodeCount))
+    if (this.isEnded || this.sinceCheckpoint.entries < Math.max(MIN_CHECKPOINT_ENTRIES, nodeCount))
       return null;
     return this.takeCheckpoint();
   }
@@ -155,14 +154,13 @@ export class ActiveExecution {
   private takeCheckpoint(): Checkpoint {
     const { columns, workflowRow } = this.engine.state;
     const chunks = new Map<number, readonly NodeRow[]>();
-    for (const chunk of this.dirtyChunks) {
+    for (const chunk of this.sinceCheckpoint.chunks) {
       const rows: NodeRow[] = [];
       const end = Math.min((chunk + 1) * CHECKPOINT_CHUNK, columns.nodeCount);
       for (let node = chunk * CHECKPOINT_CHUNK; node < end; node++) rows.push(columns.row(node));
       chunks.set(chunk, rows);
     }
-    this.dirtyChunks.clear();
-    this.entriesSinceCheckpoint = 0;
+    this.sinceCheckpoint.clear();
     return { nextSequence: this.nextSequence, workflow: workflowRow, chunks };
   }
 }

@@ -12,14 +12,23 @@ import {
 } from '../store/types.js';
 import { ActiveExecution } from './active-execution.js';
 import type { Definition } from './definition.js';
+import { SinceCheckpoint } from './since-checkpoint.js';
+
+/** A stored execution as of its last commit. */
+export interface Restored {
+  readonly state: ExecutionState;
+  readonly nextSequence: number;
+  readonly sinceCheckpoint: SinceCheckpoint;
+}
 
 /** The state of a stored execution as of its last commit: checkpoint, then journal. */
 export async function restoreState(
   store: ExecutionStore,
   stored: StoredExecution,
   plan: Plan,
-): Promise<{ state: ExecutionState; nextSequence: number }> {
+): Promise<Restored> {
   const state = new ExecutionState(plan);
+  const sinceCheckpoint = new SinceCheckpoint();
   const { checkpoint, record } = stored;
   let nextSequence = 0;
   if (checkpoint !== null) {
@@ -32,9 +41,10 @@ export async function restoreState(
   }
   for await (const { sequence, entries } of store.journal(record.executionId, nextSequence)) {
     for (const entry of entries) state.replay(entry);
+    sinceCheckpoint.note(entries);
     nextSequence = sequence + 1;
   }
-  return { state, nextSequence };
+  return { state, nextSequence, sinceCheckpoint };
 }
 
 /** What is needed to bring an execution into memory. */
@@ -48,10 +58,7 @@ export interface ActivationOptions {
 }
 
 /** Brings an execution into memory: a new one, or one with a restored state. */
-export function activate(
-  options: ActivationOptions,
-  restored?: { state: ExecutionState; nextSequence: number },
-): ActiveExecution {
+export function activate(options: ActivationOptions, restored?: Restored): ActiveExecution {
   const { record, globalContext, random, ownerId } = options;
   const state = restored?.state ?? new ExecutionState(options.definition.plan);
   const definition = options.definition.over(state.plan);
@@ -75,6 +82,7 @@ export function activate(
     globalContext,
     deriver,
     restored?.nextSequence ?? 0,
+    restored?.sinceCheckpoint ?? new SinceCheckpoint(),
     concurrency,
     ownerId,
   );

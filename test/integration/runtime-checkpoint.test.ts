@@ -42,6 +42,24 @@ function expectedOutputs(): Record<string, number> {
   return Object.fromEntries(outputs.map((output, i) => [`n${i}`, output]));
 }
 
+/** Nodes of the first part: more than two chunks of a checkpoint; of the second: enough entries for a checkpoint. */
+const EARLY = 600;
+const LATE = 2000;
+
+/** One part runs at once, one after the first gate, and a last node after the second one. */
+function twoParts(first: Gate, second: Gate, ran: Counter): Workflow {
+  const builder = defineWorkflow<Record<string, unknown>>({ id: 'two-parts' });
+  const note = ({ nodeId }: StepContext): number => {
+    ran.note(nodeId);
+    return 1;
+  };
+  for (let i = 0; i < EARLY; i++) builder.node(`early${i}`, { execute: note });
+  builder.node('gate', { execute: () => first.passed });
+  for (let i = 0; i < LATE; i++) builder.node(`late${i}`, { dependsOn: ['gate'], execute: note });
+  builder.node('last', { dependsOn: ['late0'], execute: () => second.passed });
+  return builder.build();
+}
+
 describe.each(storeKinds())('a checkpoint in the middle of an execution on %s', (_, create) => {
   it('is what the next runtime starts from: nothing done before it runs again, nothing is missing', async () => {
     const place = create();
@@ -71,5 +89,31 @@ describe.each(storeKinds())('a checkpoint in the middle of an execution on %s', 
     expect({ ...document.node_outputs }).toEqual(expectedOutputs());
     const twice = [...ran.counts].filter(([, times]) => times > 1);
     expect(twice).toEqual([[STOP, 2]]);
+  });
+
+  it('holds what was done before a crash, too, where nothing was done after it', async () => {
+    const place = create();
+    const [first, second] = [new Gate(), new Gate()];
+    const ran = new Counter();
+    const workflow = twoParts(first, second, ran);
+    const one = await open({ store: place() });
+    const { id } = await one.start(workflow);
+    await until(async () => (await one.get(id))!.completed_nodes === EARLY, 'the first part is done');
+    await one.close({ drainMs: 0, graceMs: 0 });
+
+    first.open();
+    const two = await open({ store: place(), workflows: [workflow] });
+    const done = (): boolean => [...ran.counts].filter(([node]) => node.startsWith('late')).length === LATE;
+    await until(done, 'the second part is done');
+    await two.close({ drainMs: 0, graceMs: 0 });
+
+    const look = await openStore(place());
+    expect((await look.load(id))?.checkpoint?.nextSequence).toBeGreaterThan(0);
+    await look.close();
+    second.open();
+    const three = await open({ store: place(), workflows: [workflow] });
+    await until(async () => (await three.get(id))!.status === 'completed', 'it is completed');
+    const twice = [...ran.counts].filter(([node, times]) => times > 1 && node.startsWith('early'));
+    expect(twice).toEqual([]);
   });
 });

@@ -1,0 +1,20 @@
+import type { Entry } from '../engine/entries.js';
+import { CHECKPOINT_CHUNK } from '../store/types.js';
+
+/** What the journal of an execution holds beyond its newest checkpoint: the next one has to tell it. */
+export class SinceCheckpoint {
+  /** How many entries. */
+  entries = 0;
+  /** The chunks whose nodes they changed. */
+  readonly chunks = new Set<number>();
+
+  note(entries: readonly Entry[]): void {
+    for (const { node } of entries) if (node >= 0) this.chunks.add(Math.floor(node / CHECKPOINT_CHUNK));
+    this.entries += entries.length;
+  }
+
+  clear(): void {
+    this.chunks.clear();
+    this.entries = 0;
+  }
+}
