@@ -35,6 +35,11 @@ export const ERROR_CODES = {
     retriable: false,
     next: 'Use the release of maestro-dag that wrote it, or a newer one.',
   },
+  DEFINITION_CHANGED: {
+    exit: 1,
+    retriable: false,
+    next: 'Without --spec the execution goes on with the definition that it has.',
+  },
   // Steps
   STEP_FAILED: {
     exit: 1,

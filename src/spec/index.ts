@@ -5,6 +5,14 @@ export {
   type WorkflowDefinition,
 } from './builder.js';
 export type { RetryOptions } from './builder-retry.js';
+export {
+  compareDefinitions,
+  HOW_IT_RUNS,
+  isSameDefinition,
+  type DefinitionDifference,
+  type FieldDifference,
+  type NodeDifference,
+} from './difference.js';
 export type { Path, Place, SourceMap } from './findings.js';
 export { canonicalJson, definitionHash } from './hash.js';
 export { loadWorkflowFile, parseWorkflow, type LoadOptions, type ParseOptions } from './load.js';

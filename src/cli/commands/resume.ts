@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { attach, exitCodeFor } from '../attach.js';
 import { examples, type Registry } from '../command-registry.js';
 import { EXIT, exitCodeOf } from '../error-report.js';
@@ -5,20 +6,26 @@ import { EventFeed } from '../event-feed.js';
 import { expectedSeconds } from '../expected-seconds.js';
 import { findExecution } from '../execution-ref.js';
 import { colorStatus } from '../format/status.js';
+import { formatDifference } from '../report/definition-text.js';
 import { findInterrupted } from '../report/listing.js';
 import {
+  compareDefinitions,
+  isSameDefinition,
+  loadWorkflowFile,
   MaestroError,
   planOf,
   type Execution,
   type ExecutionEvent,
   type ExecutionResult,
   type Runtime,
+  type WorkflowSpec,
 } from '../../runtime/index.js';
 import { parseAssignments } from '../options.js';
 import { addRuntimeFlags, runtimeOptionsOf, type RuntimeFlags } from '../runtime-options.js';
 import { withStoredRuntime, type CommandContext } from '../session.js';
 
 const ID_HELP = 'execution id, a unique beginning of one, or `last`';
+const SPEC_HELP = 'go on only if this is the definition that the execution has; else show the difference';
 
 export function addResumeCommand({ program, bind }: Registry): void {
   const command = program
@@ -26,10 +33,15 @@ export function addResumeCommand({ program, bind }: Registry): void {
     .description('continue a paused or interrupted execution: completed nodes are not run again')
     .argument('[id]', ID_HELP)
     .option('--all', 'every execution whose process died')
-    .addHelpText('after', examples('maestro resume last', 'maestro resume --all'));
+    .option('--spec <file>', SPEC_HELP)
+    .addHelpText(
+      'after',
+      examples('maestro resume last', 'maestro resume last --spec workflow.yaml', 'maestro resume --all'),
+    );
   addRuntimeFlags(command).action(
-    bind((context, ref: string | undefined, options: RuntimeFlags & { all?: boolean }) => {
-      if (options.all === true && ref === undefined) return resumeAll(context, options);
+    bind((context, ref: string | undefined, options: ProceedFlags & { all?: boolean }) => {
+      if (options.all === true && ref === undefined && options.spec === undefined)
+        return resumeAll(context, options);
       if (ref !== undefined && options.all !== true) return proceed(context, ref, RESUME, options);
       throw new MaestroError('USAGE', 'give either an execution id or --all', {
         next: 'See what can be resumed with `maestro list --status interrupted`.',
@@ -45,9 +57,10 @@ export function addRetryCommand({ program, bind }: Registry): void {
       'run a failed or cancelled execution again from what failed: completed nodes keep their results',
     )
     .argument('<id>', ID_HELP)
-    .addHelpText('after', examples('maestro retry last'));
+    .option('--spec <file>', SPEC_HELP)
+    .addHelpText('after', examples('maestro retry last', 'maestro retry last --spec workflow.yaml'));
   addRuntimeFlags(command).action(
-    bind((context, ref: string, options: RuntimeFlags) => proceed(context, ref, RETRY, options)),
+    bind((context, ref: string, options: ProceedFlags) => proceed(context, ref, RETRY, options)),
   );
 }
 
@@ -92,6 +105,11 @@ interface ForkFlags extends RuntimeFlags {
   id?: string;
 }
 
+interface ProceedFlags extends RuntimeFlags {
+  /** The workflow file whose definition the execution must have. */
+  spec?: string;
+}
+
 /** Makes an execution go on; undefined: another process does. */
 export type Continuation = (runtime: Runtime, executionId: string) => Promise<Execution | undefined>;
 
@@ -103,7 +121,7 @@ export async function proceed(
   context: CommandContext,
   ref: string,
   action: Continuation,
-  flags: RuntimeFlags,
+  flags: ProceedFlags,
 ): Promise<number> {
   const { ui, terminal } = context;
   const feed = new EventFeed();
@@ -112,6 +130,8 @@ export async function proceed(
     async (runtime) => {
       const before = await findExecution(runtime, ref);
       const spec = await runtime.definition(before.execution_id);
+      if (flags.spec !== undefined && spec !== undefined)
+        await assertSame(context, before.execution_id, spec, flags.spec);
       const past = await collect(runtime.events(before.execution_id));
       const sinceMs = terminal.nowMs();
       const execution = await action(runtime, before.execution_id);
@@ -136,6 +156,24 @@ export async function proceed(
       });
     },
     { ...runtimeOptionsOf(flags), onEvent: feed.push },
+  );
+}
+
+/** @throws DEFINITION_CHANGED after showing the difference, and what reading the file throws */
+async function assertSame(
+  { ui, terminal }: CommandContext,
+  execution_id: string,
+  stored: WorkflowSpec,
+  file: string,
+): Promise<void> {
+  const { workflow } = await loadWorkflowFile(resolve(terminal.cwd, file));
+  const difference = compareDefinitions(stored, workflow.spec);
+  if (isSameDefinition(difference)) return;
+  if (ui.json) ui.document({ execution_id, difference });
+  else ui.print(formatDifference(difference, ui.color));
+  throw new MaestroError(
+    'DEFINITION_CHANGED',
+    `execution ${execution_id} has another definition than ${file}`,
   );
 }
 
