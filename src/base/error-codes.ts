@@ -165,7 +165,7 @@ export const ERROR_CODES = {
   ARTIFACT_MISSING: {
     exit: 1,
     retriable: false,
-    next: 'See what there is with `maestro artifacts <id> --verify`; a rerun of the node makes it again.',
+    next: 'A step writes its artifacts before it returns their paths; `maestro artifacts <id> --verify` says what there is, and a rerun of the node makes it again.',
   },
   ARTIFACT_OUTSIDE: {
     exit: 1,

@@ -10,7 +10,7 @@ export interface ArtifactDocument {
   size_bytes: number;
   /** SHA-256 in hexadecimal; empty when it was never read. */
   checksum: string;
-  /** missing, outside (of its node's folder): the step named it, and it was not read. */
+  /** missing, outside (of its node's folder): an earlier release took such a one, and did not read it. */
   state: 'stored' | 'missing' | 'outside';
   metadata: { run: number; attempt: number };
   /** The node's folder, absolute. */

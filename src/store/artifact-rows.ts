@@ -6,7 +6,7 @@ import type { Kv, KvOp } from './kv.js';
 export interface ArtifactFile {
   /** Within the node's folder, with `/` between its parts; as the step gave it when it is not in there. */
   readonly path: string;
-  /** stored: it was read whole before the node completed; the others never were. */
+  /** stored: it was read whole before the node completed. The others never were: only earlier releases took them. */
   readonly state: 'stored' | 'missing' | 'outside';
   readonly sizeBytes: number;
   /** Hexadecimal. */

@@ -37,7 +37,11 @@ export class PoolRelay implements PoolListener {
     if (!outcome.ok || outcome.artifacts.length === 0) return this.to.settled(jobId, outcome);
     const job = this.to.jobs.get(jobId);
     if (job === undefined) return;
-    void this.to.artifacts.read(job, outcome).then((files) => this.to.settled(jobId, outcome, files));
+    const { durationMs } = outcome;
+    void this.to.artifacts.read(job, outcome).then((found) => {
+      if ('files' in found) this.to.settled(jobId, outcome, found.files);
+      else this.to.settled(jobId, { ok: false, kind: 'error', error: found.error, durationMs });
+    });
   }
 
   started(jobId: number): void {

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
 import {
@@ -6,6 +9,7 @@ import {
   openKv,
   type ExecutionDocument,
   type Kv,
+  type StepContext,
 } from '../../src/runtime/index.js';
 import type { Runtime, Workflow } from '../../src/runtime/index.js';
 import { openStore } from '../../src/store/open.js';
@@ -17,13 +21,23 @@ function gate(): { passed: Promise<void>; open: () => void } {
   return { passed, open };
 }
 
+/** A step that writes these files and returns them. */
+function writing(...artifacts: string[]) {
+  return ({ artifactDir }: Pick<StepContext, 'artifactDir'>) => {
+    for (const name of artifacts) writeFileSync(join(artifactDir(), name), name);
+    return { artifacts };
+  };
+}
+
 async function withRuntime(use: (runtime: Runtime, store: Kv) => Promise<void>): Promise<void> {
   const store = await openKv('memory:');
-  const runtime = await createRuntime({ store });
+  const artifactRoot = mkdtempSync(join(tmpdir(), 'maestro-scenario-'));
+  const runtime = await createRuntime({ store, artifactRoot });
   try {
     await use(runtime, store);
   } finally {
     await runtime.close({ drainMs: 0 });
+    rmSync(artifactRoot, { recursive: true });
   }
 }
 
@@ -87,8 +101,8 @@ const CONTEXT_SCENARIOS: Record<string, () => Promise<void>> = {
   },
   async MS13() {
     const workflow = defineWorkflow({ id: 'wf' })
-      .node('1', { execute: () => ({ artifacts: ['a.txt', 'b.txt'] }) })
-      .node('2', { execute: () => ({ artifacts: ['c.txt'] }) })
+      .node('1', { execute: writing('a.txt', 'b.txt') })
+      .node('2', { execute: writing('c.txt') })
       .build();
     const { artifacts, node_states } = await run(workflow);
     expect(node_states['1'].artifacts).toEqual(['a.txt', 'b.txt']);
@@ -111,7 +125,11 @@ const CONTEXT_SCENARIOS: Record<string, () => Promise<void>> = {
       open();
     }),
   async MS15() {
-    const document = await run(single('wf', { artifacts: ['a.txt'] }));
+    const document = await run(
+      defineWorkflow({ id: 'wf' })
+        .node('n', { execute: writing('a.txt') })
+        .build(),
+    );
     const again = JSON.parse(JSON.stringify(document)) as ExecutionDocument;
     expect(again).toMatchObject({ workflow_id: 'wf', execution_id: document.execution_id });
     expect(Object.values(again.node_states)).toMatchObject([{ node_id: 'n', status: 'completed' }]);

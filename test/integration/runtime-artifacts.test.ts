@@ -86,48 +86,70 @@ describe('artifacts', () => {
     await expect(readArtifact(changed)).rejects.toMatchObject({ code: 'ARTIFACT_CHANGED' });
   });
 
-  it('are read only in the folder of their node, whatever links and paths say', async () => {
+  it.each([
+    ['secret', 'ARTIFACT_OUTSIDE'],
+    ['../../../../etc/passwd', 'ARTIFACT_OUTSIDE'],
+    ['..', 'ARTIFACT_OUTSIDE'],
+    ['link.txt', 'ARTIFACT_OUTSIDE'],
+    ['linked/secret.txt', 'ARTIFACT_OUTSIDE'],
+    ['', 'ARTIFACT_OUTSIDE'],
+    ['folder', 'ARTIFACT_MISSING'],
+    ['pipe', 'ARTIFACT_MISSING'],
+    ['none', 'ARTIFACT_MISSING'],
+    ['\0', 'ARTIFACT_MISSING'],
+  ])('fail their node when one is %j, which is never read', async (given, code) => {
     const secret = join(tempDir(), 'secret.txt');
     writeFileSync(secret, 'secret');
-    const runtime = await open({ artifactRoot: tempDir() });
-    await run(
-      runtime,
+    const artifactRoot = tempDir();
+    const runtime = await open({ artifactRoot });
+    const path = given === 'secret' ? secret : given;
+    const { result } = await runtime.start(
       writing((folder) => {
+        writeFileSync(join(folder, 'good.txt'), 'good');
         symlinkSync(secret, join(folder, 'link.txt'));
         symlinkSync(join(secret, '..'), join(folder, 'linked'));
         mkdirSync(join(folder, 'folder'));
         execFileSync('sh', ['-c', 'mkfifo "$0"', join(folder, 'pipe')]);
-        return [
-          secret,
-          '../../../../etc/passwd',
-          '..',
-          'link.txt',
-          'linked/secret.txt',
-          'folder',
-          'pipe',
-          'none',
-          '',
-          '\0',
-        ];
+        return ['good.txt', path];
       }),
+      {},
+      { executionId: 'e' },
     );
-    const found = await runtime.artifacts('e', { verify: true });
-    expect(Object.fromEntries(found.map(({ path, state }) => [path, state]))).toEqual({
-      [secret]: 'outside',
-      '../../../../etc/passwd': 'outside',
-      '..': 'outside',
-      'link.txt': 'outside',
-      'linked/secret.txt': 'outside',
-      folder: 'missing',
-      pipe: 'missing',
-      none: 'missing',
-      '': 'outside',
-      '\0': 'missing',
-    });
-    for (const each of found) {
-      expect(each.checksum).toBe('');
-      expect(each.verified).not.toBe('ok');
-    }
+    const { status, failed_node, error } = await result;
+    expect({ status, failed_node }).toEqual({ status: 'failed', failed_node: 'make it/so' });
+    const folder = join(artifactRoot, 'w', 'e', 'make%20it%2Fso');
+    expect(error).toMatchObject({ code, details: { path, paths: [path], folder } });
+    expect(error!.message).toContain(JSON.stringify(path));
+    expect(error!.message).not.toContain('more like it');
+    const { node_states } = (await runtime.get('e'))!;
+    expect(node_states['make it/so']).toMatchObject({ status: 'failed', artifacts: [] });
+    expect(await runtime.artifacts('e', { verify: true })).toEqual([]);
+  });
+
+  it('that are none are told together; what is outside is told first, and a retry may do better', async () => {
+    const runtime = await open({ artifactRoot: tempDir() });
+    let attempts = 0;
+    const workflow = defineWorkflow({ id: 'w' })
+      .node('n', {
+        retry: { maxAttempts: 2, delaySeconds: 0 },
+        execute: ({ artifactDir }) => {
+          if (++attempts === 2) writeFileSync(join(artifactDir(), 'a.txt'), 'a');
+          return { artifacts: attempts === 1 ? ['a.txt', '/x', 'b.txt'] : ['a.txt'] };
+        },
+      })
+      .build();
+    const { result } = await runtime.start(workflow, {}, { executionId: 'e', retries: true });
+    expect((await result).status).toBe('completed');
+    const failures: unknown[] = [];
+    for await (const { event_type, data } of runtime.events('e'))
+      if (event_type === 'node_failed') failures.push(data);
+    expect(failures).toMatchObject([
+      {
+        error_code: 'ARTIFACT_OUTSIDE',
+        error: expect.stringMatching(/"\/x" is not in the folder .* 2 more like it/),
+      },
+    ]);
+    expect(await runtime.artifacts('e')).toMatchObject([{ path: 'a.txt', metadata: { attempt: 2 } }]);
   });
 
   it('are not read through what has become a link since', async () => {

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { defineWorkflow, type, type StepContext } from '../../src/runtime/index.js';
@@ -120,9 +121,17 @@ describe('a step', () => {
   it('can ask for all outputs and artifacts so far, and is given those of its dependencies', async () => {
     const runtime = await open();
     const workflow = defineWorkflow({ id: 'artifacts' })
-      .node('inline', { execute: () => ({ artifacts: ['i.txt'] }) })
+      .node('inline', {
+        execute: ({ artifactDir }) => (
+          writeFileSync(join(artifactDir(), 'i.txt'), ''),
+          { artifacts: ['i.txt'] }
+        ),
+      })
       .node('thread', { dependsOn: ['inline'], uses: uses('artifacts') })
-      .node('command', { dependsOn: ['thread'], run: `echo '{"artifacts":["c.txt"],"n":1}'` })
+      .node('command', {
+        dependsOn: ['thread'],
+        run: `: > "$MAESTRO_ARTIFACT_DIR/c.txt"; echo '{"artifacts":["c.txt"],"n":1}'`,
+      })
       .node('skipped', { dependsOn: ['command'], condition: 'false', execute: () => 1 })
       .node('direct', { dependsOn: ['command'], uses: uses('dependencyArtifacts') })
       .node('all', { dependsOn: ['direct'], uses: uses('everything') })

@@ -16,7 +16,7 @@ it('lists artifacts and answers with their content, of nothing else', async () =
       execute: ({ artifactDir }) => {
         writeFileSync(join(artifactDir(), 'ä b.txt'), TEXT);
         writeFileSync(join(artifactDir(), 'empty.bin'), '');
-        return { artifacts: ['ä b.txt', 'empty.bin', '/etc/passwd'] };
+        return { artifacts: ['ä b.txt', 'empty.bin'] };
       },
     })
     .build();
@@ -29,13 +29,10 @@ it('lists artifacts and answers with their content, of nothing else', async () =
   expect(artifacts).toMatchObject([
     { node_id: 'a', path: 'ä b.txt', size_bytes: Buffer.byteLength(TEXT), state: 'stored', verified: 'ok' },
     { path: 'empty.bin', size_bytes: 0, verified: 'ok' },
-    { path: '/etc/passwd', state: 'outside', verified: 'outside' },
   ]);
   expect(artifacts[0]).not.toHaveProperty('folder');
 
-  const [first, empty, outside] = artifacts.map(
-    ({ artifact_id }) => `/api/executions/e/artifacts/${artifact_id}`,
-  );
+  const [first, empty] = artifacts.map(({ artifact_id }) => `/api/executions/e/artifacts/${artifact_id}`);
   const content = await get(first);
   expect(content).toMatchObject({ status: 200, body: TEXT });
   expect(content.headers).toMatchObject({
@@ -45,7 +42,6 @@ it('lists artifacts and answers with their content, of nothing else', async () =
     'x-content-type-options': 'nosniff',
   });
   expect(await get(empty)).toMatchObject({ status: 200, body: '' });
-  expect(await get(outside)).toMatchObject({ status: 404 });
   for (const path of ['..%2f..%2fetc%2fpasswd', '%2e%2e', '/etc/passwd', '0'.repeat(24)])
     expect([400, 404]).toContain((await get(`/api/executions/e/artifacts/${path}`)).status);
   expect((await get('/api/executions/x/artifacts')).status).toBe(404);
