@@ -30,6 +30,10 @@ export interface QueueNumbers {
   readonly queue: string;
   /** Slots; Infinity: no limit. */
   readonly size: number;
+  /** Starts within a time, like `10/s`; null: no limit. */
+  readonly rate: string | null;
+  /** Who says so: `store`: it was set for all processes; `process`: this one was started so; `default`: nobody. */
+  readonly from: 'store' | 'process' | 'default';
   /** Slots of attempts under way. */
   readonly used: number;
   /** Nodes that could start and wait for it. */

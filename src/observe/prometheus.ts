@@ -1,6 +1,6 @@
 import type { WorkersStatus } from '../base/workers.js';
 import type { HistogramSnapshot } from './histogram.js';
-import type { RuntimeMetrics } from './metrics.js';
+import type { QueueNumbers, RuntimeMetrics } from './metrics.js';
 
 type Labels = Readonly<Record<string, string | number>>;
 
@@ -53,7 +53,10 @@ export async function metricsText(read: () => Promise<RuntimeMetrics>): Promise<
   return registry.metrics();
 }
 
-/** Labels have few values, all known here: no ids, so the number of series does not grow with what runs. */
+/**
+ * Labels have few values: no ids, so the number of series does not grow with what runs. Queues that nobody has configured
+ * are one, as anybody may name new ones in workflows.
+ */
 const METRICS: readonly Metric[] = [
   gauge('maestro_executions', 'Stored executions by status.', ({ stored }) =>
     stored === null ? [] : perKey('status', stored),
@@ -110,6 +113,15 @@ const METRICS: readonly Metric[] = [
   gauge('maestro_workers_stopped', '1 when so many died that no more are started, by kind.', (m) =>
     perWorker(m, ({ stopped }) => Number(stopped)),
   ),
+  gauge('maestro_queue_slots', 'Slots of queues; +Inf: no limit.', (m) =>
+    perQueue({ ...m, queues: m.queues.filter(({ from }) => from !== 'default') }, ({ size }) => size),
+  ),
+  gauge('maestro_queue_slots_used', 'Slots of queues that attempts under way have.', (m) =>
+    perQueue(m, ({ used }) => used),
+  ),
+  gauge('maestro_queue_waiting_nodes', 'Nodes that could start and wait for their queue.', (m) =>
+    perQueue(m, ({ waiting }) => waiting),
+  ),
   gauge('maestro_store_size_bytes', "Size of the store's file.", ({ storeSpace }) =>
     storeSpace === null ? [] : one(storeSpace.fileBytes),
   ),
@@ -144,6 +156,16 @@ function perKey(label: string, values: Readonly<Record<string, number>>): Sample
 
 function perWorker({ workers }: RuntimeMetrics, valueOf: (workers: WorkersStatus) => number): Sample[] {
   return workers.map((each) => ({ labels: { worker: each.worker }, value: valueOf(each) }));
+}
+
+/** Those that nobody has configured are summed up under a name that no queue can have. */
+function perQueue({ queues }: RuntimeMetrics, valueOf: (queue: QueueNumbers) => number): Sample[] {
+  const sums: Record<string, number> = {};
+  for (const each of queues) {
+    const name = each.from === 'default' ? '(not configured)' : each.queue;
+    sums[name] = (sums[name] ?? 0) + valueOf(each);
+  }
+  return perKey('queue', sums);
 }
 
 function pick<K extends string>(from: Readonly<Record<K, number>>, ...keys: K[]): Record<string, number> {

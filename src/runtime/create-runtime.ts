@@ -27,6 +27,7 @@ export async function createRuntime(options: RuntimeOptions = {}): Promise<Runti
   const onEvent = listeners(options, settings);
   const runtime = new LocalRuntime(store, pool, settings, options.workflows ?? [], onEvent);
   try {
+    await runtime.queues.refresh();
     if (settings.recover) await runtime.recoverInterrupted();
     await runtime.crowding.look();
     return runtime;

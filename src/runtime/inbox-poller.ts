@@ -5,6 +5,8 @@ import { isWorkflowStatusEnded } from '../base/model.js';
 import type { Settings } from './options.js';
 
 interface PollerHost {
+  /** Looks at what else may have changed in the store. */
+  refresh(): Promise<void>;
   isMine(executionId: string): boolean;
   /** Whether there is anything here that a request could be for. */
   isBusy(): boolean;
@@ -64,6 +66,7 @@ export class InboxPoller {
 
   private async poll(): Promise<void> {
     try {
+      await this.host.refresh();
       await this.look(async (requests) => {
         for (const request of requests) {
           if (!this.stopped && !this.taken.has(request.requestId)) await this.handle(request);

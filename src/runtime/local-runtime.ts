@@ -28,6 +28,7 @@ import { Maintenance } from './maintenance.js';
 import { Metrics } from './metrics.js';
 import type { Settings } from './options.js';
 import { Ownership } from './ownership.js';
+import { queuesOfOwner, StoredQueues } from './queue-settings.js';
 import type { Periodic } from './periodic.js';
 import { readDocument } from './reader.js';
 import { newRecord } from './records.js';
@@ -69,6 +70,7 @@ export class LocalRuntime implements Runtime, HandleHost {
   private readonly definitions: Definitions;
   private readonly residents: Residents;
   readonly crowding: Crowding;
+  readonly queues: StoredQueues;
   private readonly meter = new Meter();
   private readonly results = new Results(this);
   private readonly history: History;
@@ -93,7 +95,8 @@ export class LocalRuntime implements Runtime, HandleHost {
   ) {
     const { clock, random } = settings;
     this.crowding = new Crowding(store, settings.logger);
-    this.ownership = new Ownership(store, clock, random, settings.processes);
+    const queues = queuesOfOwner(settings.queues);
+    this.ownership = new Ownership(store, clock, random, settings.processes, queues);
     this.definitions = new Definitions(workflows);
     this.history = new History({
       store,
@@ -113,6 +116,10 @@ export class LocalRuntime implements Runtime, HandleHost {
       children: (parent, effect) => this.children.act(parent, effect),
       ...attemptLogs(settings.rootLogger),
       died: (error, cause) => this.die(error, cause),
+    });
+    this.queues = new StoredQueues({
+      ...{ store, clock, ownership: this.ownership },
+      changed: (set) => this.supervisor.queues.configure(set),
     });
     this.residents = new Residents({
       store,
@@ -146,7 +153,12 @@ export class LocalRuntime implements Runtime, HandleHost {
       abandon: (id, error) => this.steering.abandon(id, error),
     });
     this.chores = this.beginChores();
-    this.poller = new InboxPoller(store, settings, {
+    this.poller = this.createPoller();
+  }
+
+  private createPoller(): InboxPoller {
+    return new InboxPoller(this.store, this.settings, {
+      refresh: () => this.queues.refresh(),
       isMine: (id) => this.residents.isHere(id),
       isBusy: () => this.residents.size > 0,
       apply: (request, done) => this.steering.apply(request.executionId, engineRequest(request), [done]),

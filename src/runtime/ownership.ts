@@ -17,8 +17,10 @@ export class Ownership {
     private readonly clock: Clock,
     random: Random,
     private readonly processes: Processes,
+    more: Pick<OwnerRecord, 'queues'> = {},
   ) {
-    this.self = { ownerId: newId(clock, random), ...processes.current(), createdAtMs: clock.nowMs() };
+    const ownerId = newId(clock, random);
+    this.self = { ownerId, ...processes.current(), createdAtMs: clock.nowMs(), ...more };
   }
 
   /** Makes the lease durable, once, before the first execution names it. */

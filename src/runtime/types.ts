@@ -11,6 +11,7 @@ import type { ForkOptions, RerunOptions } from './again-options.js';
 import type { ArtifactDocument, ArtifactFilter } from './artifact-types.js';
 import type { Cache } from './cache-types.js';
 import type { ContractDocument } from './contract-document.js';
+import type { QueueSettings } from './queue-types.js';
 import type { Schedules } from './schedule-types.js';
 
 export type { ArtifactDocument, ArtifactFilter } from './artifact-types.js';
@@ -24,6 +25,7 @@ export type {
 export type { ContractDocument } from './contract-document.js';
 export type { ForkOptions, RerunOptions } from './again-options.js';
 export type { PoolOptions, RuntimeOptions } from './runtime-options.js';
+export type { QueueDocument, QueueLimit, QueueSettings } from './queue-types.js';
 export type { ListSchedulesOptions, ScheduleDocument, Schedules } from './schedule-types.js';
 
 export interface StartOptions {
@@ -268,6 +270,8 @@ export interface Runtime {
   readonly schedules: Schedules;
   /** Results of steps that were kept for others like them. */
   readonly cache: Cache;
+  /** How large queues are in each process on the store. */
+  readonly queues: QueueSettings;
   /** Resolves once the execution is stored. @throws EXECUTION_EXISTS, CONTEXT_INVALID, RUNTIME_CLOSED */
   start(workflow: Workflow, context?: Record<string, unknown>, options?: StartOptions): Promise<Execution>;
   /**

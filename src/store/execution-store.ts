@@ -10,6 +10,8 @@ import { decodeJournalRecord, encodeJournalRecord } from './journal-codec.js';
 import { putManifest, readManifests, type ArtifactManifest } from './artifact-rows.js';
 import { furtherRows, type FurtherRow } from './further-rows.js';
 import { CachedResults } from './cached-results.js';
+import { QueueRows } from './queue-rows.js';
+import { readRows } from './read-rows.js';
 import { putLog, readLogs, type StepLog } from './step-logs.js';
 import { sizes, strays } from './survey.js';
 import * as keys from './keys.js';
@@ -57,10 +59,12 @@ export class KvExecutionStore implements ExecutionStore {
   private failed: (error: MaestroError) => void = () => {};
 
   readonly cached: CachedResults;
+  readonly queues: QueueRows;
 
   constructor(kv: Kv) {
     this.kv = new WatchedKv(kv, (error) => this.failed(error));
     this.cached = new CachedResults(this.kv);
+    this.queues = new QueueRows(this.kv);
   }
 
   onFailure(failed: (error: MaestroError) => void): void {
@@ -128,7 +132,7 @@ export class KvExecutionStore implements ExecutionStore {
   }
 
   async deleteFences(untilMs: number): Promise<KvOp[]> {
-    const rows = await this.readAll<Fence>(keys.FENCES);
+    const rows = await readRows<Fence>(this.kv, keys.FENCES);
     return rows.flatMap(({ key, row }) =>
       row !== null && row.createdAtMs < untilMs ? [{ op: 'del', key }] : [],
     );
@@ -152,7 +156,7 @@ export class KvExecutionStore implements ExecutionStore {
   }
 
   async schedules(): Promise<{ rows: readonly ScheduleRow[]; damaged: readonly string[] }> {
-    const all = await this.readAll<ScheduleRow>(keys.SCHEDULES);
+    const all = await readRows<ScheduleRow>(this.kv, keys.SCHEDULES);
     return {
       rows: all.flatMap(({ row }) => row ?? []),
       damaged: all.flatMap(({ key, row }) => (row === null ? key.slice(keys.SCHEDULES.length) : [])),
@@ -322,13 +326,13 @@ export class KvExecutionStore implements ExecutionStore {
 
   /** A request that nobody can read is nobody's: it must not keep the others from being seen. */
   async requests(): Promise<InboxRequest[]> {
-    const rows = await this.readAll<InboxRequest>(keys.INBOX);
+    const rows = await readRows<InboxRequest>(this.kv, keys.INBOX);
     return rows.flatMap(({ row }) => row ?? []);
   }
 
   /** A lease that nobody can read names no living process: it must not keep others from starting. */
   async owners(): Promise<OwnerRecord[]> {
-    const rows = await this.readAll<OwnerRecord>(keys.OWNERS);
+    const rows = await readRows<OwnerRecord>(this.kv, keys.OWNERS);
     return rows.map(({ key, row }) => row ?? { ownerId: key.slice(keys.OWNERS.length), ...NOBODY });
   }
 
@@ -350,19 +354,6 @@ export class KvExecutionStore implements ExecutionStore {
   }
 
   /** The rows under a prefix; null for what is damaged. */
-  private async readAll<T>(prefix: string): Promise<{ key: string; row: T | null }[]> {
-    const found: { key: string; row: T | null }[] = [];
-    for await (const { key, value } of this.kv.scan(keys.under(prefix))) {
-      try {
-        found.push({ key, row: unsealJson(key, value) as T });
-      } catch (error) {
-        if (!isMaestroError(error, 'RECORD_CORRUPT')) throw error;
-        found.push({ key, row: null });
-      }
-    }
-    return found;
-  }
-
   private rememberDefinitions(ops: readonly KvOp[]): void {
     for (const { op, key } of ops)
       if (op === 'put' && key.startsWith(keys.DEFINITIONS))

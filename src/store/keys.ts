@@ -22,6 +22,7 @@ import type { InboxRequest } from './types.js';
  *   f/<owner>                                   fence: this owner was taken for dead, it commits nothing more
  *   q/<created>/<request>                       inbox
  *   c/<workflow>                                schedule
+ *   u/<queue>                                   size of a queue, as it was set for all processes
  *   h/<hash>                                    result of a step, kept for others like it
  */
 export const MARKER_KEY = 'm/format';
@@ -31,6 +32,7 @@ export const INBOX = 'q/';
 export const DELETIONS = 't/';
 export const SCHEDULES = 'c/';
 export const CACHED = 'h/';
+export const QUEUES = 'u/';
 export const DEFINITIONS = 'd/';
 export const INDEXES = ['s/', 'w/'] as const;
 
@@ -39,6 +41,7 @@ const SEQUENCE_DIGITS = 12;
 const NODE_DIGITS = 8;
 const MAX_TIME = 2 ** 48 - 1;
 
+export const queueKey = (queue: string): string => `${QUEUES}${queue}`;
 export const cachedKey = (hash: string): string => `${CACHED}${hash}`;
 export const definitionKey = (hash: string): string => `${DEFINITIONS}${hash}`;
 export const executionPrefix = (id: string): string => `x/${id}/`;

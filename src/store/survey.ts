@@ -18,6 +18,8 @@ const KINDS: Readonly<Record<string, string>> = {
   f: 'fences',
   q: 'requests',
   c: 'schedules',
+  h: 'cache',
+  u: 'queues',
   'x/r': 'records',
   'x/g': 'contexts',
   'x/j': 'journals',

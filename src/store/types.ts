@@ -8,6 +8,7 @@ import type { FurtherRow } from './further-rows.js';
 import type { KvGuard, KvOp } from './kv.js';
 import type { ScheduleRow } from './schedule-rows.js';
 import type { CachedResults } from './cached-results.js';
+import type { QueueRows } from './queue-rows.js';
 import type { StepLog } from './step-logs.js';
 
 /** The row of an execution that changes only when its status or owner does. */
@@ -68,6 +69,8 @@ export interface OwnerRecord {
   readonly bootId: string;
   readonly hostname: string;
   readonly createdAtMs: number;
+  /** Queues that it was started with; absent when there are none. */
+  readonly queues?: Readonly<Record<string, { size: number | null; rate: string | null }>>;
 }
 
 export type InboxKind = 'pause' | 'resume' | 'cancel' | 'retry';
@@ -136,6 +139,8 @@ export interface ExecutionStore {
   putLog(executionId: string, log: StepLog): KvOp;
   /** Results of steps, kept for others like them. */
   readonly cached: CachedResults;
+  /** What has been set about queues. */
+  readonly queues: QueueRows;
   putManifest(executionId: string, manifest: ArtifactManifest): KvOp;
   putOwner(owner: OwnerRecord): KvOp;
   deleteOwner(ownerId: string): KvOp;

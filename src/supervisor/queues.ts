@@ -13,8 +13,10 @@ interface Waiting {
 
 interface Queue {
   readonly name: string;
-  readonly limits: QueueLimits;
+  limits: QueueLimits;
   readonly line: FairLine<Waiting>;
+  /** Attempts that were started in it and have not ended, by the slots that they wish for. */
+  readonly held: Map<number, number>;
   used: number;
   nextStartAtMs: number;
   isWaking: boolean;
@@ -33,7 +35,8 @@ interface QueueHost {
 /**
  * Limits over all executions of a runtime. Only the first in line is looked at, so a start costs what finding the next
  * one does; nothing is looked at in queues in which nobody waits.
- * Invariant: a queue's used slots are those of attempts that were started in it and have not ended, stopped ones included.
+ * Invariant: a queue's used slots are those of attempts that were started in it and have not ended, stopped ones included;
+ * an attempt that wishes for more than there are has all of them, also when the queue becomes smaller or larger meanwhile.
  */
 export class Queues {
   private readonly queues = new Map<string, Queue>();
@@ -41,8 +44,11 @@ export class Queues {
   private readonly busy = new Set<Queue>();
   private readonly places = new Map<ActiveExecution, Map<number, Waiting>>();
   private readonly keys = new WeakMap<ActiveExecution, string>();
+  /** What was set for all processes of the store; it goes before `limits`. */
+  private settings: ReadonlyMap<string, QueueLimits> = new Map();
 
   constructor(
+    /** What this process was started with. */
     private readonly limits: ReadonlyMap<string, QueueLimits>,
     private readonly timers: Pick<TimerHeap, 'add'>,
     /** A queue may let somebody through now. */
@@ -76,12 +82,23 @@ export class Queues {
 
   /** An attempt has ended that was started in a queue. */
   ended({ queue, slots }: QueueWish): void {
-    const it = this.get(queue);
-    it.used -= taken(it, slots);
+    hold(this.get(queue), slots, -1);
+  }
+
+  /** Takes over what is set for all processes of the store. What runs goes on; what waits may start, or waits longer. */
+  configure(settings: ReadonlyMap<string, QueueLimits>): void {
+    this.settings = settings;
+    for (const queue of this.queues.values()) {
+      queue.limits = this.limitsOf(queue.name);
+      queue.used = usedOf(queue);
+      // Its timer is for the rate that it had; this one's is set when it is looked at.
+      queue.isWaking = false;
+    }
+    this.due();
   }
 
   states(): QueueNumbers[] {
-    const names = new Set([...this.limits.keys(), ...this.queues.keys()]);
+    const names = new Set([...this.settings.keys(), ...this.limits.keys(), ...this.queues.keys()]);
     const waiting = new Map<string, number>();
     for (const [{ engine, definition }, lanes] of this.places)
       for (const lane of lanes.keys()) {
@@ -91,7 +108,9 @@ export class Queues {
       }
     return [...names].sort().map((name) => {
       const { limits, used } = this.get(name);
-      return { queue: name, size: limits.size, used, waiting: waiting.get(name) ?? 0 };
+      const { size, rate } = limits;
+      const from = this.settings.has(name) ? 'store' : this.limits.has(name) ? 'process' : 'default';
+      return { queue: name, size, rate, from, used, waiting: waiting.get(name) ?? 0 };
     });
   }
 
@@ -115,7 +134,7 @@ export class Queues {
     const result = start(execution, lane);
     if (result === 'no room') return false;
     if (result === 'not now') return this.leave(queue, place, 0);
-    queue.used += slots;
+    hold(queue, wish.slots, 1);
     queue.nextStartAtMs = Math.max(nowMs, queue.nextStartAtMs) + queue.limits.spacingMs;
     this.leave(queue, place, slots);
     const next = execution.engine.peek(lane);
@@ -149,11 +168,15 @@ export class Queues {
   private get(name: string): Queue {
     let queue = this.queues.get(name);
     if (queue === undefined) {
-      const limits = this.limits.get(name) ?? UNKNOWN_QUEUE;
-      queue = { name, limits, line: new FairLine(), used: 0, nextStartAtMs: 0, isWaking: false };
+      const [limits, line] = [this.limitsOf(name), new FairLine<Waiting>()];
+      queue = { name, limits, line, held: new Map(), used: 0, nextStartAtMs: 0, isWaking: false };
       this.queues.set(name, queue);
     }
     return queue;
+  }
+
+  private limitsOf(name: string): QueueLimits {
+    return this.settings.get(name) ?? this.limits.get(name) ?? UNKNOWN_QUEUE;
   }
 
   /** Whose share it is: what the global context has under the workflow's `fair_key`. */
@@ -172,4 +195,18 @@ export class Queues {
 
 function taken({ limits }: Queue, slots: number): number {
   return Math.min(slots, limits.size);
+}
+
+/** So many attempts more, or fewer, have slots of it. */
+function hold(queue: Queue, slots: number, attempts: 1 | -1): void {
+  const count = (queue.held.get(slots) ?? 0) + attempts;
+  if (count === 0) queue.held.delete(slots);
+  else queue.held.set(slots, count);
+  queue.used += attempts * taken(queue, slots);
+}
+
+function usedOf(queue: Queue): number {
+  let used = 0;
+  for (const [slots, count] of queue.held) used += count * taken(queue, slots);
+  return used;
 }

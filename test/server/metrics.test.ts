@@ -34,7 +34,10 @@ function waiting() {
 function samplesOf(text: string): Record<string, number> {
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return Object.fromEntries(
-    lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ')))]),
+    lines.map((line) => {
+      const end = line.lastIndexOf(' ');
+      return [line.slice(0, end), Number(line.slice(end).replace('+Inf', 'Infinity'))];
+    }),
   );
 }
 
@@ -43,6 +46,40 @@ async function run(runtime: Runtime, times: number): Promise<void> {
 }
 
 describe('/metrics', () => {
+  it('tells of queues, and sums up those that nobody has configured', async () => {
+    const { runtime, get } = await open({}, { queues: { gpu: 2, api: { rate: '1000/s' } } });
+    await runtime.queues.set('tape', { slots: 1 });
+    let letIn!: () => void;
+    const gate = new Promise<void>((resolve) => (letIn = resolve));
+    const builder = defineWorkflow<Record<string, unknown>>({ id: 'queued' });
+    for (const [name, count] of [
+      ['gpu', 3],
+      ['tape', 2],
+      ['new1', 2],
+      ['new2', 3],
+    ] as const)
+      for (let n = 0; n < count; n++) builder.node(`${name}-${n}`, { queue: name, execute: () => gate });
+    const { id, result } = await runtime.start(builder.build());
+    await expect.poll(async () => (await runtime.get(id))!.node_states['gpu-1'].status).toBe('running');
+    const samples = samplesOf((await get('/metrics')).body);
+    const queues = Object.entries(samples).filter(([name]) => name.startsWith('maestro_queue_'));
+    expect(Object.fromEntries(queues)).toEqual({
+      'maestro_queue_slots{queue="api"}': Infinity,
+      'maestro_queue_slots{queue="gpu"}': 2,
+      'maestro_queue_slots{queue="tape"}': 1,
+      'maestro_queue_slots_used{queue="api"}': 0,
+      'maestro_queue_slots_used{queue="gpu"}': 2,
+      'maestro_queue_slots_used{queue="tape"}': 1,
+      'maestro_queue_slots_used{queue="(not configured)"}': 2,
+      'maestro_queue_waiting_nodes{queue="api"}': 0,
+      'maestro_queue_waiting_nodes{queue="gpu"}': 1,
+      'maestro_queue_waiting_nodes{queue="tape"}': 1,
+      'maestro_queue_waiting_nodes{queue="(not configured)"}': 3,
+    });
+    letIn();
+    await result;
+  });
+
   it('tells what ran, what failed and what waits', async () => {
     const { runtime, get } = await open({}, { concurrency: 1, maxActiveExecutions: 1 });
     await run(runtime, 2);

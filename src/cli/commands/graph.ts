@@ -20,6 +20,7 @@ import {
   waitPlanOf,
 } from '../../runtime/index.js';
 import { contractLines, contractsDocument } from '../report/graph-contracts.js';
+import { queueLabel, queueLines, queuesDocument } from '../report/graph-queues.js';
 import type { CommandContext } from '../session.js';
 
 const FORMATS = ['groups', 'mermaid', 'dot', 'json'] as const;
@@ -63,6 +64,7 @@ function render(format: Format, plan: Plan, spec: WorkflowSpec): string {
         ...compensations(plan, spec),
         ...conditionalEdges(plan, spec),
         ...loops(spec),
+        ...queueLines(spec),
         ...contractLines(spec),
         ...children(spec),
       ].join('\n');
@@ -80,6 +82,7 @@ function render(format: Format, plan: Plan, spec: WorkflowSpec): string {
           ...triggersOf(plan, spec),
           ...compensationsOf(plan, spec),
           ...loopsOf(spec),
+          ...queuesDocument(spec),
           ...contractsDocument(spec),
           ...childrenOf(spec),
         },
@@ -89,8 +92,17 @@ function render(format: Format, plan: Plan, spec: WorkflowSpec): string {
   }
 }
 
+/** What stands in a drawing for a node. */
+function labels(plan: Plan, spec: WorkflowSpec): (node: number) => string {
+  const named = rolesOf(plan, spec);
+  return (node) => {
+    const queue = queueLabel(spec.nodes[node]);
+    return queue === undefined ? named(node) : `${named(node)} [${queue}]`;
+  };
+}
+
 /** Nodes that wait say for what, groups how they are run, nodes with a trigger when they run. */
-function labels({ ids }: Plan, spec: WorkflowSpec): (node: number) => string {
+function rolesOf({ ids }: Plan, spec: WorkflowSpec): (node: number) => string {
   return (node) => {
     const { compensates } = spec.nodes[node];
     if (compensates !== undefined) return `${ids[node]} (undoes ${compensates})`;

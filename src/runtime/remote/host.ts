@@ -87,6 +87,12 @@ export class RuntimeHost implements RemoteHost {
 
   clearCache: RemoteHost['clearCache'] = (options) => outcome(() => this.opened.cache.clear(options));
 
+  listQueues: RemoteHost['listQueues'] = () => outcome(() => this.opened.queues.list());
+
+  setQueue: RemoteHost['setQueue'] = (...args) => outcome(() => this.opened.queues.set(...args));
+
+  unsetQueue: RemoteHost['unsetQueue'] = (queue) => outcome(() => this.opened.queues.unset(queue));
+
   get: RemoteHost['get'] = (...args) => outcome(() => this.opened.get(...args));
 
   definition: RemoteHost['definition'] = (id) => outcome(() => this.opened.definition(id));

@@ -22,6 +22,7 @@ import type {
   LogFilter,
   LogPage,
   MarkStaleOptions,
+  QueueSettings,
   ReplayDocument,
   ReviewFilter,
   ReviewInput,
@@ -168,6 +169,12 @@ class RemoteRuntimeClient implements RemoteRuntime {
     pause: (id) => this.crossing.call((host) => host.pauseSchedule(id)),
     resume: (id) => this.crossing.call((host) => host.resumeSchedule(id)),
     remove: (id) => this.crossing.call((host) => host.removeSchedule(id)),
+  };
+
+  readonly queues: QueueSettings = {
+    list: () => this.crossing.call((host) => host.listQueues()),
+    set: (queue, limit) => this.crossing.call((host) => host.setQueue(queue, limit)),
+    unset: (queue) => this.crossing.call((host) => host.unsetQueue(queue)),
   };
 
   readonly cache: Cache = {

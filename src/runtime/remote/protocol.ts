@@ -21,6 +21,8 @@ import type {
   LogFilter,
   LogPage,
   MarkStaleOptions,
+  QueueDocument,
+  QueueLimit,
   ReplayDocument,
   ForkOptions,
   RerunOptions,
@@ -116,6 +118,9 @@ export interface RemoteHost {
   pauseSchedule(workflowId: string): Promise<Outcome<ScheduleDocument>>;
   resumeSchedule(workflowId: string): Promise<Outcome<ScheduleDocument>>;
   cacheStat(): Promise<Outcome<CacheDocument>>;
+  listQueues(): Promise<Outcome<QueueDocument[]>>;
+  setQueue(queue: string, limit: Partial<QueueLimit>): Promise<Outcome<QueueDocument>>;
+  unsetQueue(queue: string): Promise<Outcome<boolean>>;
   clearCache(options?: ClearCacheOptions): Promise<Outcome<number>>;
   removeSchedule(workflowId: string): Promise<Outcome<boolean>>;
   get(

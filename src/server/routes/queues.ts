@@ -11,10 +11,16 @@ const QUEUES = {
       type: 'array',
       items: {
         type: 'object',
-        required: ['queue', 'size', 'used', 'waiting'],
+        required: ['queue', 'size', 'rate', 'from', 'used', 'waiting'],
         properties: {
           queue: { type: 'string' },
           size: { type: ['integer', 'null'], description: 'Slots; null: no limit' },
+          rate: { type: ['string', 'null'], description: 'Starts within a time, like 10/s; null: no limit' },
+          from: {
+            type: 'string',
+            enum: ['store', 'process', 'default'],
+            description: 'Who says so: it was set for all processes, this one was started so, or nobody',
+          },
           used: { type: 'integer', description: 'Slots of attempts under way' },
           waiting: { type: 'integer', description: 'Nodes that could start and wait for it' },
         },

@@ -36,6 +36,7 @@ export function fakeRuntime(
       resume: unsupported,
       remove: unsupported,
     },
+    queues: { list: unsupported, set: unsupported, unset: unsupported },
     cache: { stat: unsupported, clear: unsupported },
     failure: undefined,
     recover: unsupported,
