@@ -23,7 +23,10 @@ const OPTIONS: RootDatabaseOptions & { noSubdir: boolean } = {
   maxReaders: MAX_READERS,
 };
 
-/** Opens the environment in `folder`. A damaged file can end the process with a signal: probe it first. */
+/**
+ * Opens the environment in `folder`, to be called from `LmdbGate` where other processes may commit. A damaged file can end the
+ * process with a signal: probe it first.
+ */
 export function openEnvironment(folder: string): RootDatabase<Uint8Array, string> {
   return open<Uint8Array, string>(folder, OPTIONS);
 }

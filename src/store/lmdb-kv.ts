@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MaestroError } from '../base/errors.js';
 import { checkKey, closedError, conflict, guardHolds, takeGuards, takeOps } from './key-rules.js';
+import type { LmdbGate } from './lmdb-gate.js';
 import type { Kv, KvEntry, KvGuard, KvOp, KvRange } from './kv.js';
 import { PAGE_BYTES, scanPages } from './paging.js';
 import { answered } from './patience.js';
@@ -52,6 +54,8 @@ export interface LmdbKvOptions {
   readonly commitTimeoutMs?: number;
   /** Asked before each write; throws when the disk is full. Default: nobody is asked. */
   readonly room?: { claim(rows: number, bytes: number): void };
+  /** Passed by each write, and by closing. Default: nobody else is there. */
+  readonly gate?: Pick<LmdbGate, 'enter' | 'leave' | 'end'>;
   /** Called when everything is on disk and the file is closed. */
   readonly onClosed?: () => void;
 }
@@ -64,6 +68,8 @@ interface Pending {
 }
 
 const COMMIT_TIMEOUT_MS = 30_000;
+/** How long the reason of a failure is waited for. */
+const REASON_WITHIN_MS = 1_000;
 /** How long close waits for a file whose last write failed. */
 const CLOSE_TIMEOUT_MS = 1_000;
 /** Ops that travel in one transaction at most; bounds how long one commit can hold up those behind it. */
@@ -151,18 +157,26 @@ export class LmdbKv implements Kv {
 
   /** Closes without `onClosed`: the file was found to be not what it should be. */
   async discard(): Promise<void> {
-    this.closing ??= this.db.close();
+    this.closing ??= this.closeFile();
     await this.closing;
+  }
+
+  private async closeFile(): Promise<void> {
+    const { gate } = this.options;
+    // Closing goes on where the gate cannot be passed: a full disk, a folder that was taken away.
+    await (async () => gate?.enter())().catch(() => undefined);
+    await this.db.close();
+    gate?.end();
   }
 
   private async shutDown(): Promise<void> {
     await this.writing;
     if (this.failure) {
       // A writer that hangs never lets go: the file then stays open until the process ends.
-      await answered(this.db.close(), CLOSE_TIMEOUT_MS, () => undefined).catch(() => undefined);
+      await answered(this.closeFile(), CLOSE_TIMEOUT_MS, () => undefined).catch(() => undefined);
       return;
     }
-    await this.db.close();
+    await this.closeFile();
     this.options.onClosed?.();
   }
 
@@ -198,7 +212,7 @@ export class LmdbKv implements Kv {
       try {
         await this.write(group);
       } catch (error) {
-        this.fail(group, error);
+        await this.fail(group, error);
       }
     }
     this.writing = null;
@@ -223,18 +237,20 @@ export class LmdbKv implements Kv {
     const [first] = group;
     if (isUnless(first)) return this.writeUnless(first);
     if (first.guards.length > 0) return this.writeGuarded(group);
-    const written = this.db.batch(() => {
-      for (const { ops } of group) this.apply(ops);
-    });
-    await this.answered(written);
+    await this.answered(() =>
+      this.db.batch(() => {
+        for (const { ops } of group) this.apply(ops);
+      }),
+    );
     for (const { resolve } of group) resolve();
   }
 
   /** One key that must not exist costs nothing: LMDB's own thread looks for it in the transaction that writes. */
   private async writeUnless({ ops, guards: [guard], resolve, reject }: Pending): Promise<void> {
     let written = false;
-    const tried = this.db.ifNoExists(guard.key, () => this.apply(ops)).then((done) => (written = done));
-    await this.answered(tried);
+    await this.answered(async () => {
+      written = await this.db.ifNoExists(guard.key, () => this.apply(ops));
+    });
     if (written) resolve();
     else reject(conflict(guard));
   }
@@ -246,14 +262,15 @@ export class LmdbKv implements Kv {
    */
   private async writeGuarded(group: readonly Pending[]): Promise<void> {
     const broken = new Map<Pending, KvGuard>();
-    const written = this.db.transaction(() => {
-      for (const each of group) {
-        const guard = each.guards.find((one) => !guardHolds(one, this.db.getBinary(one.key)));
-        if (guard === undefined) this.apply(each.ops);
-        else broken.set(each, guard);
-      }
-    });
-    await this.answered(written);
+    await this.answered(() =>
+      this.db.transaction(() => {
+        for (const each of group) {
+          const guard = each.guards.find((one) => !guardHolds(one, this.db.getBinary(one.key)));
+          if (guard === undefined) this.apply(each.ops);
+          else broken.set(each, guard);
+        }
+      }),
+    );
     for (const each of group) {
       const guard = broken.get(each);
       if (guard === undefined) each.resolve();
@@ -261,8 +278,13 @@ export class LmdbKv implements Kv {
     }
   }
 
-  private answered(commit: Promise<unknown>): Promise<void> {
-    return answered(commit, this.commitTimeoutMs, () => (this.db.getStats() as LmdbStats).lastTxnId);
+  private async answered(write: () => Promise<unknown>): Promise<void> {
+    const { gate } = this.options;
+    const wait = gate?.enter();
+    if (wait !== undefined) await wait;
+    // Left not when it is given up, but when it is over: until then it may still come about.
+    const commit = (async () => write())().finally(() => gate?.leave());
+    await answered(commit, this.commitTimeoutMs, () => (this.db.getStats() as LmdbStats).lastTxnId);
   }
 
   private claimRoom(group: readonly Pending[]): void {
@@ -281,15 +303,28 @@ export class LmdbKv implements Kv {
     }
   }
 
-  private fail(group: readonly Pending[], cause: unknown): void {
-    // lmdb rejects a second promise with the reason; unhandled, it would end the process.
-    const reason = (cause as { commitError?: PromiseLike<unknown> }).commitError;
-    if (reason) void Promise.resolve(reason).catch(() => undefined);
-    const text = cause instanceof Error ? cause.message : String(cause);
-    const error = new MaestroError('STORE_COMMIT', `writing to the store failed: ${text}`, { cause });
+  private async fail(group: readonly Pending[], cause: unknown): Promise<void> {
+    const error = new MaestroError('STORE_COMMIT', `writing to the store failed: ${await reasonOf(cause)}`, {
+      cause,
+    });
     this.failure = error;
     for (const { reject } of [...group, ...this.queue.splice(0)]) reject(error);
   }
+}
+
+/** What LMDB says; lmdb tells it with a second promise, which comes right after. */
+async function reasonOf(cause: unknown): Promise<string> {
+  const { commitError } = cause as { commitError?: Promise<unknown> };
+  try {
+    if (commitError) await Promise.race([commitError, sleep(REASON_WITHIN_MS, undefined, { ref: false })]);
+  } catch (reason) {
+    return messageOf(reason);
+  }
+  return messageOf(cause);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Whether a commit demands no more than that there is no such key. */

@@ -5,6 +5,7 @@ import { DiskRoom, ensureLockFile } from './disk-room.js';
 import { FORMAT_VERSION } from './envelope.js';
 import { MARKER_KEY } from './keys.js';
 import { openEnvironment } from './lmdb-environment.js';
+import { LmdbGate } from './lmdb-gate.js';
 import { isInUse } from './lmdb-folder.js';
 import { LmdbKv, type LmdbDatabase, type LmdbKvOptions } from './lmdb-kv.js';
 import { dataFile, readLabel, sameStamp, stampOf, writeLabel, type Label } from './lmdb-label.js';
@@ -27,7 +28,8 @@ export async function openLmdb(
   await inspect(folder, label);
   const room = new DiskRoom(folder);
   if (label === null) claimFirst(folder, room);
-  const kv = new LmdbKv(openDatabase(folder), { room, ...options, onClosed: () => stamp(folder) });
+  const { db, gate } = await openDatabase(folder);
+  const kv = new LmdbKv(db, { room, gate, ...options, onClosed: () => stamp(folder) });
   try {
     if (label !== null && !(await kv.get(MARKER_KEY)))
       throw new MaestroError('STORE_CORRUPT', 'it was in use before, and is empty now');
@@ -64,10 +66,13 @@ function claimFirst(folder: string, room: DiskRoom): void {
   }
 }
 
-function openDatabase(folder: string): LmdbDatabase {
+async function openDatabase(folder: string): Promise<{ db: LmdbDatabase; gate: LmdbGate }> {
+  let gate: LmdbGate | undefined;
   try {
-    return openEnvironment(folder);
+    gate = new LmdbGate(folder);
+    return { db: await gate.whileNobodyWrites(() => openEnvironment(folder)), gate };
   } catch (cause) {
+    gate?.end();
     throw unavailable(folder, cause);
   }
 }

@@ -6,6 +6,7 @@ import { closeSync, fstatSync, openSync } from 'node:fs';
 import { ABORT, type RootDatabase } from 'lmdb';
 import { openEnvironment } from './lmdb-environment.js';
 import { dataFile } from './lmdb-label.js';
+import { LmdbGate } from './lmdb-gate.js';
 import { LmdbStructure, newestMeta } from './lmdb-structure.js';
 
 /** A store that takes longer is looked at from its beginning as far as that goes. */
@@ -18,14 +19,18 @@ const TRIES = 100;
 const REHEARSED_ROWS = 200;
 const REHEARSED_BYTES = 6000;
 
-function check(folder: string): void {
+async function check(folder: string): Promise<void> {
   const file = openSync(dataFile(folder), 'r');
+  const gate = new LmdbGate(folder);
   try {
     checkLength(file);
-    const db = openEnvironment(folder);
+    const db = await gate.whileNobodyWrites(() => openEnvironment(folder));
     checkStructure(file, db);
     rehearseWriting(db);
+    await gate.enter();
+    await db.close();
   } finally {
+    gate.end();
     closeSync(file);
   }
 }
@@ -66,7 +71,7 @@ function rehearseWriting(db: RootDatabase<Uint8Array, string>): void {
 }
 
 try {
-  check(process.argv[2]);
+  await check(process.argv[2]);
 } catch (error) {
   process.stdout.write(`${(error as Error).message}\n`);
   process.exitCode = 1;

@@ -27,6 +27,7 @@ interface Said {
   code?: string;
   message?: string;
   rows?: number;
+  times?: number;
 }
 
 /** Runs the program of the store's tests, perhaps as another user; its last line, and all of them. */
@@ -239,6 +240,16 @@ describe('a crowd', () => {
       await probe(folder);
     },
   );
+
+  // Without the gate LMDB takes back what was committed while another process opened it (see lmdb-gate.ts).
+  test('that opens and closes a store while one commits: all that was acknowledged is there at once and stays', async () => {
+    const folder = await madeStore();
+    const runs = [program(['count', folder, '6000'])];
+    for (let i = 0; i < 3; i++) runs.push(program(['knock', folder, '5500']));
+    const [counted, ...knocked] = (await Promise.all(runs)).map(({ said }) => said);
+    expect(counted).toEqual({ times: counted.times, unseen: 0, lost: 0 });
+    for (const { times } of [counted, ...knocked]) expect(times).toBeGreaterThan(10);
+  });
 
   test('of `maestro list` while executions run: all list, all end', { timeout: 600_000 }, async () => {
     const folder = tempDir();
