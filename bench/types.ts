@@ -145,4 +145,4 @@ export type Job =
   | { readonly kind: 'piscina' | 'piscina-batched'; readonly workers: number }
   | { readonly kind: 'piscina-in-turn' }
   | { readonly kind: 'fdatasync' }
-  | { readonly kind: 'lmdb' };
+  | { readonly kind: 'lmdb' | 'lmdb-in-turn' };

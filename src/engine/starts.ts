@@ -54,10 +54,10 @@ export class Starts {
 
   /** The next node of a lane; -1 when nothing may start now. */
   next(lane: number, evaluating: number): number {
-    if (this.state.workflowLeaf !== 'running') return -1;
+    let node = this.lanes.peek(lane);
+    if (node < 0 || this.state.workflowLeaf !== 'running') return -1;
     const halted = this.isHalted;
     if (halted && this.exempt.size === 0) return -1;
-    let node = this.lanes.peek(lane);
     for (; node >= 0; node = this.lanes.peek(lane)) {
       const group = this.groups.holding(node);
       if (!waitsToStart(this.columns.leaf[node]) || (halted && !this.isExempt(node))) {
