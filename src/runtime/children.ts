@@ -19,6 +19,8 @@ import type { Steering } from './steering.js';
 
 /** How often a child is looked at that another process runs, or nobody. */
 const LOOK_MS = 1_000;
+/** How often one is looked at that stops. */
+const STOPPING_LOOK_MS = 100;
 
 /**
  * The executions that subworkflow nodes of executions here wait for. A child is an execution like any other, under an id
@@ -31,6 +33,10 @@ export class Children {
   /** One node's children one after another: a new run begins when the child of the last one has stopped. */
   private readonly byNode = new OneByOne();
   private readonly underWay = new Set<Promise<void>>();
+  /** The same by the parent whose children it is about. */
+  private readonly ofParent = new Map<string, Set<Promise<void>>>();
+  /** Ends the waits for children that stop. */
+  private readonly closings = new Set<() => void>();
   private stopTimer: CancelTimer | null = null;
   private closed = false;
 
@@ -76,10 +82,32 @@ export class Children {
     this.track(work);
   }
 
+  /**
+   * Resolves when what was asked of the children of an execution, and of theirs, is durable; of those that another process
+   * runs, that it is asked.
+   */
+  async asked(executionId: string): Promise<void> {
+    await this.doneFor(executionId);
+    for (const child of await this.childrenOf(executionId)) await this.asked(child);
+  }
+
+  /**
+   * Resolves when all children of an execution, and theirs, have ended, and their last steps with them; never once this
+   * runtime closes. One that nobody runs is cancelled.
+   */
+  async stopped(executionId: string): Promise<void> {
+    await this.doneFor(executionId);
+    for (const child of await this.childrenOf(executionId)) {
+      while (!(await this.hasStopped(child))) await this.rest();
+      await this.stopped(child);
+    }
+  }
+
   /** Nothing more is started. */
   close(): void {
     this.closed = true;
     this.stopTimer?.();
+    for (const stop of this.closings) stop();
   }
 
   /** Something was begun and is not done. */
@@ -101,6 +129,13 @@ export class Children {
       if (!this.closed) this.tell(link, { error: toErrorDocument(error) });
     });
     this.track(inTurn);
+    const { id } = link.parent;
+    const works = this.ofParent.get(id) ?? new Set<Promise<void>>();
+    this.ofParent.set(id, works.add(inTurn));
+    void inTurn.finally(() => {
+      works.delete(inTurn);
+      if (works.size === 0 && this.ofParent.get(id) === works) this.ofParent.delete(id);
+    });
   }
 
   private track(work: Promise<void>): void {
@@ -215,6 +250,38 @@ export class Children {
         if (link.parent.released) this.open.delete(link.id);
         else if (!this.steering.host.residents.isHere(link.id)) this.run(link, () => this.begin(link));
       }
+    });
+  }
+
+  private async doneFor(executionId: string): Promise<void> {
+    for (let works = this.ofParent.get(executionId); works; works = this.ofParent.get(executionId))
+      await Promise.all(works);
+  }
+
+  private childrenOf(executionId: string): Promise<string[]> {
+    return this.steering.host.store.children(executionId);
+  }
+
+  private async hasStopped(executionId: string): Promise<boolean> {
+    const { supervisor, store, ownership, residents } = this.steering.host;
+    await supervisor.whenGone(executionId);
+    const record = await store.getRecord(executionId);
+    if (record === undefined) return true;
+    const isHeld = residents.isHere(executionId) || (await ownership.holder(record.ownerId)) !== undefined;
+    if (isWorkflowStatusEnded(record.status)) return !isHeld;
+    if (!isHeld)
+      await this.steering.cancel(executionId, 'its parent does not wait for it any more').catch(ignoreLate);
+    return false;
+  }
+
+  private rest(): Promise<void> {
+    return new Promise((over) => {
+      if (this.closed) return;
+      const stop = this.steering.host.settings.clock.setTimer(STOPPING_LOOK_MS, () => {
+        this.closings.delete(stop);
+        over();
+      });
+      this.closings.add(stop);
     });
   }
 

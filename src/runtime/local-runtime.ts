@@ -114,6 +114,7 @@ export class LocalRuntime implements Runtime, HandleHost {
       atRest: (execution) => this.settle(execution),
       published: (execution) => this.tell(execution),
       children: (parent, effect) => this.children.act(parent, effect),
+      childrenStopped: (id) => this.children.stopped(id),
       ...attemptLogs(settings.rootLogger),
       died: (error, cause) => this.die(error, cause),
     });
@@ -233,7 +234,7 @@ export class LocalRuntime implements Runtime, HandleHost {
   readonly rerun: Runtime['rerun'] = (id, nodeId, options) =>
     new Reruns(this.steering).rerun(id, nodeId, options);
   readonly fork: Runtime['fork'] = (id, options) => fork(this.steering, id, options);
-  readonly pause: Runtime['pause'] = (id) => this.steering.pause(id);
+  readonly pause: Runtime['pause'] = (id) => this.steering.pause(id).then(() => this.children.asked(id));
   readonly cancel: Runtime['cancel'] = (id, reason, options) => this.steering.cancel(id, reason, options);
   readonly artifacts: Runtime['artifacts'] = (id, filter) =>
     readArtifacts(this.store, this.settings.artifactRoot, id, filter);

@@ -299,7 +299,10 @@ export interface Runtime {
    * @throws EXECUTION_NOT_FOUND, NODE_NOT_FOUND, EXECUTION_EXISTS, CONTEXT_INVALID, EXECUTOR_MISSING, RECORD_CORRUPT
    */
   fork(executionId: string, options: ForkOptions): Promise<Execution>;
-  /** Pauses: nothing new starts, running nodes finish. Resolves once the request is durable. */
+  /**
+   * Pauses: nothing new starts, running nodes finish. Resolves once the request is durable, for what its subworkflow nodes
+   * have started, too.
+   */
   pause(executionId: string): Promise<void>;
   /**
    * Cancels. With `compensate` what completed and says how it is undone is compensated before the execution ends, also

@@ -50,6 +50,8 @@ interface JobsOptions {
   readonly failed: (job: RunningJob, error: ErrorDocument) => void;
   /** Called when a job has ended, however that was, whose node is in a queue. */
   readonly left: (wish: QueueWish) => void;
+  /** Resolves when no child of an execution, or child of a child, runs any more. */
+  readonly childrenStopped: (executionId: string) => Promise<void>;
   /** Called when a job needs no pool: its result is known. */
   readonly found: (jobId: number, outcome: JobOutcome, hash: string) => void;
 }
@@ -60,6 +62,8 @@ export class Jobs {
   /** Attempts the pool does not have yet, by kind of step: they take room all the same. */
   private readonly waitingByKind: Record<StepKind, number> = { inline: 0, module: 0, process: 0, command: 0 };
   private outbox: Job[] = [];
+  /** Compensations beside which no child runs. */
+  private readonly alone = new WeakSet<RunningJob>();
   private nextId = 1;
 
   constructor(private readonly options: JobsOptions) {}
@@ -106,7 +110,7 @@ export class Jobs {
   /** Puts a job into the outbox, once its inputs are at hand. */
   send(job: RunningJob): void {
     if (job.state !== 'held') return;
-    if (job.execution.stopping.holds(job)) return;
+    if (job.execution.stopping.holds(job) || this.waitsForChildren(job)) return;
     const large = this.largeInputs(job);
     const hasCache = isCached(job);
     const { execution, node: own } = job;
@@ -137,6 +141,23 @@ export class Jobs {
       },
       (error: unknown) => this.options.failed(job, toErrorDocument(error)),
     );
+  }
+
+  /** What is undone must not be in use any more: a compensation is sent when all children of its execution have stopped. */
+  private waitsForChildren(job: RunningJob): boolean {
+    const { definition, id } = job.execution;
+    const isMeant =
+      definition.compensations.has(job.node) && definition.workflow.spec.subworkflows !== undefined;
+    if (!isMeant || this.alone.has(job)) return false;
+    this.options.childrenStopped(id).then(
+      () => {
+        this.alone.add(job);
+        this.send(job);
+        this.flush();
+      },
+      (error: unknown) => this.options.failed(job, toErrorDocument(error)),
+    );
+    return true;
   }
 
   /** What a step like this one gave before, from the same. */

@@ -48,6 +48,7 @@ export interface SupervisorOptions {
   readonly printed: ((output: Printed) => void) | null;
   /** What concerns the executions that subworkflow nodes start, once what asks for it is durable. */
   readonly children: (parent: ActiveExecution, effect: ChildEffect) => void;
+  readonly childrenStopped: (executionId: string) => Promise<void>;
   /** Most that is stored of what one attempt writes, in characters; 0: nothing. */
   readonly maxLogChars: number;
   /** An attempt was lost with its worker: it runs again. */
