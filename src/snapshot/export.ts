@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { MaestroError } from '../base/errors.js';
 import type { ExecutionRecord, ExecutionStore } from '../store/types.js';
+import { withChildren } from './families.js';
 import { encodeLine, SNAPSHOT_VERSION, type SnapshotLine } from './format.js';
 
 const PAGE = 200;
@@ -10,6 +11,8 @@ const TRIES = 10;
 export interface ExportOptions {
   /** Ids of the executions; default: all, oldest first. */
   readonly executionIds?: readonly string[];
+  /** With those given: false: without what their subworkflow nodes have started, which is then begun anew. Default true. */
+  readonly children?: boolean;
   /** When the export is made, epoch milliseconds. */
   readonly nowMs: number;
   /** Told after each execution. */
@@ -34,10 +37,11 @@ export async function* exportLines(store: ExecutionStore, options: ExportOptions
   };
   const created_at = new Date(options.nowMs).toISOString();
   yield text({ type: 'snapshot', product: 'maestro-dag', version: SNAPSHOT_VERSION, created_at });
-  for await (const id of executionIds(store, options.executionIds)) {
+  const given = new Set(options.executionIds);
+  for await (const id of executionIds(store, options)) {
     const moment = await momentOf(store, id);
     if (moment === undefined) {
-      if (options.executionIds === undefined) continue;
+      if (!given.has(id)) continue;
       throw new MaestroError('EXECUTION_NOT_FOUND', `no execution ${id} is stored`);
     }
     const { definitionHash } = moment.record;
@@ -106,9 +110,15 @@ async function* linesOf(
 
 async function* executionIds(
   store: ExecutionStore,
-  given: readonly string[] | undefined,
+  { executionIds: given, children = true }: ExportOptions,
 ): AsyncGenerator<string> {
-  if (given !== undefined) return yield* given;
+  if (given !== undefined) {
+    const told = new Set<string>();
+    for (const id of given)
+      for await (const each of children ? withChildren(store, id) : [id])
+        if (!told.has(each) && told.add(each)) yield each;
+    return;
+  }
   let after: string | undefined;
   do {
     const page = await store.list({ order: 'oldest', limit: PAGE, after });

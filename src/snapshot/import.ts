@@ -7,6 +7,7 @@ import { isFurtherRow } from '../store/further-rows.js';
 import { isAlive } from '../store/process-identity.js';
 import type { KvOp } from '../store/kv.js';
 import type { ExecutionRecord, ExecutionStore } from '../store/types.js';
+import { Families, renamedRecord, renamedRow, withChildren } from './families.js';
 import { damaged, decodeLine, encodeLine, type SnapshotEnd, type SnapshotLine } from './format.js';
 
 export const COLLISIONS = ['refuse', 'skip', 'replace', 'rename'] as const;
@@ -107,6 +108,8 @@ interface ImportPlan {
   readonly skipped: ReadonlySet<string>;
   readonly replaced: ReadonlyMap<string, ExecutionRecord>;
   readonly renamed: ReadonlyMap<string, string>;
+  /** What those replaced had started, and the import does not have. */
+  readonly removed: readonly ExecutionRecord[];
 }
 
 async function planImport(
@@ -114,7 +117,7 @@ async function planImport(
   source: SnapshotSource,
   onCollision: Collision,
 ): Promise<ImportPlan> {
-  const seen = new Set<string>();
+  const families = new Families();
   const skipped = new Set<string>();
   const replaced = new Map<string, ExecutionRecord>();
   const colliding: string[] = [];
@@ -123,8 +126,8 @@ async function planImport(
     number++;
     if (line.type !== 'execution') continue;
     const { executionId } = line.record;
-    if (seen.has(executionId)) throw damaged(number, `execution ${executionId} comes twice`);
-    seen.add(executionId);
+    if (families.has(executionId)) throw damaged(number, `execution ${executionId} comes twice`);
+    families.add(line.record);
     const existing = await store.getRecord(executionId);
     if (existing === undefined) continue;
     if (onCollision === 'refuse') {
@@ -139,17 +142,35 @@ async function planImport(
       replaced.set(executionId, existing);
     }
   }
-  const renamed = new Map<string, string>();
-  for (const id of colliding) {
-    const free = await freeId(store, id, seen);
-    seen.add(free);
-    renamed.set(id, free);
+  const taken = new Set<string>();
+  const renamed = await families.rename(colliding, async (id) => {
+    const free = await freeId(store, id, (other) => families.has(other) || taken.has(other));
+    taken.add(free);
+    return free;
+  });
+  return { skipped, replaced, renamed, removed: await leftBehind(store, replaced.keys(), families) };
+}
+
+/** What executions that are replaced had started goes with them, unless it is replaced, too. @throws EXECUTION_OWNED */
+async function leftBehind(
+  store: ExecutionStore,
+  replaced: Iterable<string>,
+  families: Families,
+): Promise<ExecutionRecord[]> {
+  const left: ExecutionRecord[] = [];
+  for (const parent of replaced) {
+    for await (const id of withChildren(store, parent)) {
+      const record = families.has(id) ? undefined : await store.getRecord(id);
+      if (record === undefined) continue;
+      await assertUnowned(store, record);
+      left.push(record);
+    }
   }
-  return { skipped, replaced, renamed };
+  return left;
 }
 
 /** The first of id-2, id-3, … that neither the store nor the import has. @throws EXECUTION_EXISTS */
-async function freeId(store: ExecutionStore, id: string, taken: ReadonlySet<string>): Promise<string> {
+async function freeId(store: ExecutionStore, id: string, isTaken: (id: string) => boolean): Promise<string> {
   for (let number = 2; ; number++) {
     const free = `${id}-${number}`;
     if (!isValidId(free)) {
@@ -161,7 +182,7 @@ async function freeId(store: ExecutionStore, id: string, taken: ReadonlySet<stri
         },
       );
     }
-    if (!taken.has(free) && (await store.getRecord(free)) === undefined) return free;
+    if (!isTaken(free) && (await store.getRecord(free)) === undefined) return free;
   }
 }
 
@@ -182,7 +203,7 @@ async function assertUnowned(store: ExecutionStore, record: ExecutionRecord): Pr
 async function write(
   store: ExecutionStore,
   source: SnapshotSource,
-  { skipped, replaced, renamed }: ImportPlan,
+  { skipped, replaced, renamed, removed }: ImportPlan,
   { baseDir, onExecution }: ImportOptions,
   done: string[],
 ): Promise<void> {
@@ -203,15 +224,18 @@ async function write(
     onExecution?.(current.executionId);
     current = null;
   };
+  for (const record of removed)
+    if (await store.getRecord(record.executionId)) await store.delete(record.executionId, record);
   for await (const line of readSnapshot(source)) {
     if (line.type === 'definition') specs.set(line.hash, line);
     if (line.type === 'execution') {
       await finish();
-      const executionId = renamed.get(line.record.executionId) ?? line.record.executionId;
+      const record = renamedRecord(line.record, renamed);
+      const { executionId } = record;
       if (skipped.has(executionId) || done.includes(executionId)) continue;
       const old = replaced.get(executionId);
       if (old !== undefined) await store.delete(executionId, old);
-      current = { ...line.record, executionId, ownerId: null, baseDir: baseDir ?? line.record.baseDir };
+      current = { ...record, ownerId: null, baseDir: baseDir ?? record.baseDir };
       await store.beginDraft(executionId);
     }
     if (current === null) continue;
@@ -220,8 +244,8 @@ async function write(
     if (line.type === 'output')
       ops.push(store.putOutput(current.executionId, line.node, line.run, line.json));
     if (line.type === 'row') {
-      const payload = Buffer.from(line.base64, 'base64');
-      ops.push(store.putFurtherRow(current.executionId, { row: line.row, payload }));
+      const row = renamedRow({ row: line.row, payload: Buffer.from(line.base64, 'base64') }, renamed);
+      ops.push(store.putFurtherRow(current.executionId, row));
     }
     if (ops.length >= OPS_PER_COMMIT) await flush();
   }

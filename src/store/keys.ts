@@ -34,6 +34,8 @@ export const SCHEDULES = 'c/';
 export const CACHED = 'h/';
 export const QUEUES = 'u/';
 export const DEFINITIONS = 'd/';
+/** Of an execution: how its rows begin that name its children. */
+export const CHILD_ROWS = 'h/';
 export const INDEXES = ['s/', 'w/'] as const;
 
 const TIME_DIGITS = 12;
@@ -56,8 +58,9 @@ export const chunkKey = (id: string, chunk: number): string => chunkPrefix(id) +
 export const outputKey = (id: string, node: number, run: number): string =>
   `x/${id}/o/${hex(node, NODE_DIGITS)}/${hex(run, NODE_DIGITS)}`;
 export const outputsPrefix = (id: string): string => `x/${id}/o/`;
-export const childrenPrefix = (id: string): string => `x/${id}/h/`;
-export const childRowOf = (node: number, key: string): string => `h/${hex(node, NODE_DIGITS)}/${key}`;
+export const childrenPrefix = (id: string): string => `x/${id}/${CHILD_ROWS}`;
+export const childRowOf = (node: number, key: string): string =>
+  `${CHILD_ROWS}${hex(node, NODE_DIGITS)}/${key}`;
 export const logsPrefix = (id: string, node?: number): string =>
   node === undefined ? `x/${id}/l/` : `x/${id}/l/${hex(node, NODE_DIGITS)}/`;
 export const logKey = (

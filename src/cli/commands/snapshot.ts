@@ -43,6 +43,7 @@ function addPortable(snapshot: Command, bind: Bind): void {
     .option('--all', 'every execution')
     .option('-o, --output <file>', 'where to; `.gz` at the end compresses. Default: stdout')
     .option('--gzip', 'compress')
+    .option('--no-children', 'without what subworkflow nodes of the execution have started')
     .addHelpText(
       'after',
       examples(
@@ -114,7 +115,7 @@ function addWhole(snapshot: Command, bind: Bind): void {
 async function exportCommand(
   context: CommandContext,
   ref: string | undefined,
-  options: { all?: boolean; output?: string; gzip?: boolean },
+  options: { all?: boolean; output?: string; gzip?: boolean; children: boolean },
 ): Promise<number> {
   const { ui, terminal, store } = context;
   if ((ref === undefined) !== (options.all === true)) {
@@ -123,12 +124,13 @@ async function exportCommand(
   if (options.gzip === true && options.output === undefined)
     throw new MaestroError('USAGE', '--gzip needs a file: give --output');
   requireStore(store);
+  const { children } = options;
   const executionIds =
     ref === undefined
       ? undefined
       : [await withStoredRuntime(context, (runtime) => resolveExecutionId(runtime, ref))];
   if (options.output === undefined) {
-    for await (const line of exportSnapshot(store.url, { executionIds })) {
+    for await (const line of exportSnapshot(store.url, { executionIds, children })) {
       if (ui.closed) break;
       ui.print(line.slice(0, -1));
       await ui.drained();
@@ -138,7 +140,7 @@ async function exportCommand(
   let executions = 0;
   const onExecution = (): void => void executions++;
   const path = resolve(terminal.cwd, options.output);
-  await exportToFile(store.url, path, { executionIds, gzip: options.gzip, onExecution });
+  await exportToFile(store.url, path, { executionIds, children, gzip: options.gzip, onExecution });
   if (ui.json) ui.document({ file: path, executions });
   else ui.print(`exported ${count(executions, 'execution')} to ${options.output}`);
   return EXIT.success;
