@@ -49,6 +49,12 @@ export class Deadlines {
     return candidates.filter((node) => this.matters(node) && this.dueMs(node) <= atMs);
   }
 
+  /** The same as a question about a node: whether its time is over, or that of the execution. */
+  isOver(atMs: number): (node: number) => boolean {
+    const over = new Set(this.overdue(atMs));
+    return over.has(WORKFLOW) ? () => true : (node) => over.has(node);
+  }
+
   /** A deadline has come, or one that no longer matters. */
   passed(node: number, atMs: number): void {
     if (!this.matters(node)) return;

@@ -238,7 +238,8 @@ export class ExecutionEngine {
 
   /**
    * After a restore: nodes that executed when the process died become ready again, the counters are recounted, and
-   * everything that was on its way (conditions, retries, starts, waits) is set going again.
+   * everything that was on its way (conditions, retries, starts, waits) is set going again. What `overdue` ends next is
+   * left as it was: its last attempt counts.
    */
   recover(atMs: number): void {
     const { leaf, wakeAtMs, waits } = this.columns;
@@ -247,8 +248,9 @@ export class ExecutionEngine {
     this.maps?.recount();
     this.waits.restore();
     this.starts.takeLimit();
+    const isOver = this.deadlines.isOver(atMs);
     for (let node = 0; node < leaf.length; node++) {
-      if (leaf[node] === LEAF.running && !waits.has(node))
+      if (leaf[node] === LEAF.running && !waits.has(node) && !isOver(node))
         this.state.sendNode(node, { type: 'recovered', reason: 'process' }, atMs);
       if (leaf[node] === LEAF.ready && !wakeAtMs.has(node)) this.enqueue(node);
     }

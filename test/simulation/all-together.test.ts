@@ -263,10 +263,7 @@ class Together {
         ({ node_id, status: leaf, attempt_count, error_message, output, metadata }) => {
           const { map, group, edges, cached, skipped_because, child } = metadata;
           const shown = { map, group, edges, cached, skipped_because, child };
-          const late = isOutOfTime(error_message);
-          const attempts = late ? null : attempt_count;
-          const message = late ? error_message!.replace(/; attempt.*/, '') : error_message;
-          return { node_id, leaf, attempts, message, output, shown };
+          return { node_id, leaf, attempts: attempt_count, message: error_message, output, shown };
         },
       );
       const said = { failed_node, code: error?.code, parent, children, compensation, contracts, artifacts };
@@ -297,14 +294,6 @@ class Together {
 const UNDO = 'compensate:';
 const ITEMS_SHOWN = ITEMS.flatMap(({ n }) => [`fetch[${n}]`, `parse[${n}]`]);
 
-/**
- * The attempts of such a node are not compared: when the moment passes while nobody runs the execution, the attempt that
- * was cut off is not charged, as ever, and no other begins.
- */
-function isOutOfTime(error: unknown): boolean {
-  return typeof error === 'string' && error.includes('took longer than');
-}
-
 /** One run of a node, and of a loop one iteration. */
 function loopKey({ executionId, nodeId, idempotencyKey, repeat }: Job['call']): string {
   return `${executionId} ${nodeId} ${idempotencyKey} ${repeat?.iteration ?? ''}`;
@@ -317,8 +306,7 @@ function decisive(events: readonly ExecutionEvent[]): string[] {
     .filter(({ event_type }) => !again.has(event_type))
     .map(({ event_type, node_id = '', data }) => {
       const { iteration, from, taken, contract } = data;
-      const attempt = isOutOfTime(data.error) ? null : data.attempt;
-      return JSON.stringify([event_type, node_id, attempt, iteration, from, taken, contract]);
+      return JSON.stringify([event_type, node_id, data.attempt, iteration, from, taken, contract]);
     })
     .sort();
 }

@@ -206,6 +206,42 @@ describe('the time of an execution', () => {
   });
 });
 
+describe('an attempt that a crash cut off', () => {
+  it.each([
+    ['the time of its node', { total_timeout_seconds: 3 }, {}, 'failed', ['node_failed']],
+    ['the time of its execution', {}, { timeout_seconds: 3 }, 'cancelled', ['node_cancelled']],
+    ['neither time', { total_timeout_seconds: 90 }, { timeout_seconds: 90 }, 'completed', undefined],
+  ] as const)('counts as one when %s passes while nobody runs it', async (_, node, header, ends, last) => {
+    const kv = outliving(new MemoryKv());
+    const clock = new SimulatedClock();
+    const retry_policy = { max_attempts: 3, retry_delay_seconds: 0.5 };
+    const workflow = workflowOf([{ id: 'a', retry_policy, ...node }], header);
+    const first = await world(
+      workflow,
+      (_id, attempt) => (attempt === 1 ? fail(100) : ok(60_000)),
+      kv,
+      clock,
+    );
+    await clock.run(first.runtime.start(workflow, {}, { executionId: 'e' }));
+    await later(clock, 1_000);
+    expect((await first.runtime.get('e'))!.node_states.a).toMatchObject({
+      status: 'running',
+      attempt_count: 2,
+    });
+    clock.forget();
+    await buryOwners(kv);
+    await later(clock, 10_000);
+    const { runtime, pool } = await world(workflow, () => ok(1), kv, clock);
+    await clock.run(runtime.recoverInterrupted());
+    await later(clock, 1_000);
+    expect((await runtime.get('e'))!.node_states.a).toMatchObject({ status: ends, attempt_count: 2 });
+    const events: string[] = [];
+    for await (const { event_type, node_id } of runtime.events('e')) if (node_id) events.push(event_type);
+    if (last !== undefined) expect(events.slice(events.lastIndexOf('node_started') + 1)).toEqual(last);
+    expect(pool.dispatched).toHaveLength(last === undefined ? 1 : 0);
+  });
+});
+
 describe('deadlines and crashes at any commit', () => {
   const scripts = fc.record({
     nodes: fc.array(
