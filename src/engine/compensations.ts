@@ -103,12 +103,11 @@ export class Compensations {
 
   /** Compensations of completed nodes, that of the one to complete last at the end. */
   private due(): number[] {
-    const { endedAtMs } = this.state.columns;
-    const { rank } = this.definition.plan;
-    return [...this.of]
-      .filter(([node, target]) => this.leaf[node] === LEAF.pending && this.leaf[target] === LEAF.completed)
-      .sort(([, a], [, b]) => endedAtMs[a] - endedAtMs[b] || rank[a] - rank[b])
-      .map(([node]) => node);
+    const due = [...this.of].filter(
+      ([node, target]) => this.leaf[node] === LEAF.pending && this.leaf[target] === LEAF.completed,
+    );
+    const byTarget = new Map(due.map(([node, target]) => [target, node]));
+    return this.state.inOrderOfCompletion([...byTarget.keys()]).map((target) => byTarget.get(target)!);
   }
 
   private get of(): ReadonlyMap<number, number> {

@@ -83,6 +83,11 @@ export interface WorkflowRow {
   signals?: SignalsRow;
   /** What conditions on edges came to; absent when none was evaluated. */
   edges?: readonly EdgeRow[];
+  /**
+   * Ids of the nodes that could be compensated, in the order in which they completed: times do not tell, the clock may
+   * have been set. Absent when there are none.
+   */
+  completions?: readonly string[];
   /** What maps go over; absent when no list has been evaluated. */
   maps?: readonly Expansion[];
 }

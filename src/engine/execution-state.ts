@@ -42,6 +42,8 @@ export class ExecutionState {
   private outdated = new Set<number>();
   /** When each group was restarted since a retry or rerun was last asked for: newest first, and no more than matter. */
   private restarts = new Map<number, RestartWindow>();
+  /** The nodes that could be compensated, in the order in which they completed last. */
+  private completions = new Set<number>();
   /** When anything in it changed last, as far as entries say; 0 when none has been seen since a checkpoint. */
   changedAtMs = 0;
   /** Told of every change of a node's leaf but those replayed. */
@@ -83,6 +85,9 @@ export class ExecutionState {
       ...(this.columns.cached.size > 0 && { cached: [...this.columns.cached] }),
       ...(this.outdated.size > 0 && { outdated: [...this.outdated] }),
       ...(this.restarts.size > 0 && { restarts: [...this.restarts] }),
+      ...(this.completions.size > 0 && {
+        completions: [...this.completions].map((node) => this.plan.ids[node]),
+      }),
       ...(maps.length > 0 && { maps }),
     };
   }
@@ -97,6 +102,7 @@ export class ExecutionState {
     };
     this.outdated = new Set(row.outdated);
     this.restarts = new Map(row.restarts);
+    this.completions = new Set(row.completions?.flatMap((id) => this.plan.indexOf.get(id) ?? []));
     this.startedAtMs = row.startedAtMs;
     this.endedAtMs = row.endedAtMs;
     this.reopenedAtMs = row.reopenedAtMs ?? 0;
@@ -135,6 +141,7 @@ export class ExecutionState {
     this.takeSignal(node, event);
     columns.apply(node, next.leaf, next.context, event, atMs);
     this.moved?.(node, leaf, next.leaf);
+    this.noteCompletion(node, event);
     if (isFreshStart(event)) this.noteRerun(node);
     this.record({ node, event, atMs, fromLeaf: leaf, from: context });
     return true;
@@ -161,6 +168,7 @@ export class ExecutionState {
     if (entry.node !== WORKFLOW) {
       this.takeSignal(entry.node, entry.event as NodeEvent);
       this.columns.replay(entry.node, entry.event as NodeEvent, entry.atMs);
+      this.noteCompletion(entry.node, entry.event as NodeEvent);
       if (isFreshStart(entry.event)) this.noteRerun(entry.node);
       return;
     }
@@ -173,6 +181,18 @@ export class ExecutionState {
       );
     }
     this.enterWorkflow(next.leaf, next.context, event, entry.atMs);
+  }
+
+  /** These nodes, the one to complete last at the end. */
+  inOrderOfCompletion(nodes: readonly number[]): number[] {
+    const { endedAtMs } = this.columns;
+    const places = new Map([...this.completions].map((node, place) => [node, place]));
+    // What a checkpoint of an earlier release does not say came before.
+    const placeOf = (node: number): number => places.get(node) ?? -1;
+    const { rank } = this.plan;
+    return [...nodes].sort(
+      (a, b) => placeOf(a) - placeOf(b) || endedAtMs[a] - endedAtMs[b] || rank[a] - rank[b],
+    );
   }
 
   /** What the open turn recorded so far; starts a new turn. */
@@ -198,6 +218,12 @@ export class ExecutionState {
     if (event.type !== 'waitEnded' || event.by !== 'signal') return;
     const wait = this.columns.waits.get(node);
     if (typeof wait?.signal === 'string') this.signals.take(wait.signal);
+  }
+
+  private noteCompletion(node: number, { type }: NodeEvent): void {
+    if (type !== 'attemptSucceeded' || !this.plan.compensated.has(node)) return;
+    this.completions.delete(node);
+    this.completions.add(node);
   }
 
   private enterWorkflow(leaf: number, context: WorkflowContext, event: WorkflowEvent, atMs: number): void {

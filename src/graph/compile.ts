@@ -50,6 +50,7 @@ export function compilePlan(given: readonly GraphNode[]): Plan {
     generation,
     ...groupsOf(nodes, { dependencies: dependencies.targets, dependencyOffsets: dependencies.offsets }),
     ...mapsOf(nodes, rank, { dependencies: dependencies.targets, dependencyOffsets: dependencies.offsets }),
+    compensated: new Set(nodes.flatMap(({ compensates = '' }) => indexOf.get(compensates) ?? [])),
     fixedCount: nodes.length,
     itemStages: NO_ITEMS,
     itemNumbers: NO_ITEMS,

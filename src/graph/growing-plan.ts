@@ -46,6 +46,7 @@ export class GrowingPlan implements Plan {
   itemNumbers = new Int32Array(0);
   readonly groups: Plan['groups'];
   readonly groupOf: Plan['groupOf'];
+  readonly compensated: Plan['compensated'];
   readonly maps: Plan['maps'];
   readonly mapOf: Plan['mapOf'];
   readonly fixedCount: number;
@@ -65,6 +66,7 @@ export class GrowingPlan implements Plan {
     this.generation = fixed.generation;
     this.groups = fixed.groups;
     this.groupOf = fixed.groupOf;
+    this.compensated = fixed.compensated;
     this.maps = fixed.maps;
     this.mapOf = fixed.mapOf;
     this.fixedCount = fixed.fixedCount;

@@ -6,6 +6,8 @@ export interface GraphNode {
   readonly members?: readonly string[];
   /** Whether it, or for a group what its members are, is done once for each item of a list. */
   readonly mapped?: boolean;
+  /** Id of the node whose effects it undoes. */
+  readonly compensates?: string;
 }
 
 /**
@@ -32,6 +34,8 @@ export interface Plan {
   readonly groups: ReadonlyMap<number, Uint32Array>;
   /** The group of each member. */
   readonly groupOf: ReadonlyMap<number, number>;
+  /** Nodes whose effects others undo. */
+  readonly compensated: ReadonlySet<number>;
   readonly maps: readonly MapUnit[];
   /** The map of each stage, as a position in `maps`. */
   readonly mapOf: ReadonlyMap<number, number>;

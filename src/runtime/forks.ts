@@ -126,9 +126,9 @@ function asFork(
 }
 
 /** The journal's beginning: every kept node as if its last attempt had been its only one, at its own time. */
-function history({ columns }: ExecutionState, kept: readonly number[], nowMs: number): Entry[] {
+function history({ plan, columns }: ExecutionState, kept: readonly number[], nowMs: number): Entry[] {
   const entries: Entry[] = [{ node: WORKFLOW, event: { type: 'started' }, atMs: nowMs }];
-  for (const node of kept) {
+  for (const node of inOrderOfTime(plan, kept, columns.endedAtMs)) {
     const { leaf, startedAtMs, endedAtMs, output, artifacts, condition, contracts } = columns.row(node);
     const add = (event: NodeEvent, atMs: number): unknown => entries.push({ node, event, atMs });
     for (const [from, verdict] of columns.edges.into(node) ?? [])
@@ -146,6 +146,16 @@ function history({ columns }: ExecutionState, kept: readonly number[], nowMs: nu
     add({ type: 'attemptSucceeded', output: output ?? 'null', artifacts, durationMs }, endedAtMs);
   }
   return entries;
+}
+
+/** As they ended, but dependencies first whatever the clock said. @param kept dependencies first */
+function inOrderOfTime(plan: Plan, kept: readonly number[], endedAtMs: Float64Array): readonly number[] {
+  const atMs = new Map<number, number>();
+  for (const node of kept) {
+    const before = [...dependenciesOf(plan, node)].map((at) => atMs.get(at) ?? 0);
+    atMs.set(node, Math.max(endedAtMs[node], ...before));
+  }
+  return [...kept].sort((a, b) => atMs.get(a)! - atMs.get(b)!);
 }
 
 /** Copies of the outputs that have rows of their own. @throws RECORD_CORRUPT when one is lost */

@@ -45,7 +45,9 @@ export function checkGraph(draft: Draft, findings: Findings): Plan | undefined {
 export function graphOf(draft: Draft): GraphNode[] {
   return [...draft.byId.values()].map((node) => {
     const { id, dependencies, fields } = node;
-    const own = isGroup(node) ? { id, dependencies, members: membersOf(node) } : { id, dependencies };
+    const { compensates } = fields;
+    const plain = typeof compensates === 'string' ? { id, dependencies, compensates } : { id, dependencies };
+    const own = isGroup(node) ? { ...plain, members: membersOf(node) } : plain;
     return fields.map === undefined ? own : { ...own, mapped: true };
   });
 }

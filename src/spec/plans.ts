@@ -6,8 +6,9 @@ const plans = new WeakMap<WorkflowSpec, Plan>();
 
 /** What the compiler of plans needs of a workflow. */
 export function graphNodes(spec: WorkflowSpec): GraphNode[] {
-  return spec.nodes.map(({ id, dependencies = [], members, map }) => {
-    const node = members === undefined ? { id, dependencies } : { id, dependencies, members };
+  return spec.nodes.map(({ id, dependencies = [], members, map, compensates }) => {
+    const plain = compensates === undefined ? { id, dependencies } : { id, dependencies, compensates };
+    const node = members === undefined ? plain : { ...plain, members };
     return map === undefined ? node : { ...node, mapped: true };
   });
 }
