@@ -40,12 +40,14 @@ export async function outcomeOf(child: EndedChild, outputExpression?: string): P
   return { error: failureOf(child) };
 }
 
-/** The outputs of the nodes that nothing depends on, by id. Items of a map are in the output of its stage. */
+/** The outputs of the nodes that nothing depends on but what compensates them, by id. Items are in their map's. */
 async function finalOutputs({ definition, state, outputText }: EndedChild): Promise<string> {
   const { plan } = state;
+  const { compensations } = definition;
   const parts: string[] = [];
   for (let node = 0; node < plan.fixedCount; node++) {
-    if (state.columns.leaf[node] !== LEAF.completed || dependentsOf(plan, node).length > 0) continue;
+    if (state.columns.leaf[node] !== LEAF.completed) continue;
+    if (dependentsOf(plan, node).some((dependent) => !compensations.has(dependent))) continue;
     parts.push(`${definition.quotedId(node)}:${await outputText(node)}`);
   }
   return `{${parts.join()}}`;

@@ -78,7 +78,13 @@ export class Children {
   recovered(record: ExecutionRecord): void {
     const parent = parentOf(record);
     if (parent === undefined) return;
-    const work = this.followParent(record.executionId, parent).catch(ignoreLate);
+    const work = this.followParent(record.executionId, parent).catch((error: unknown) => {
+      if (isLate(error)) return;
+      // It goes on by itself: whether it is still wanted nobody can say.
+      const { logger } = this.steering.host.settings;
+      const about = { execution_id: record.executionId, parent_id: parent.execution_id, err: error };
+      logger.warn(about, 'what its parent waits for cannot be read');
+    });
     this.track(work);
   }
 
@@ -326,7 +332,7 @@ function taken({ id, parent, node }: ChildLink): MaestroError {
 }
 
 /** It has ended, moved or changed at this moment: whoever waits for it looks again. */
-function ignoreLate(error: unknown): void {
+function isLate(error: unknown): boolean {
   const late = [
     'EXECUTION_STATE',
     'EXECUTION_NOT_FOUND',
@@ -334,5 +340,9 @@ function ignoreLate(error: unknown): void {
     'STORE_CONFLICT',
     'RUNTIME_CLOSED',
   ] as const;
-  if (!late.some((code) => isMaestroError(error, code))) throw error;
+  return late.some((code) => isMaestroError(error, code));
+}
+
+function ignoreLate(error: unknown): void {
+  if (!isLate(error)) throw error;
 }

@@ -1,3 +1,4 @@
+import { isMaestroError } from '../base/errors.js';
 import { outputText } from '../supervisor/outputs.js';
 import type { ExecutionState } from '../engine/execution-state.js';
 import { restoreState } from '../supervisor/restore.js';
@@ -47,8 +48,13 @@ export async function readDocument(
 /** What nodes of an execution have started, by node and attempt. */
 async function childRecords(store: ExecutionStore, executionId: string): Promise<ExecutionRecord[]> {
   const ids = await store.children(executionId);
-  const records = await Promise.all(ids.map((id) => store.getRecord(id)));
+  const records = await Promise.all(ids.map((id) => store.getRecord(id).catch(unlessDamaged)));
   return records.filter((record) => record !== undefined);
+}
+
+/** Of a child that cannot be read nothing can be said; its parent can be shown all the same. */
+function unlessDamaged(error: unknown): undefined {
+  if (!isMaestroError(error, 'RECORD_CORRUPT')) throw error;
 }
 
 /** The state of an execution as the store has it; undefined when there is none. @throws RECORD_CORRUPT */

@@ -68,9 +68,9 @@ export class ActiveExecution {
     return [...this.committing, ...this.engine.state.openEntries];
   }
 
-  /** Nodes that execute now, those whose dispatch still waits for a commit included. */
+  /** Nodes that execute now, those whose dispatch still waits for a commit included, and attempts that still stop. */
   get running(): number {
-    return this.engine.state.columns.executing;
+    return this.engine.state.columns.executing + this.stopping.size;
   }
 
   /** Nodes of the definition by status: items of maps are left out. */
@@ -100,12 +100,17 @@ export class ActiveExecution {
     return (this.isEnded || isPaused) && this.jobs.size === 0 && this.stopping.isEmpty;
   }
 
-  /** It runs, and nothing in it can happen before an answer comes or a time is reached. */
+  /**
+   * It runs, and nothing in it can happen before an answer comes or a time is reached. What is ready and held back (by
+   * fail_fast, a rerun, or the order) can not.
+   */
   get onlyWaits(): boolean {
     const { columns, workflowLeaf } = this.engine.state;
-    const { counts, waits } = columns;
-    const isBusy = counts[LEAF.ready] + counts[LEAF['failed.retrying']] + this.jobs.size > 0;
-    return workflowLeaf === 'running' && waits.size > 0 && this.engine.isIdle && !isBusy;
+    if (workflowLeaf !== 'running' || columns.waits.size === 0 || this.jobs.size > 0) return false;
+    if (!this.engine.isIdle) return false;
+    for (let lane = 0; lane < this.engine.definition.laneCount; lane++)
+      if (this.engine.peek(lane) >= 0) return false;
+    return true;
   }
 
   /** The record as it should be now; the same object when nothing in it changed. */

@@ -74,8 +74,9 @@ export function resultRows(
   nowMs: number,
 ): readonly KvOp[] {
   const { execution, node, run, attempt, cacheHash: hash } = job;
-  if (files !== undefined && execution.engine.state.columns.isCurrent(job))
-    return [store.putManifest(execution.id, { node, run, attempt, files })];
+  // What comes too late is no success, and nobody's result.
+  if (!execution.engine.state.columns.isCurrent(job)) return NO_ROWS;
+  if (files !== undefined) return [store.putManifest(execution.id, { node, run, attempt, files })];
   if (hash === null || cached !== undefined || artifacts.length > 0) return NO_ROWS;
   const { id, cache } = execution.definition.nodeSpec(node);
   const expiresAtMs = nowMs + cache!.ttl_seconds * 1000;

@@ -1,4 +1,5 @@
 import { RareMap } from '../base/rare-map.js';
+import { mapOfNode } from '../graph/index.js';
 import type { RunningJob } from './jobs.js';
 
 /**
@@ -7,9 +8,12 @@ import type { RunningJob } from './jobs.js';
  * and a group starts over only when all of it has stopped.
  */
 export class Stopping {
-  /** Attempts of compensations: they wait until everything has stopped. */
+  /** Attempts that wait until everything has stopped: of compensations, and those that there is no room for until then. */
   private last: RunningJob[] = [];
   private readonly families = new RareMap<number, { readonly open: Set<number>; due: RunningJob[] }>();
+
+  /** Attempts that still stop. */
+  size = 0;
 
   get isEmpty(): boolean {
     return this.families.size === 0;
@@ -17,16 +21,18 @@ export class Stopping {
 
   /** An attempt was told to stop. */
   add(job: RunningJob): void {
-    const family = familyOf(job);
-    const open = this.families.get(family)?.open;
-    if (open === undefined) this.families.set(family, { open: new Set([job.id]), due: [] });
-    else open.add(job.id);
+    const key = familyOf(job);
+    const family = this.families.get(key) ?? { open: new Set(), due: [] };
+    this.families.set(key, family);
+    if (!family.open.has(job.id)) this.size++;
+    family.open.add(job.id);
   }
 
   /** @returns whether this attempt has to wait; it is among those that `ended` gives later */
   holds(job: RunningJob): boolean {
     if (this.isEmpty) return false;
-    if (job.execution.definition.compensations.has(job.node)) {
+    const { definition, running, concurrency } = job.execution;
+    if (definition.compensations.has(job.node) || running > concurrency) {
       this.last.push(job);
       return true;
     }
@@ -40,7 +46,9 @@ export class Stopping {
     if (this.isEmpty) return [];
     const key = familyOf(job);
     const family = this.families.get(key);
-    if (family?.open.delete(job.id) !== true || family.open.size > 0) return [];
+    if (family?.open.delete(job.id) !== true) return [];
+    this.size--;
+    if (family.open.size > 0) return [];
     this.families.delete(key);
     if (!this.isEmpty || this.last.length === 0) return family.due;
     const { last } = this;
@@ -49,7 +57,14 @@ export class Stopping {
   }
 }
 
-/** The group of a member, which has no attempts itself; else the node. */
+/**
+ * The group of a member, which has no attempts itself; of an item of a map that only so many items may be done of at
+ * once, its map; else the node.
+ */
 function familyOf({ execution, node }: RunningJob): number {
-  return execution.definition.plan.groupOf.get(node) ?? node;
+  const { plan } = execution.definition;
+  const { maps } = execution.engine.definition;
+  const map = node < plan.fixedCount ? -1 : mapOfNode(plan, node);
+  if (map >= 0 && maps.get(plan.maps[map].gate)!.maxConcurrency < Infinity) return plan.maps[map].gate;
+  return plan.groupOf.get(node) ?? node;
 }

@@ -1,72 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { SimulatedDisk } from '../../src/simulation/disk.js';
-import { SimulatedPool, type SimulatedAttempt } from '../../src/simulation/pool.js';
-import { Timeline } from '../../src/simulation/timeline.js';
-import { World, type BootOptions, type SimulatedProcess } from '../../src/simulation/world.js';
-import { workflowFromSpec, type NodeSpec, type Workflow } from '../../src/spec/index.js';
+import { fails, quietWorld, succeeds, workflowOf } from './quiet-world.js';
 
 const HOUR_MS = 3_600_000;
-
-/** A world with one or more processes, in which nothing goes wrong by itself. */
-function quietWorld(workflow: Workflow, attemptOf: (nodeId: string, attempt: number) => SimulatedAttempt) {
-  const timeline = new Timeline();
-  const world = new World(timeline);
-  const disk = new SimulatedDisk(timeline, { latencyMs: () => 1, faultOf: () => undefined });
-  const sent: string[] = [];
-  const options: BootOptions<SimulatedPool> = {
-    seed: 1,
-    workflows: [workflow],
-    graceMs: 1_000,
-    openDisk: (user) => disk.open(user),
-    poolOf: ({ clock }) =>
-      new SimulatedPool({
-        clock,
-        slots: 10,
-        attemptOf: ({ call }) => {
-          sent.push(`${call.executionId}/${call.nodeId}`);
-          return attemptOf(call.nodeId, call.attempt);
-        },
-      }),
-  };
-  const boot = async (): Promise<SimulatedProcess<SimulatedPool>> => {
-    const process = world.create('p', options);
-    await during(world.start(process, options));
-    return process;
-  };
-  /** Lets time pass until the work is done. */
-  async function during<T>(work: Promise<T>, untilMs?: number): Promise<T> {
-    let settled = false;
-    work.then(
-      () => (settled = true),
-      () => (settled = true),
-    );
-    if (!(await timeline.run(() => settled, { untilMs })))
-      throw new Error('it did not come to an end in time');
-    return work;
-  }
-  const pass = (ms: number): Promise<boolean> => timeline.run(() => false, { untilMs: timeline.nowMs + ms });
-  return { timeline, world, boot, during, pass, sent };
-}
-
-function workflowOf(...nodes: Partial<NodeSpec>[]): Workflow {
-  const all = nodes.map((node, k) => ({
-    id: `n${k}`,
-    name: `n${k}`,
-    type: 'custom' as const,
-    run: 'x',
-    ...node,
-  }));
-  return workflowFromSpec({ workflow: { id: 'w', name: 'w' }, nodes: all });
-}
-
-const succeeds = (durationMs: number): SimulatedAttempt => ({
-  durationMs,
-  outcome: { ok: true, output: '{}', artifacts: [], durationMs },
-});
-const fails: SimulatedAttempt = {
-  durationMs: 10,
-  outcome: { ok: false, kind: 'error', error: { name: 'Error', message: 'no' }, durationMs: 10 },
-};
 
 describe('time', () => {
   it('passes by the day in moments: retries, timeouts and long attempts of 24 hours', async () => {

@@ -1,0 +1,160 @@
+import { describe, expect, it } from 'vitest';
+import { workflowFromSpec, type NodeSpec, type Workflow } from '../../src/spec/index.js';
+import { fails, quietWorld, succeeds, workflowOf } from './quiet-world.js';
+
+/** What seeds with all features have found, each in as few steps as it takes. */
+type Nodes = readonly (Partial<NodeSpec> & { id: string })[];
+
+function made(nodes: Nodes, child?: Workflow): Workflow {
+  const subworkflows = child === undefined ? {} : { [child.definitionHash]: child.spec };
+  const all = nodes.map((node) => ({
+    name: node.id,
+    ...(node.type === 'subworkflow' ? { definition: child!.definitionHash } : { type: 'custom', run: 'x' }),
+    ...node,
+  }));
+  return workflowFromSpec({
+    workflow: { id: 'p', name: 'p' },
+    nodes: all,
+    ...(child !== undefined && { subworkflows }),
+  });
+}
+
+describe('subworkflows', () => {
+  it('a parent with nodes that fail_fast holds back takes no place from the child that it waits for', async () => {
+    const nodes: Nodes = [
+      { id: 'child', type: 'subworkflow' },
+      { id: 'fails' },
+      { id: 'held', dependencies: ['slow'] },
+      { id: 'slow' },
+    ];
+    const workflow = made(nodes, workflowOf({}));
+    const { boot, during } = quietWorld(
+      workflow,
+      (id) => (id === 'fails' ? fails : succeeds(id === 'slow' ? 100 : 10)),
+      { maxActiveExecutions: 1 },
+    );
+    const { runtime } = await boot();
+    const { result } = await during(runtime!.start(workflow, {}, { executionId: 'e' }));
+    const end = Date.UTC(2030, 0, 1, 1);
+    expect(await during(result, end)).toMatchObject({ status: 'failed', failed_node: 'fails' });
+    expect(await runtime!.get('e+child.0.1')).toMatchObject({ status: 'completed' });
+  });
+
+  it('in order, a parent takes no place from the child that holds back what comes after', async () => {
+    const workflow = made([{ id: 'child', type: 'subworkflow' }, { id: 'after' }], workflowOf({}));
+    const more = { maxActiveExecutions: 1, mode: 'linear' } as const;
+    const { boot, during, sent } = quietWorld(workflow, () => succeeds(10), more);
+    const { runtime } = await boot();
+    const { result } = await during(runtime!.start(workflow, {}, { executionId: 'e' }));
+    expect(await during(result, Date.UTC(2030, 0, 1, 1))).toMatchObject({ status: 'completed' });
+    expect(sent).toEqual(['e+child.0.1/n0', 'e/after']);
+  });
+
+  it('a child whose parent cannot be read goes on, and harms nobody', async () => {
+    const workflow = made([{ id: 'child', type: 'subworkflow' }], workflowOf({}, { dependencies: ['n0'] }));
+    const { boot, during, pass, damage } = quietWorld(workflow, () => succeeds(10_000));
+    const process = await boot();
+    await during(process.runtime!.start(workflow, {}, { executionId: 'e' }));
+    await pass(500);
+    process.die('killed');
+    await damage('x/e/j/000000000000');
+    const second = await boot();
+    await pass(30_000);
+    expect(second.runtime!.failure).toBeUndefined();
+    expect(await second.runtime!.get('e+child.0.1')).toMatchObject({ status: 'completed' });
+  });
+
+  it('a parent is shown although the record of its child is damaged', async () => {
+    const workflow = made([{ id: 'child', type: 'subworkflow' }, { id: 'own' }], workflowOf({}));
+    const { boot, during, damage } = quietWorld(workflow, () => succeeds(10));
+    const { runtime } = await boot();
+    const { result } = await during(runtime!.start(workflow, {}, { executionId: 'e' }));
+    await during(result);
+    await damage('x/e+child.0.1/r');
+    expect(await runtime!.get('e')).toMatchObject({ status: 'completed', children: [] });
+  });
+
+  it('gives what its final nodes gave, also those that would be compensated', async () => {
+    const child = workflowOf({}, { dependencies: ['n0'], compensate: { run: 'undo' } });
+    const workflow = made([{ id: 'child', type: 'subworkflow' }], child);
+    const { boot, during } = quietWorld(workflow, () => succeeds(10));
+    const { runtime } = await boot();
+    const { result } = await during(runtime!.start(workflow, {}, { executionId: 'e' }));
+    await during(result);
+    expect((await runtime!.get('e'))!.node_outputs).toEqual({ child: { n1: {} } });
+  });
+});
+
+describe('attempts that still stop', () => {
+  const hangs = succeeds(Infinity);
+
+  it.each(['linear', 'dag_linear'] as const)('are waited for in mode %s', async (mode) => {
+    const workflow = made([
+      { id: 'late', total_timeout_seconds: 1 },
+      { id: 'next', dependencies: ['late'], trigger_rule: 'all_done' },
+      { id: 'other' },
+    ]);
+    const { boot, during, story } = quietWorld(workflow, (id) => (id === 'late' ? hangs : succeeds(10)), {
+      mode,
+    });
+    const { runtime } = await boot();
+    await during((await during(runtime!.start(workflow))).result);
+    for (const id of new Set(story.filter((each) => !each.startsWith('-'))))
+      expect(story[story.indexOf(id) + 1]).toBe(`-${id}`);
+  });
+
+  it('of an item take the room of another one', async () => {
+    const workflow = made([
+      { id: 'each', map: '[1, 2, 3]', max_concurrency: 1, max_failed: 3, total_timeout_seconds: 1 },
+    ]);
+    const { boot, during, story } = quietWorld(workflow, (id) => (id === 'each[0]' ? hangs : succeeds(10)));
+    const { runtime } = await boot();
+    await during((await during(runtime!.start(workflow))).result);
+    expect(story).toEqual(['each[0]', '-each[0]', 'each[1]', '-each[1]', 'each[2]', '-each[2]']);
+  });
+});
+
+describe('caching', () => {
+  it('keeps nothing of an attempt whose time was over when it succeeded', async () => {
+    const workflow = made([{ id: 'late', total_timeout_seconds: 1, cache: { ttl_seconds: 3600, key: '1' } }]);
+    const { boot, during, pass, sent } = quietWorld(workflow, () => ({
+      ...succeeds(10_000),
+      late: true,
+    }));
+    const { runtime } = await boot();
+    await during((await during(runtime!.start(workflow))).result);
+    await pass(5_000);
+    sent.length = 0;
+    const { result } = await during(runtime!.start(workflow, {}, { executionId: 'f' }));
+    await during(result);
+    expect(sent).toEqual(['f/late']);
+  });
+});
+
+describe('compensation', () => {
+  it.each([false, true])(
+    'undoes what completed last first, also when the clock was set back (crash: %s)',
+    async (crash) => {
+      const workflow = made([
+        { id: 'first', compensate: { run: 'undo' } },
+        { id: 'second', dependencies: ['first'], compensate: { run: 'undo' } },
+        { id: 'fails', dependencies: ['second'] },
+      ]);
+      const { boot, during, pass, sent } = quietWorld(workflow, (id) =>
+        id === 'fails' ? fails : succeeds(1_000),
+      );
+      let process = await boot();
+      await during(process.runtime!.start(workflow, {}, { executionId: 'e' }));
+      await pass(500);
+      process.clock.jump(-60_000);
+      await pass(1_000);
+      if (crash) {
+        process.die('killed');
+        process = await boot();
+      }
+      await pass(10_000);
+      expect(await process.runtime!.get('e')).toMatchObject({ status: 'failed' });
+      expect(sent.slice(-2)).toEqual(['e/compensate:second', 'e/compensate:first']);
+    },
+  );
+});
