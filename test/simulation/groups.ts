@@ -1,11 +1,8 @@
 import type { WorkflowEvent } from '../../machines/events.js';
 import type { Random } from '../../src/base/random.js';
-import { LEAF } from '../../src/engine/columns.js';
 import type { Entry } from '../../src/engine/entries.js';
-import type { Job } from '../../src/pool/index.js';
 import type { NodeSpec } from '../../src/spec/index.js';
 import type { Shadow } from './shadow.js';
-import { asksOf, mayBegin } from './triggers.js';
 import { demand } from './violation.js';
 
 /** Holds some nodes together. Nodes come in an order in which each depends on earlier ones only. */
@@ -83,59 +80,4 @@ export class Restarts {
       `${what} for ${plan.ids[event.node]}, which has not failed`,
     );
   }
-}
-
-interface OpenAttempt {
-  readonly shadow: Shadow;
-  readonly node: number;
-  readonly run: number;
-}
-
-/** The attempts that a pool has, by process: what it was given and has not settled. */
-export class OpenAttempts {
-  private readonly open = new Map<string, Map<number, OpenAttempt>>();
-
-  /** An attempt is sent: none of its node may be open, nor one of its group that a restart has made void. */
-  sent(process: string, { id, call }: Job, shadow: Shadow, isCertain: boolean): void {
-    const attempts = this.open.get(process) ?? new Map<number, OpenAttempt>();
-    this.open.set(process, attempts);
-    const node = shadow.plan.indexOf.get(call.nodeId)!;
-    const run = Number(call.idempotencyKey.split('/').at(-1));
-    const group = shadow.plan.groupOf.get(node);
-    const name = `${shadow.planned.id}: ${call.nodeId}`;
-    const family = [...attempts.values()].filter(
-      (other) =>
-        other.shadow === shadow && group !== undefined && shadow.plan.groupOf.get(other.node) === group,
-    );
-    for (const other of attempts.values())
-      demand(
-        other.shadow !== shadow || other.node !== node,
-        'ATTEMPTS_OVERLAP',
-        `${name} was sent while an attempt of it was open`,
-      );
-    const { columns } = shadow.state;
-    if (isCertain)
-      for (const other of family) {
-        const what = `${name} was sent while ${shadow.plan.ids[other.node]} of its group still stopped`;
-        demand(other.run >= columns.run[other.node], 'GROUP_STOPS_FIRST', what);
-      }
-    const limit = group === undefined ? undefined : shadow.planned.workflow.spec.nodes[group].max_concurrency;
-    demand(family.length < (limit ?? Infinity), 'GROUP_LIMIT', `${name} is one too many of its group`);
-    attempts.set(id, { shadow, node, run });
-  }
-
-  settled(process: string, { id }: Job): void {
-    this.open.get(process)?.delete(id);
-  }
-}
-
-/** A dependency that is not as it must be when a node begins; null when there is none. */
-export function unmetDependency(shadow: Shadow, node: number): number | null {
-  const { leaf } = shadow.state.columns;
-  const asks = asksOf(shadow.planned.workflow.spec.nodes[node]);
-  if (asks !== undefined)
-    return mayBegin(shadow, node, asks) ? null : (shadow.dependenciesOf(node).at(0) ?? node);
-  const isGroup = shadow.plan.groups.has(node);
-  const isWrong = (at: number): boolean => !shadow.isCompleted(at) && !(isGroup && leaf[at] === LEAF.skipped);
-  return shadow.dependenciesOf(node).find(isWrong) ?? null;
 }

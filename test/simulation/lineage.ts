@@ -1,7 +1,7 @@
 import type { Entry } from '../../src/engine/entries.js';
 import { LEAF } from '../../src/engine/columns.js';
 import { WORKFLOW } from '../../src/engine/entries.js';
-import { descendants } from '../../src/graph/index.js';
+import { descendants, withMaps } from '../../src/graph/index.js';
 import type { Shadow } from './shadow.js';
 import { demand } from './violation.js';
 
@@ -15,9 +15,10 @@ export class Lineage {
     readonly from: readonly number[],
   ) {
     this.before = doneIn(source);
+    const { plan } = source;
     for (const node of from)
-      for (const first of [node, ...(source.plan.groups.get(node) ?? [])])
-        for (const each of [first, ...descendants(source.plan, first)]) this.again.add(each);
+      for (const first of withMaps(plan, [node, ...(plan.groups.get(node) ?? [])]))
+        for (const each of [first, ...descendants(plan, first)]) this.again.add(each);
   }
 
   /**
@@ -40,6 +41,8 @@ export class Lineage {
     }
     const now = doneIn(source);
     for (const node of fork.plan.order) {
+      // What another execution has undone is nothing to this one.
+      if (fork.isCompensation(node)) continue;
       const lasted = before.has(node) && before.get(node) === now.get(node);
       const whole = fork.dependenciesOf(node).every((each) => kept.has(each));
       if (!lasted || !whole || again.has(node)) continue;

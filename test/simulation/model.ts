@@ -52,6 +52,21 @@ export function expectedStatuses(planned: Planned): Map<string, NodeStatus> {
   return statuses;
 }
 
+/** Whether nothing but fates decides how the nodes of a workflow end. */
+export function isForetold({ workflow }: Planned): boolean {
+  const { spec } = workflow;
+  const told = [
+    'map',
+    'repeat',
+    'cache',
+    'definition',
+    'compensates',
+    'output_contracts',
+    'input_contracts',
+  ] as const;
+  return spec.edges === undefined && !spec.nodes.some((node) => told.some((key) => node[key] !== undefined));
+}
+
 /** What reviewers who keep to the fates decide. */
 export function approves(planned: Planned, nodeId: string): boolean {
   return fateOf(planned, nodeId, 1).outcome !== 'fail';

@@ -10,6 +10,7 @@ import { Timeline } from '../../src/simulation/timeline.js';
 import { World, type BootOptions } from '../../src/simulation/world.js';
 import type { Workflow } from '../../src/spec/index.js';
 import { checkEnd } from './end.js';
+import { QUEUES } from './features.js';
 import { fateOf, outputOf, type Fault, type Scenario, type StepFault } from './scenario.js';
 import { lasting, Users, type Process } from './users.js';
 import type { Shadow } from './shadow.js';
@@ -93,6 +94,18 @@ export class Run {
   }
 
   async play(): Promise<RunReport> {
+    // What nobody catches would end the process that the runtime is a guest of.
+    const uncaught = (error: unknown): void =>
+      this.witness.fail('NOTHING_UNCAUGHT', String((error as Error).stack));
+    process.on('unhandledRejection', uncaught);
+    try {
+      return await this.playOut();
+    } finally {
+      process.off('unhandledRejection', uncaught);
+    }
+  }
+
+  private async playOut(): Promise<RunReport> {
     this.keepRunning('a');
     for (const planned of this.scenario.executions) void this.users.startWhenDue(planned);
     const allDone = (): boolean =>
@@ -133,9 +146,9 @@ export class Run {
   }
 
   /** An execution needs nothing more: it has ended and left, is deleted, or is damaged, which is all that can be said. */
-  private isDone({ record, damaged, deleted, lineage }: Shadow): boolean {
+  private isDone({ record, damaged, deleted, lineage, parent }: Shadow): boolean {
     if (damaged || deleted) return true;
-    if (record === null) return lineage !== null;
+    if (record === null) return lineage !== null || parent !== null;
     if (!isWorkflowStatusEnded(record.status)) return false;
     return !this.processes.some(
       ({ alive, name }) => alive && this.witness.ownerIdOf(name) === record.ownerId,
@@ -176,6 +189,7 @@ export class Run {
       retention,
       workflows: executions.map(({ workflow }) => workflow),
       graceMs: GRACE_MS,
+      queues: QUEUES,
       openDisk: (user) => {
         const kv = this.disk.open(user);
         return this.broken.disk?.(kv, user, this.disk) ?? kv;
@@ -228,7 +242,7 @@ export class Run {
     const owner = this.processes.find(({ name }) => name === process.name)!;
     this.witness.dispatched(owner, job);
     this.note(`${process.name} ${nameOf(job)} is sent`);
-    const { planned } = this.witness.shadows.get(executionId)!;
+    const { planned } = this.witness.shadowOf(executionId)!;
     const { outcome, durationMs } = fateOf(planned, nodeId, attempt, run);
     const error = toErrorDocument(Object.assign(new Error(`${nodeId} failed`), { code: 'STEP_FAILED' }));
     if (!this.calm && this.hash(this.lossCount++) < this.scenario.lossRate)
@@ -288,7 +302,7 @@ export class Run {
   }
 
   private noteCrash(jobs: readonly Job[]): void {
-    for (const { call } of jobs) this.witness.shadows.get(call.executionId)!.disturbed = true;
+    for (const { call } of jobs) this.witness.shadowOf(call.executionId)!.disturbed = true;
   }
 
   private async closeDown(process: Process, runtime: LocalRuntime): Promise<void> {

@@ -2,6 +2,7 @@ import type { Durability, ExecutionMode, FailureMode } from '../../src/base/mode
 import { seededRandom, type Random } from '../../src/base/random.js';
 import type { CommitFault } from '../../src/simulation/disk.js';
 import { workflowFromSpec, type NodeSpec, type Workflow } from '../../src/spec/index.js';
+import { addFeatures, featuresOf, type Draft, type Features } from './features.js';
 import { addGroups } from './groups.js';
 import { addTriggers } from './triggers.js';
 
@@ -59,7 +60,10 @@ export interface Planned {
   readonly atMs: number;
   readonly workflow: Workflow;
   readonly failureMode: FailureMode;
+  /** By node of the definition. */
   readonly fates: ReadonlyMap<string, readonly Fate[]>;
+  /** What subworkflow nodes run, by their ids; `id` and `atMs` of these mean nothing. */
+  readonly children: ReadonlyMap<string, Planned>;
 }
 
 const LARGE = 70_000;
@@ -76,8 +80,12 @@ export const SIGNAL_NAMES = ['a', 'b'] as const;
 
 /** A later run goes on where the fates of an earlier one began: what failed may succeed when it starts over. */
 export function fateOf(planned: Planned, nodeId: string, attempt: number, run = 0): Fate {
-  const fates = planned.fates.get(nodeId)!;
-  return fates[Math.min(attempt + run, fates.length) - 1];
+  const own = planned.fates.get(nodeId);
+  const [, stage, item] = own === undefined ? /^(.*)\[(\d+)\]$/.exec(nodeId)! : [];
+  const fates = own ?? planned.fates.get(stage)!;
+  const at = Math.min(attempt + run, fates.length) - 1;
+  // Every other item meets its fates from the end on.
+  return Number(item ?? 0) % 2 === 0 ? fates[at] : fates[fates.length - 1 - at];
 }
 
 /** Everything a seed stands for. */
@@ -90,8 +98,8 @@ export function scenarioOf(seed: number): Scenario {
   const groups = grouping() < 0.3 ? grouping : null;
   const triggering = seededRandom(seed + 0x4000_0000);
   const triggers = triggering() < 0.25 ? triggering : null;
-  const rates = { failureRate, waitRate };
-  const executions = Array.from({ length: count }, (_, k) => planned(random, k, rates, { groups, triggers }));
+  const style = { failureRate, waitRate, groups, triggers, features: featuresOf(seed) };
+  const executions = Array.from({ length: count }, (_, k) => planned(random, String(k), style));
   return {
     seed,
     executions,
@@ -109,13 +117,20 @@ export function scenarioOf(seed: number): Scenario {
   };
 }
 
-function planned(
-  random: Random,
-  index: number,
-  { failureRate, waitRate }: { failureRate: number; waitRate: number },
-  { groups, triggers }: { groups: Random | null; triggers: Random | null },
-): Planned {
-  const size = 1 + below(random, 14);
+/** What the workflows of a seed have in common. */
+interface Style {
+  readonly failureRate: number;
+  readonly waitRate: number;
+  readonly groups: Random | null;
+  readonly triggers: Random | null;
+  readonly features: Features | null;
+}
+
+const MOST_NODES = 14;
+
+function planned(random: Random, name: string, style: Style, most = MOST_NODES): Planned {
+  const { failureRate, waitRate, groups, triggers, features } = style;
+  const size = 1 + below(random, most);
   const density = oneOf(random, [0.5, 1, 2]);
   const failureMode = oneOf<FailureMode>(random, ['continue', 'fail_fast']);
   const fates = new Map<string, Fate[]>();
@@ -155,10 +170,38 @@ function planned(
   }
   if (groups !== null) addGroups(nodes, groups);
   if (triggers !== null) addTriggers(nodes, triggers);
+  const header = { id: `w${name}`, name: `w${name}`, on_failure: failureMode };
+  const draft = { header, nodes, edges: [], contracts: [], functions, fates, children: new Map() };
+  if (features !== null) addFeatures(draft, features, (id) => childOf(name, id, style));
   shuffle(random, nodes);
-  const spec = { workflow: { id: `w${index}`, name: `w${index}`, on_failure: failureMode }, nodes };
   const atMs = below(random, 300);
-  return { id: `e${index}`, atMs, workflow: workflowFromSpec(spec, { functions }), failureMode, fates };
+  return { id: `e${name}`, atMs, failureMode, fates, ...assembled(draft) };
+}
+
+/** What a subworkflow node runs: small, and seldom with a child of its own. */
+function childOf(parent: string, id: string, style: Style): Planned {
+  const { random, on } = style.features!;
+  const deeper = new Set(on);
+  if (parent.includes('-') || random() < 0.7) deeper.delete('children');
+  const features = random() < 0.3 ? null : { random, on: deeper };
+  const rates = { failureRate: style.failureRate / 2, waitRate: style.waitRate / 2 };
+  return planned(random, `${parent}-${id}`, { ...rates, groups: null, triggers: null, features }, 4);
+}
+
+function assembled({ header, nodes, edges, contracts, functions, children }: Draft): {
+  workflow: Workflow;
+  children: Draft['children'];
+} {
+  const workflows = new Map([...children].map(([id, { workflow }]) => [id, workflow]));
+  const inner = [...workflows.values()].map(({ definitionHash, spec }) => [definitionHash, spec] as const);
+  const spec = {
+    workflow: header,
+    nodes,
+    ...(edges.length > 0 && { edges }),
+    ...(contracts.length > 0 && { contracts }),
+    ...(inner.length > 0 && { subworkflows: Object.fromEntries(inner) }),
+  };
+  return { workflow: workflowFromSpec(spec, { functions, subworkflows: workflows }), children };
 }
 
 /** A node that waits. Its fate says what reviewers decide. */

@@ -44,14 +44,17 @@ export function asksOf({ trigger_rule: rule = 'all_success', metadata }: NodeSpe
   return rule === 'all_success' ? undefined : { rule };
 }
 
-/** How a node has ended, as far as it has: from what is on disk. */
-function endOf({ state, plan, planned }: Shadow, id: string): End {
+/** How a node has ended, as far as it has, as one that depends on it sees it: from what is on disk. */
+function endOf(shadow: Shadow, id: string, to: number): End {
+  const { state, plan, planned } = shadow;
   const node = plan.indexOf.get(id)!;
   const { leaf, condition } = state.columns;
   const { condition: own } = planned.workflow.spec.nodes[node];
   switch (leaf[node]) {
-    case LEAF.completed:
-      return 'ok';
+    case LEAF.completed: {
+      const hasCome = to === node || shadow.hasCome(node, to);
+      return hasCome === null ? 'open' : hasCome ? 'ok' : 'skipped';
+    }
     case LEAF['failed.exhausted']:
       return 'failed';
     case LEAF.cancelled:
@@ -77,19 +80,19 @@ function takesHeldForSkipped({ planned }: Shadow, asks: Asks): boolean {
 export function mayBegin(shadow: Shadow, node: number, asks: Asks): boolean {
   if (shadow.state.isOutdated(node)) return true;
   const before = idsBefore(shadow, node);
-  const ends = before.map((id) => endOf(shadow, id));
-  if (!ends.includes('open')) return verdictOf(asks, before, (id) => endOf(shadow, id)) === 'run';
+  const ends = before.map((id) => endOf(shadow, id, node));
+  if (!ends.includes('open')) return verdictOf(asks, before, (id) => endOf(shadow, id, node)) === 'run';
   if (mayBeginEarly(asks, ends)) return true;
-  return takesHeldForSkipped(shadow, asks) && verdictWithoutOpen(shadow, before, asks) === 'run';
+  return takesHeldForSkipped(shadow, asks) && verdictWithoutOpen(shadow, node, asks) === 'run';
 }
 
 /** What is wrong with where a node with a trigger is at the end; null when nothing is. */
 export function wrongEnd(shadow: Shadow, node: number, asks: Asks): string | null {
   const { status } = shadow.record!;
-  const end = endOf(shadow, shadow.plan.ids[node]);
+  const end = endOf(shadow, shadow.plan.ids[node], node);
   const before = idsBefore(shadow, node);
-  const ends = before.map((id) => endOf(shadow, id));
-  const verdict = verdictWithoutOpen(shadow, before, asks);
+  const ends = before.map((id) => endOf(shadow, id, node));
+  const verdict = verdictWithoutOpen(shadow, node, asks);
   if (end === 'open')
     return status === 'failed' && takesHeldForSkipped(shadow, asks) && verdict === 'run'
       ? 'was left behind after a failure'
@@ -107,9 +110,9 @@ export function mayLackInputs(shadow: Shadow, node: number, asks: Asks): boolean
   return early || takesHeldForSkipped(shadow, asks) || shadow.state.isOutdated(node);
 }
 
-function verdictWithoutOpen(shadow: Shadow, before: readonly string[], asks: Asks): string {
-  return verdictOf(asks, before, (id) => {
-    const end = endOf(shadow, id);
+function verdictWithoutOpen(shadow: Shadow, node: number, asks: Asks): string {
+  return verdictOf(asks, idsBefore(shadow, node), (id) => {
+    const end = endOf(shadow, id, node);
     return end === 'open' ? 'skipped' : end;
   });
 }

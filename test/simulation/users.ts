@@ -204,7 +204,7 @@ export class Users {
     const { ids } = source.plan;
     if (source.deleted || source.record === null) return;
     const id = `f${this.forks++}`;
-    const from = [...new Set(picks.map((pick) => pick % ids.length))];
+    const from = [...new Set(picks.map((pick) => pick % source.plan.fixedCount))];
     const shadow = this.host.witness.expectFork({ ...source.planned, id }, source, from);
     const what = `fork ${source.planned.id} ${id}`;
     const handle = await this.answered(process, what, ({ runtime }) =>

@@ -6,15 +6,16 @@ import { decodeJournalRecord } from '../../src/store/journal-codec.js';
 import * as keys from '../../src/store/keys.js';
 import type { KvOp } from '../../src/store/kv.js';
 import { decodeRecord } from '../../src/store/record-codec.js';
-import type { Entry } from '../../src/engine/entries.js';
 import { LEAF } from '../../src/engine/columns.js';
 import type { DiskUser } from '../../src/simulation/disk.js';
+import { childIdOf } from '../../src/base/child-id.js';
+import type { CachedResult } from '../../src/store/cached-results.js';
 import type { InboxRequest } from '../../src/store/types.js';
-import { unsealJson } from '../../src/store/envelope.js';
+import { unseal, unsealJson } from '../../src/store/envelope.js';
 import { outputOf, type Planned, type Scenario } from './scenario.js';
-import { OpenAttempts } from './groups.js';
 import { Lineage } from './lineage.js';
-import { Shadow } from './shadow.js';
+import { OpenAttempts, stageIdOf } from './open-attempts.js';
+import { Shadow, type Surroundings } from './shadow.js';
 import { asksOf, mayLackInputs } from './triggers.js';
 import { demand, Violation } from './violation.js';
 
@@ -24,13 +25,21 @@ export class Witness {
   violation: Violation | null = null;
   /** Announced events by execution and id. */
   readonly told = new Map<string, ExecutionEvent>();
+  private readonly tornKeys = new Set<string>();
   private readonly completed = new Set<string>();
-  /** Runs that completed, by execution, journal record and node. */
+  /** Results that were kept for others, by what they were made from. */
+  private readonly kept = new Map<string, string[]>();
+  private readonly surroundings: Surroundings = {
+    childOf: (parent, node, key) =>
+      this.shadows.get(childIdOf(parent.planned.id, parent.plan.ids[node], key)),
+    cached: (hash) => this.kept.get(hash) ?? [],
+  };
+  /** Runs that completed, and iterations, by execution, journal record and node. */
   private readonly completions = new Map<string, number[]>();
   /** Whose answers are in the inbox, by key. */
   private readonly inbox = new Map<string, Shadow>();
   private readonly owners = new Map<string, string>();
-  private readonly attempts = new OpenAttempts();
+  private readonly attempts: OpenAttempts;
   private readonly durability: Durability;
 
   constructor(
@@ -39,12 +48,28 @@ export class Witness {
     private readonly waits: (shadow: Shadow, node: number) => void = () => {},
   ) {
     this.durability = scenario.durability;
-    this.shadows = new Map(scenario.executions.map((planned) => [planned.id, new Shadow(planned)]));
+    this.attempts = new OpenAttempts(scenario.mode !== 'dag_parallel');
+    this.shadows = new Map(
+      scenario.executions.map((planned) => [planned.id, new Shadow(planned, null, null, this.surroundings)]),
+    );
+  }
+
+  /** What is known of an execution; of a child from the moment it is heard of. */
+  shadowOf(id: string): Shadow | undefined {
+    const known = this.shadows.get(id);
+    const [, parentId, nodeId] = /^(.+)\+([^+]+)\.\d+\.\d+$/.exec(id) ?? [];
+    if (known !== undefined || parentId === undefined) return known;
+    const parent = this.shadowOf(parentId)!;
+    const planned = parent.planned.children.get(nodeId)!;
+    const child = new Shadow({ ...planned, id }, null, parent, this.surroundings);
+    child.damaged = parent.damaged || this.tornKeys.has(keys.definitionKey(planned.workflow.definitionHash));
+    this.shadows.set(id, child);
+    return child;
   }
 
   /** A fork is asked for: it may be stored from here on. */
   expectFork(planned: Planned, source: Shadow, from: readonly number[]): Shadow {
-    const shadow = new Shadow(planned, new Lineage(source, from));
+    const shadow = new Shadow(planned, new Lineage(source, from), null, this.surroundings);
     shadow.disturbed = source.disturbed;
     shadow.damaged = source.damaged;
     this.shadows.set(planned.id, shadow);
@@ -62,11 +87,13 @@ export class Witness {
       for (const op of ops) {
         if (op.op === 'put' && op.key.startsWith(keys.OWNERS)) this.owners.set(user.name, op.key.slice(2));
       }
+      for (const op of ops) if (op.op === 'put') this.takeOutput(op.key, op.value);
       for (const op of ops) {
-        const shadow = this.shadows.get(executionOf(op.key) ?? '');
+        const shadow = this.shadowOf(executionOf(op.key) ?? '');
         if (op.op !== 'put' || shadow === undefined) continue;
         const { id } = shadow.planned;
-        if (shadow.deleted && shadow.starting && creates(ops, id)) shadow.restarted();
+        const mayStart = shadow.starting || shadow.parent?.damaged === true;
+        if (shadow.deleted && mayStart && creates(ops, id)) shadow.restarted();
         demand(!shadow.deleted, 'DELETED_IS_GONE', `${user.name} wrote ${op.key} after ${id} was deleted`);
         if (!shadow.damaged) this.takeJournal(user, shadow, op.key, op.value);
       }
@@ -77,11 +104,15 @@ export class Witness {
         else if (!shadow.damaged) this.takeRecord(shadow, op.value);
       }
       for (const op of ops) if (op.key.startsWith(keys.INBOX)) this.takeRequest(op);
+      for (const op of ops)
+        if (op.op === 'put' && op.key.startsWith(keys.CACHED)) this.checkKept(op.key, op.value);
     });
   }
 
   /** A row is damaged: what it belongs to can only be reported. */
   torn(key: string): void {
+    this.tornKeys.add(key);
+    this.shadowOf(executionOf(key) ?? '');
     for (const shadow of this.shadows.values()) {
       const { id, workflow } = shadow.planned;
       if (executionOf(key) === id || key === keys.definitionKey(workflow.definitionHash))
@@ -93,8 +124,7 @@ export class Witness {
   dispatched(user: DiskUser, job: Job): void {
     this.watch(() => {
       const { executionId, nodeId, idempotencyKey, dependencyOutputs } = job.call;
-      const shadow = this.shadows.get(executionId)!;
-      const node = shadow.plan.indexOf.get(nodeId)!;
+      const shadow = this.shadowOf(executionId)!;
       const name = `${executionId}: ${nodeId}`;
       const run = idempotencyKey.split('/').at(-1)!;
       demand(
@@ -105,9 +135,16 @@ export class Witness {
       // Who was wrongly taken for dead learns of it at its next commit: until then it goes on from what it knows.
       const isCertain = !shadow.damaged && this.owns(user, shadow);
       const seesAll = isCertain && this.durability === 'sync';
-      this.checkInputs(shadow, node, dependencyOutputs, seesAll);
       this.attempts.sent(user.name, job, shadow, seesAll);
-      if (!isCertain) return;
+      // An item is known by its map's list, which may not be on disk yet.
+      const node = shadow.plan.indexOf.get(nodeId);
+      demand(
+        node !== undefined || !seesAll,
+        'DURABLE_DEPENDENCIES',
+        `${name} was sent before it was on disk`,
+      );
+      if (node !== undefined) this.checkInputs(shadow, node, dependencyOutputs, seesAll);
+      if (!isCertain || node === undefined) return;
       if (this.durability !== 'exit') {
         const again = this.completed.has(`${executionId}/${nodeId}/${run}`);
         demand(
@@ -118,9 +155,8 @@ export class Witness {
       }
       if (this.durability !== 'sync') return;
       const given = JSON.parse(dependencyOutputs) as object;
-      const asks = asksOf(shadow.planned.workflow.spec.nodes[node]);
-      for (const dependency of shadow.dependenciesOf(node)) {
-        if (asks !== undefined && !(shadow.plan.ids[dependency] in given)) continue;
+      for (const dependency of shadow.inputsOf(node)) {
+        if (!(stageIdOf(shadow, shadow.plan.ids[dependency]) in given)) continue;
         const what = `${name} was sent before ${shadow.plan.ids[dependency]} was on disk as completed`;
         demand(shadow.isCompleted(dependency), 'DURABLE_DEPENDENCIES', what);
       }
@@ -137,23 +173,33 @@ export class Witness {
   /** @param seesAll what is on disk is what the process knows */
   private checkInputs(shadow: Shadow, node: number, dependencyOutputs: string, seesAll: boolean): void {
     const name = `${shadow.planned.id}: ${shadow.plan.ids[node]}`;
-    const asks = asksOf(shadow.planned.workflow.spec.nodes[node]);
+    const asks = asksOf(shadow.specOf(node));
     const inputs = JSON.parse(dependencyOutputs) as Record<string, { run: number; attempt: number }>;
-    for (const dependency of shadow.dependenciesOf(node)) {
+    // What the list of a map is made of does not travel with its items; what a compensation is given ended before.
+    const isFree = shadow.isCompensation(node);
+    const outside = new Set(shadow.isItem(node) ? shadow.inputsOf(node) : []);
+    for (const at of shadow.dependenciesOf(node)) outside.delete(at);
+    for (const dependency of shadow.inputsOf(node)) {
       const id = shadow.plan.ids[dependency];
-      if (asks !== undefined && !(id in inputs)) {
-        const isKnown = seesAll && shadow.isCompleted(dependency);
+      const key = stageIdOf(shadow, id);
+      if ((outside.has(dependency) || isFree) && !(key in inputs)) continue;
+      if (asks !== undefined && !(key in inputs)) {
+        const isKnown = seesAll && shadow.hasCome(dependency, node) === true;
         const fits = !isKnown || mayLackInputs(shadow, node, asks);
         demand(fits, 'INPUTS', `${name} was sent without the output of ${id}, which has completed`);
         continue;
       }
-      demand(id in inputs, 'DEPENDENCIES_FIRST', `${name} was sent without the output of ${id}`);
+      demand(key in inputs, 'DEPENDENCIES_FIRST', `${name} was sent without the output of ${id}`);
       const known = seesAll ? shadow.results.get(dependency) : undefined;
-      const input = inputs[id];
+      const input = inputs[key];
       const expected =
         known ?? (shadow.speaksForOthers(dependency) ? null : outputOf(id, input.run, input.attempt));
       const fits = expected === null || JSON.stringify(input) === expected;
-      demand(fits, 'INPUTS', `${name} got another output of ${id}`);
+      demand(
+        fits,
+        'INPUTS',
+        `${name} got another output of ${id}: ${inputText(input)}, not ${expected?.slice(0, 80)}`,
+      );
     }
   }
 
@@ -162,7 +208,7 @@ export class Witness {
     if (event.event_id === undefined) return;
     this.watch(() => {
       const { execution_id, event_id, event_type, node_id } = event;
-      const shadow = this.shadows.get(execution_id)!;
+      const shadow = this.shadowOf(execution_id)!;
       const name = `${execution_id}: ${event_type} ${node_id ?? ''} ${event_id}`;
       if (this.durability === 'exit' || shadow.damaged) return;
       const stored = shadow.sequence > Number(event_id!.split('-')[0]);
@@ -170,7 +216,7 @@ export class Witness {
       const key = `${execution_id}/${event_id}`;
       demand(!this.told.has(key), 'TOLD_ONCE', `${name} was announced twice`);
       this.told.set(key, event);
-      if (event_type !== 'node_completed') return;
+      if (event_type !== 'node_completed' && event_type !== 'node_repeated') return;
       const run = this.completions.get(`${execution_id}/${event_id!.split('-')[0]}/${node_id}`)?.shift();
       const completion = `${execution_id}/${node_id}/${run}`;
       demand(!this.completed.has(completion), 'TOLD_ONCE', `${name}: completed twice`);
@@ -181,7 +227,7 @@ export class Witness {
   /** Somebody was told that an execution has this status. */
   acknowledged(executionId: string, status: string): void {
     this.watch(() => {
-      const shadow = this.shadows.get(executionId)!;
+      const shadow = this.shadowOf(executionId)!;
       if (shadow.damaged || shadow.deleted) return;
       const stored = shadow.record?.status;
       demand(
@@ -230,27 +276,51 @@ export class Witness {
       'JOURNAL_WITHOUT_GAPS',
       `${id}: ${sequence} after ${shadow.sequence - 1}`,
     );
-    this.noteCompletions(shadow, entries);
+    shadow.successes = [];
     shadow.takeRecord(entries);
+    this.noteCompletions(shadow);
     for (const { node, event } of entries)
       if (event.type === 'waitStarted' && shadow.state.columns.waits.has(node)) this.waits(shadow, node);
   }
 
-  private noteCompletions(shadow: Shadow, entries: readonly Entry[]): void {
-    const runs = new Map<number, number>();
-    for (const { node, event } of entries) {
-      const run = runs.get(node) ?? shadow.state.columns.run[node];
-      if (event.type === 'rerunRequested') runs.set(node, run + 1);
-      if (event.type !== 'attemptSucceeded') continue;
-      const key = `${shadow.planned.id}/${shadow.sequence}/${shadow.plan.ids[node]}`;
+  /** Of the record that was taken last. */
+  private noteCompletions(shadow: Shadow): void {
+    for (const { node, run } of shadow.successes) {
+      const key = `${shadow.planned.id}/${shadow.sequence - 1}/${shadow.plan.ids[node]}`;
       this.completions.set(key, [...(this.completions.get(key) ?? []), run]);
     }
+  }
+
+  /** Results that have rows of their own: they are there before whoever names them. */
+  private takeOutput(key: string, value: Uint8Array): void {
+    if (this.tornKeys.has(key)) return;
+    const shadow = this.shadowOf(executionOf(key) ?? '');
+    if (key.startsWith(keys.CACHED)) {
+      const { output } = unsealJson(key, value) as CachedResult;
+      const hash = key.slice(keys.CACHED.length);
+      this.kept.set(hash, [...(this.kept.get(hash) ?? []), output]);
+    } else if (shadow !== undefined && key.startsWith(keys.outputsPrefix(shadow.planned.id))) {
+      const { node, run } = keys.outputOf(key);
+      shadow.large.set(`${node}/${run}`, Buffer.from(unseal(key, value)).toString());
+    }
+  }
+
+  /** What is kept for others is a result that counts. */
+  private checkKept(key: string, value: Uint8Array): void {
+    if (this.tornKeys.has(key)) return;
+    const { executionId, nodeId, output } = unsealJson(key, value) as CachedResult;
+    const shadow = this.shadowOf(executionId)!;
+    if (shadow.damaged || this.durability === 'exit') return;
+    const had = shadow.had(shadow.plan.indexOf.get(nodeId)!, output);
+    demand(had, 'CACHE', `${executionId}: what was kept of ${nodeId} was never its result`);
   }
 
   private takeDeletion(shadow: Shadow): void {
     const { id } = shadow.planned;
     const status = shadow.record?.status;
-    const mayGo = shadow.hasEnded || shadow.forced || shadow.damaged;
+    const { parent } = shadow;
+    const withParent = parent !== null && (parent.forced || parent.damaged || parent.deleted);
+    const mayGo = shadow.hasEnded || shadow.forced || shadow.damaged || withParent;
     demand(mayGo, 'DELETED_WHEN_ENDED', `${id} was deleted while ${status}`);
     shadow.deleted = true;
   }
@@ -270,7 +340,7 @@ export class Witness {
       return;
     }
     if (request.kind !== 'answer') return;
-    const shadow = this.shadows.get(request.executionId)!;
+    const shadow = this.shadowOf(request.executionId)!;
     this.inbox.set(op.key, shadow);
     shadow.answers.put(op.key, request.answer);
   }
@@ -287,6 +357,7 @@ export class Witness {
     }
     const before = shadow.record;
     shadow.record = record;
+    if (shadow.hasEnded) shadow.endings.add(record.status);
     if (before === null || before.status === record.status) return;
     const { workflowLeaf, columns } = shadow.state;
     demand(
@@ -294,7 +365,9 @@ export class Witness {
       'RECORD_AGREES',
       `${id} is ${record.status}, its journal says ${workflowLeaf}`,
     );
-    const { counts } = columns;
+    // Items are counted with their map.
+    const { counts: all, itemCounts } = columns;
+    const counts = all.map((count, leaf) => count - itemCounts[leaf]);
     const said = JSON.stringify(record.counts);
     const counted = JSON.stringify({
       completed: counts[LEAF.completed],
@@ -306,6 +379,10 @@ export class Witness {
     });
     demand(said === counted, 'COUNTS_AGREE', `${id}: the record says ${said}, the journal ${counted}`);
   }
+}
+
+function inputText(input: unknown): string {
+  return JSON.stringify(input).slice(0, 80);
 }
 
 function executionOf(key: string): string | undefined {
