@@ -20,6 +20,8 @@ if (!(format >= 1) || folder === undefined) throw new Error('usage: generate.mjs
 const os = createRequire(import.meta.url)('node:os');
 os.hostname = () => 'golden';
 syncBuiltinESMExports();
+// Nor does any of our folders, which stacks name.
+Error.stackTraceLimit = 0;
 process.chdir('/');
 const release = await import(pathToFileURL(join(resolve('/', folder), 'dist/src/runtime/index.js')).href);
 const { createRuntime, defineWorkflow, openKv, exportSnapshot } = release;

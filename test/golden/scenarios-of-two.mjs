@@ -1,6 +1,7 @@
 import { mapScenario } from './map-scenario.mjs';
 import { contractsScenario } from './scenario-contracts.mjs';
 import { loopScenarios } from './scenarios-loops.mjs';
+import { subworkflowScenario } from './subworkflow-scenario.mjs';
 
 const HOUR_SECONDS = 3600;
 
@@ -194,7 +195,14 @@ export function scenariosOfTwo(defineWorkflow, isWriting, tools) {
   const { looped, looping } = loopScenarios(defineWorkflow, isWriting, tools);
   return {
     atRest: [answered, rerun, forked, group, looped, late, cached, contractsScenario(defineWorkflow, start)],
-    held: [rerunning, edges, looping, undoing, mapScenario({ defineWorkflow, isWriting, ...tools })],
+    held: [
+      rerunning,
+      edges,
+      looping,
+      undoing,
+      mapScenario({ defineWorkflow, isWriting, ...tools }),
+      subworkflowScenario({ defineWorkflow, ...tools }),
+    ],
     waiting: [waiting],
   };
 }
