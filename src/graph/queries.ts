@@ -8,7 +8,10 @@ export function generations(plan: Plan): number[][] {
   return groups;
 }
 
-/** Nodes that are not completed and whose dependencies all are, in the order of the spec. */
+/**
+ * Nodes that are not completed and whose dependencies all are, in the order of the spec: those that may start where each
+ * node waits for the success of its dependencies.
+ */
 export function readyNodes(plan: Plan, completed: ReadonlySet<string>): string[] {
   return plan.ids.filter((id, index) => {
     if (completed.has(id)) return false;

@@ -4,7 +4,8 @@ import type { CompensateOn, FailureMode } from '../base/model.js';
 import type { StepFunction } from '../base/step.js';
 import { parseDepends, tasksOf } from '../policy/depends.js';
 import type { TriggerRule } from '../policy/trigger.js';
-import { compilePlan, cycleError, generations, readyNodes, type Plan } from '../graph/index.js';
+import { compilePlan, cycleError, generations, type Plan } from '../graph/index.js';
+import { readyUnder, type NodeEnds } from './ready.js';
 import { compensateSpec, type CompensateOptions, type ResourceOptions } from './builder-steps.js';
 import { mapFields, type MapOptions, type MapOutput } from './builder-maps.js';
 import { groupSpec, type GroupOptions, type GroupOutput } from './builder-groups.js';
@@ -269,9 +270,9 @@ export class WorkflowBuilder<Outputs extends object> {
     return generations(plan).map((group) => group.map((index) => plan.ids[index]));
   }
 
-  /** Nodes whose dependencies are all in `completed` and that are not. @throws SPEC_INVALID */
-  readyNodes(completed: Iterable<string> = []): string[] {
-    return readyNodes(this.#plan(), new Set(completed));
+  /** Nodes that their trigger lets run once others have completed, or ended so. @see readyUnder @throws SPEC_INVALID */
+  readyNodes(ends: NodeEnds = []): string[] {
+    return readyUnder(this.#plan(), [...this.#nodes.values()], ends);
   }
 
   /** The definition as files hold it. Functions are not part of it. */

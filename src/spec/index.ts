@@ -5,6 +5,7 @@ export {
   type WorkflowDefinition,
 } from './builder.js';
 export type { RetryOptions } from './builder-retry.js';
+export type { NodeEnd, NodeEnds } from './ready.js';
 export {
   compareDefinitions,
   HOW_IT_RUNS,

@@ -112,6 +112,36 @@ describe('defineWorkflow', () => {
     expect(builder.readyNodes(['a', 'b'])).toEqual(['c']);
   });
 
+  it('says which nodes their triggers let run, as the engine does', () => {
+    const builder = defineWorkflow<Record<string, unknown>>({ id: 'w' })
+      .node('a', { execute })
+      .node('b', { execute, condition: 'true' })
+      .node('usual', { execute, dependsOn: ['a', 'b'] })
+      .node('any', { execute, dependsOn: ['a', 'b'], triggerRule: 'one_success' })
+      .node('alarm', { execute, dependsOn: ['a', 'b'], triggerRule: 'one_failed' })
+      .node('cleanup', { execute, dependsOn: ['a', 'b'], triggerRule: 'all_done' })
+      .node('asked', { execute, depends: 'a.Failed && (b.Skipped || b.Succeeded)' })
+      .node('always', { execute, dependsOn: ['a'], triggerRule: 'always' });
+    expect(builder.readyNodes()).toEqual(['a', 'b', 'always']);
+    expect(builder.readyNodes(['a'])).toEqual(['b', 'any', 'always']);
+    expect(builder.readyNodes(['a', 'b', 'always'])).toEqual(['usual', 'any', 'cleanup']);
+    expect(builder.readyNodes({ a: 'failed', always: 'completed' })).toEqual(['b', 'alarm']);
+    const failed = { a: 'failed', b: 'skipped', always: 'completed' } as const;
+    expect(builder.readyNodes(failed)).toEqual(['alarm', 'cleanup', 'asked']);
+    expect(builder.readyNodes({ ...failed, b: 'blocked' })).toEqual(['alarm', 'cleanup']);
+    expect(builder.readyNodes({ ...failed, a: 'cancelled' })).toEqual(['alarm', 'cleanup']);
+    expect(builder.readyNodes({ ...failed, a: 'skipped' })).toEqual(['cleanup']);
+
+    const grouped = defineWorkflow<Record<string, unknown>>({ id: 'w' })
+      .node('before', { execute })
+      .node('x', { execute })
+      .node('y', { execute })
+      .group('both', { dependsOn: ['before'], members: ['x', 'y'] });
+    expect(grouped.readyNodes()).toEqual(['before']);
+    expect(grouped.readyNodes(['before'])).toEqual(['x', 'y']);
+    expect(grouped.readyNodes({ before: 'completed', x: 'completed', y: 'skipped' })).toEqual(['both']);
+  });
+
   it('refuses a second node of one id, edges to unknown nodes, and cycles, at once', () => {
     const builder = defineWorkflow<Record<string, unknown>>({ id: 'w' });
     for (const [id, ...dependsOn] of [['a'], ['b', 'a'], ['c', 'b'], ['d', 'b', 'later']])
