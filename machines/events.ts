@@ -64,12 +64,26 @@ export type WorkflowEvent =
    * and `run`: in which run of that. Lists with equal digests are the same.
    */
   | { type: 'mapExpanded'; node: number; run: number; items: number; digest: string }
+  /**
+   * It goes on under another definition, `to`: nodes of what follows are those of that one. Both are hashes; ids tell what
+   * the difference is.
+   */
+  | ({ type: 'migrated' } & Migrated)
   /** It was given up, because nobody ran it for too long, or its time is over: `error` says by what rule. */
   | { type: 'abandoned'; error: ErrorDocument }
   /** It ends so, once what compensates its completed nodes has run. */
   | { type: 'compensationStarted'; ending: Ending }
   /** `payload` is JSON text; `id`, when the sender gave one, tells a signal sent again. */
   | { type: 'signalReceived'; name: string; payload: string; id: string | null };
+
+/** From which definition to which an execution went over, and ids of the nodes that make the difference. */
+export interface Migrated {
+  readonly from: string;
+  readonly to: string;
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly changed: readonly string[];
+}
 
 /**
  * Event types in the order of their codes in the journal. Append only: a code is part of the stored format.
@@ -109,6 +123,7 @@ export const WORKFLOW_EVENT_TYPES = [
   'groupRestarted',
   'compensationStarted',
   'mapExpanded',
+  'migrated',
 ] as const satisfies readonly WorkflowEvent['type'][];
 
 /** Leaf states in the order of their codes in snapshots. Append only. `failed` has two leaves. */

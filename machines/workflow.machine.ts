@@ -32,6 +32,7 @@ export const workflowMachine = setup({
     pending: {
       on: {
         started: 'running',
+        migrated: 'pending',
         cancelRequested: 'cancelled',
         abandoned: { target: 'failed', actions: 'noteFailure' },
       },
@@ -50,6 +51,8 @@ export const workflowMachine = setup({
         // It ends once what compensates its nodes has run.
         compensationStarted: { actions: 'noteEnding' },
         mapExpanded: 'running',
+        // While nobody runs it.
+        migrated: 'running',
         // Asked twice, by two people or through the inbox.
         resumeRequested: late,
         retryRequested: late,
@@ -69,6 +72,7 @@ export const workflowMachine = setup({
         groupRestarted: 'paused',
         // What was asked before it was paused is answered.
         mapExpanded: 'paused',
+        migrated: 'paused',
         // Asked twice.
         pauseRequested: late,
       },
@@ -86,6 +90,8 @@ export const workflowMachine = setup({
     },
     failed: {
       on: {
+        // It can be retried under another definition.
+        migrated: 'failed',
         retryRequested: { target: 'running', actions: ['forgetFailure', 'liftLimit'] },
         rerunRequested: { target: 'running', actions: ['forgetFailure', 'liftLimit', 'noteRerun'] },
         // Requests that crossed with the end.

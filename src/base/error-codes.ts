@@ -38,7 +38,12 @@ export const ERROR_CODES = {
   DEFINITION_CHANGED: {
     exit: 1,
     retriable: false,
-    next: 'Without --spec the execution goes on with the definition that it has.',
+    next: 'Without --spec the execution goes on with the definition that it has; `maestro migrate` changes that.',
+  },
+  MIGRATION_REFUSED: {
+    exit: 1,
+    retriable: false,
+    next: 'Leave what has begun as it was, or start a new execution; `maestro migrate --dry-run` tells all of it.',
   },
   // Steps
   STEP_FAILED: {

@@ -13,6 +13,7 @@ import { addListCommand } from './commands/list.js';
 import { addQueuesCommand } from './commands/queues.js';
 import { addArtifactsCommand } from './commands/artifacts.js';
 import { addLogsCommand } from './commands/logs.js';
+import { addMigrateCommand } from './commands/migrate.js';
 import { addRecoverCommand } from './commands/recover.js';
 import { addReplayCommand } from './commands/replay.js';
 import { addForkCommand, addRerunCommand, addResumeCommand, addRetryCommand } from './commands/resume.js';
@@ -66,6 +67,7 @@ const COMMANDS = [
   addScheduleCommand,
   addRerunCommand,
   addForkCommand,
+  addMigrateCommand,
   addRecoverCommand,
   addReplayCommand,
   addDeleteCommand,

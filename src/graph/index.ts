@@ -1,3 +1,4 @@
+export { carriedExpansions } from './carried-expansions.js';
 export { compilePlan, cycleError } from './compile.js';
 export { criticalPath, type CriticalPath } from './critical-path.js';
 export { describeCycle, findCycle, findCycles } from './cycle.js';

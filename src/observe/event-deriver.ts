@@ -1,10 +1,11 @@
 import type { Ending, NodeEvent, WorkflowEvent } from '../../machines/events.js';
+import { invariant } from '../base/assert.js';
 import { childIdOf } from '../base/child-id.js';
 import type { ContractVerdict, EndedIteration, NodeOutput, Wait } from '../base/model.js';
 import { grown } from '../base/grown.js';
 import { RareMap } from '../base/rare-map.js';
 import { WORKFLOW, type Entry } from '../engine/entries.js';
-import { growingPlan, type Plan } from '../graph/index.js';
+import { carriedExpansions, growingPlan, type Plan } from '../graph/index.js';
 import { eventId } from './event-id.js';
 import type { EventType, ExecutionEvent } from './events.js';
 
@@ -33,8 +34,11 @@ export class EventDeriver {
   /** Ended iterations, of the nodes that have any. */
   private readonly iterations = new RareMap<number, number>();
 
+  /** By hash: what is said once the execution has gone over to that definition. */
+  private readonly sources = new Map<string, EventSource>();
+
   constructor(
-    private readonly source: EventSource,
+    private source: EventSource,
     private attempts = new Int32Array(source.plan.nodeCount),
     completed?: Uint8Array,
     /** Of nodes that repeat: the iteration that ended last. */
@@ -45,19 +49,26 @@ export class EventDeriver {
     iterations?.forEach(({ number }, node) => this.iterations.set(node, number));
   }
 
+  /** Entries that come may tell that the execution goes on under this definition. Its plan has not grown. */
+  prepare(definitionHash: string, source: EventSource): void {
+    this.sources.set(definitionHash, source);
+  }
+
   /** Takes the entries of one journal record without building events. */
   skip(entries: readonly Entry[]): void {
     for (const { node, event } of entries)
       if (node !== WORKFLOW) this.count(node, event.type);
       else if (event.type === 'mapExpanded') this.expand(event);
+      else if (event.type === 'migrated') this.goOver(event.to);
   }
 
   /** The events of one journal record. Their ids order as the record's sequence, then the position within it. */
   derive(sequence: number, entries: readonly Entry[]): ExecutionEvent[] {
     const events: ExecutionEvent[] = [];
-    const { source } = this;
-    const { ids } = source.plan;
     for (const entry of entries) {
+      if (entry.event.type === 'migrated') this.goOver(entry.event.to);
+      const { source } = this;
+      const { ids } = source.plan;
       const push = (type: EventType, data: Record<string, unknown>): void => {
         const event: ExecutionEvent = {
           event_id: eventId(sequence, events.length),
@@ -92,6 +103,30 @@ export class EventDeriver {
       timestamp: new Date(atMs).toISOString(),
       data: message === undefined ? { fraction } : { fraction, message },
     };
+  }
+
+  /** From here on nodes have the numbers of another plan. */
+  private goOver(definitionHash: string): void {
+    const next = this.sources.get(definitionHash);
+    invariant(next !== undefined, 'an execution goes over to a definition that nobody has prepared');
+    const { plan } = this.source;
+    growingPlan(next.plan)?.restore(carriedExpansions(plan, next.plan));
+    const { attempts, done } = this;
+    const iterations = [...this.iterations];
+    this.source = next;
+    this.attempts = new Int32Array(next.plan.nodeCount);
+    this.done = new Uint8Array(next.plan.nodeCount);
+    this.iterations.clear();
+    plan.ids.forEach((id, node) => {
+      const at = next.plan.indexOf.get(id);
+      if (at === undefined) return;
+      this.attempts[at] = attempts[node];
+      this.done[at] = done[node];
+    });
+    for (const [node, number] of iterations) {
+      const at = next.plan.indexOf.get(plan.ids[node]);
+      if (at !== undefined) this.iterations.set(at, number);
+    }
   }
 
   private count(node: number, type: Entry['event']['type']): void {
@@ -159,6 +194,10 @@ export class EventDeriver {
         return push('group_restarted', { failed_node: this.source.plan.ids[event.node] });
       case 'mapExpanded':
         return push('map_expanded', { items: event.items, new_nodes: this.expand(event) });
+      case 'migrated': {
+        const { from, to, added, removed, changed } = event;
+        return push('workflow_migrated', { from, to, added, removed, changed });
+      }
       case 'compensationStarted':
         return push('workflow_compensating', this.endingData(event.ending));
       case 'allNodesSettled':

@@ -29,6 +29,7 @@ export const EVENT_TYPES = [
   'workflow_compensating',
   'node_cached',
   'map_expanded',
+  'workflow_migrated',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 

@@ -55,7 +55,7 @@ export class Definitions {
    * @throws STRUCTURE_MISMATCH, EXECUTOR_MISSING
    */
   forStored(record: StoredFor, spec: WorkflowSpec, given?: Workflow): Definition {
-    const source = given ?? this.registered.get(record.workflowId) ?? this.started.get(record.definitionHash);
+    const source = given ?? this.sourceOf(record);
     // The hash covers the structure: nothing to compare for the many executions of one workflow.
     if (source?.definitionHash === record.definitionHash) return this.of(source);
     if (source !== undefined) {
@@ -69,6 +69,13 @@ export class Definitions {
     const { subworkflows } = source ?? {};
     const workflow: Workflow = { spec, baseDir, definitionHash, functions, subworkflows };
     return hasFunctions(workflow) ? new Definition(workflow) : this.cached(workflow);
+  }
+
+  /** One that is the same is better than one that only has its id: an execution may have been migrated. */
+  private sourceOf({ workflowId, definitionHash }: StoredFor): Workflow | undefined {
+    const registered = this.registered.get(workflowId);
+    if (registered?.definitionHash === definitionHash) return registered;
+    return this.started.get(definitionHash) ?? registered;
   }
 
   /** For looking at a stored execution, or ending it: its functions need not be known. */

@@ -7,6 +7,7 @@ import type { NodeStateDocument } from '../observe/events.js';
 import { stageOf } from '../graph/index.js';
 import type { ExecutionRecord } from '../store/types.js';
 import type { Definition } from '../supervisor/definition.js';
+import { migrationsOf } from '../supervisor/migrations.js';
 import { contractsDocument, contractsOfNode } from './contract-document.js';
 import { parentOf } from './child-links.js';
 import { mapDocument } from './map-document.js';
@@ -56,6 +57,7 @@ export async function executionDocument(source: DocumentSource): Promise<Executi
     status: state.workflowLeaf,
     mode: record.mode,
     ...forkedFrom(record),
+    ...migrationsDocument(record),
     ...familyOf(source),
     interrupted: source.interrupted,
     completed_nodes,
@@ -97,6 +99,11 @@ function compensationDocument(
 function forkedFrom({ options }: ExecutionRecord): Pick<ExecutionDocument, 'forked_from'> {
   const { forked_from } = options as Pick<ExecutionDocument, 'forked_from'>;
   return forked_from === undefined ? {} : { forked_from };
+}
+
+function migrationsDocument(record: ExecutionRecord): Pick<ExecutionDocument, 'migrations'> {
+  const migrations = migrationsOf(record);
+  return migrations.length === 0 ? {} : { migrations };
 }
 
 /** What started it, and what it started. */

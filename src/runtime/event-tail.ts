@@ -7,11 +7,13 @@ import type { ExecutionEvent } from '../observe/events.js';
 import {
   CHECKPOINT_CHUNK,
   type Checkpoint,
+  type ExecutionRecord,
   type ExecutionStore,
   type JournalRecord,
   type StoredExecution,
 } from '../store/types.js';
 import { growingPlan } from '../graph/index.js';
+import { definitionAt, definitionsOf } from '../supervisor/migrations.js';
 import { eventSource } from '../supervisor/restore.js';
 import type { Definitions } from './definitions.js';
 
@@ -32,7 +34,12 @@ export interface TailStart {
  */
 export class EventTail {
   readonly executionId: string;
-  private readonly deriver: EventDeriver;
+  private readonly record: ExecutionRecord;
+  private readonly globalContext: string;
+  /** Where it begins; null: with the first record, or it has begun. */
+  private passed: Checkpoint | null;
+  /** null: nothing has been read. */
+  private deriver: EventDeriver | null = null;
   /** Sequence of the next journal record to read. */
   private next: number;
   /** true once the records to be told have begun. */
@@ -40,18 +47,32 @@ export class EventTail {
 
   constructor(
     private readonly store: ExecutionStore,
-    definitions: Definitions,
-    stored: StoredExecution,
+    private readonly definitions: Definitions,
+    { record, globalContext, checkpoint }: StoredExecution,
     private readonly start: TailStart = {},
   ) {
-    const { record, spec, globalContext, checkpoint } = stored;
-    const source = eventSource(definitions.plain(record, spec), record, globalContext);
-    // What came before a checkpoint need not be read to go on after it.
-    const passed = checkpoint !== null && checkpoint.nextSequence <= (start.after?.sequence ?? 0);
     this.executionId = record.executionId;
-    this.deriver = passed ? deriverAt(checkpoint, source) : new EventDeriver(source);
-    this.next = passed ? checkpoint.nextSequence : 0;
+    this.record = record;
+    this.globalContext = globalContext;
+    // What came before a checkpoint need not be read to go on after it.
+    const isPassed = checkpoint !== null && checkpoint.nextSequence <= (start.after?.sequence ?? 0);
+    this.passed = isPassed ? checkpoint : null;
+    this.next = this.passed?.nextSequence ?? 0;
     this.begun = start.after === undefined && start.sinceMs === undefined;
+  }
+
+  private async begin(): Promise<EventDeriver> {
+    const { record, passed } = this;
+    // It may be large, and readers stay for long.
+    this.passed = null;
+    if (passed !== null) return deriverAt(passed, await this.source(record.definitionHash));
+    return new EventDeriver(await this.source(definitionsOf(record)[0]));
+  }
+
+  private async source(definitionHash: string): Promise<EventSource> {
+    const { record, globalContext } = this;
+    const spec = await definitionAt(this.store, this.executionId, definitionHash);
+    return eventSource(this.definitions.plain({ ...record, definitionHash }, spec), record, globalContext);
   }
 
   /** The place this tail has reached: a new one that starts after it goes on from here. */
@@ -61,10 +82,13 @@ export class EventTail {
 
   /** The events stored since the last read. @throws RECORD_CORRUPT */
   async *read(): AsyncGenerator<ExecutionEvent> {
+    const deriver = (this.deriver ??= await this.begin());
     let entries = 0;
     for await (const record of this.store.journal(this.executionId, this.next)) {
+      for (const { event } of record.entries)
+        if (event.type === 'migrated') deriver.prepare(event.to, await this.source(event.to));
       this.next = record.sequence + 1;
-      yield* this.told(record);
+      yield* this.told(deriver, record);
       if ((entries += record.entries.length) < ENTRIES_AT_ONCE) continue;
       // Reading does not wait for anything by itself: others have their turn in between.
       entries = 0;
@@ -72,16 +96,15 @@ export class EventTail {
     }
   }
 
-  private told(record: JournalRecord): readonly ExecutionEvent[] {
+  private told(deriver: EventDeriver, record: JournalRecord): readonly ExecutionEvent[] {
     const { sequence, entries } = record;
     const { after, sinceMs = 0 } = this.start;
-    if (this.begun) return this.deriver.derive(sequence, entries);
+    if (this.begun) return deriver.derive(sequence, entries);
     if (after === undefined) this.begun = entries.some(({ atMs }) => atMs >= sinceMs);
-    else if (sequence === after.sequence)
-      return this.deriver.derive(sequence, entries).slice(after.index + 1);
+    else if (sequence === after.sequence) return deriver.derive(sequence, entries).slice(after.index + 1);
     else this.begun = sequence > after.sequence;
-    if (this.begun) return this.deriver.derive(sequence, entries);
-    this.deriver.skip(entries);
+    if (this.begun) return deriver.derive(sequence, entries);
+    deriver.skip(entries);
     return [];
   }
 }

@@ -115,13 +115,15 @@ function asFork(
   kept: readonly number[],
 ): ExecutionRecord {
   const completed = kept.filter((node) => columns.leaf[node] === LEAF.completed).length;
+  // Its journal knows only the definition that it begins with.
+  const { migrations: _, ...options } = source.options;
   const forked_from = { execution_id: source.executionId, nodes: [...new Set(from)] };
   return {
     ...fresh,
     status: 'running',
     startedAtMs: fresh.createdAtMs,
     counts: { ...fresh.counts, completed, skipped: kept.length - completed },
-    options: { ...source.options, forked_from },
+    options: { ...options, forked_from },
   };
 }
 

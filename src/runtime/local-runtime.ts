@@ -25,6 +25,7 @@ import { History } from './history.js';
 import { readLogPage } from './logs.js';
 import { InboxPoller } from './inbox-poller.js';
 import { Maintenance } from './maintenance.js';
+import { migrate } from './migrations.js';
 import { Metrics } from './metrics.js';
 import type { Settings } from './options.js';
 import { Ownership } from './ownership.js';
@@ -133,17 +134,15 @@ export class LocalRuntime implements Runtime, HandleHost {
       failed: (executionId, error) => this.lose(executionId, error),
     });
     this.steering = new Steering({
-      store,
-      supervisor: this.supervisor,
-      ownership: this.ownership,
-      definitions: this.definitions,
-      residents: this.residents,
-      results: this.results,
-      settings,
+      ...{ store, settings, supervisor: this.supervisor, ownership: this.ownership },
+      ...{ definitions: this.definitions, residents: this.residents, results: this.results },
       assertOpen: () => this.assertOpen(),
     });
     this.children = new Children(this.steering);
-    this.recoverer = this.createRecoverer();
+    this.recoverer = new Recoverer({
+      ...{ ...settings, ...this.steering.host, steering: this.steering },
+      taken: (record) => this.children.recovered(record),
+    });
     this.maintenance = new Maintenance({
       ...settings,
       store,
@@ -163,15 +162,6 @@ export class LocalRuntime implements Runtime, HandleHost {
       isMine: (id) => this.residents.isHere(id),
       isBusy: () => this.residents.size > 0,
       apply: (request, done) => this.steering.apply(request.executionId, engineRequest(request), [done]),
-    });
-  }
-
-  private createRecoverer(): Recoverer {
-    const { store, steering, results, residents, ownership, definitions } = this;
-    const { clock, logger } = this.settings;
-    return new Recoverer({
-      ...{ store, steering, results, residents, ownership, definitions, clock, logger },
-      taken: (record) => this.children.recovered(record),
     });
   }
 
@@ -234,6 +224,11 @@ export class LocalRuntime implements Runtime, HandleHost {
   readonly rerun: Runtime['rerun'] = (id, nodeId, options) =>
     new Reruns(this.steering).rerun(id, nodeId, options);
   readonly fork: Runtime['fork'] = (id, options) => fork(this.steering, id, options);
+  readonly migrate: Runtime['migrate'] = async (id, workflow, options) => {
+    const document = await migrate(this.steering, id, workflow, options);
+    if (document.migrated) this.history.notify(id, document.workflow_id);
+    return document;
+  };
   readonly pause: Runtime['pause'] = (id) => this.steering.pause(id).then(() => this.children.asked(id));
   readonly cancel: Runtime['cancel'] = (id, reason, options) => this.steering.cancel(id, reason, options);
   readonly artifacts: Runtime['artifacts'] = (id, filter) =>

@@ -1,7 +1,12 @@
 import { MaestroError } from '../base/errors.js';
+import { carryOver } from '../engine/carry-over.js';
 import { ExecutionState } from '../engine/execution-state.js';
-import type { ExecutionStore } from '../store/types.js';
-import { outputText } from '../supervisor/outputs.js';
+import type { Plan } from '../graph/index.js';
+import type { ExecutionStore, StoredExecution } from '../store/types.js';
+import type { Definition } from '../supervisor/definition.js';
+import { definitionAt, definitionsOf } from '../supervisor/migrations.js';
+import { textOf } from '../supervisor/outputs.js';
+import { restoreState } from '../supervisor/restore.js';
 import type { Definitions } from './definitions.js';
 import { executionDocument } from './document.js';
 import { notFound } from './history.js';
@@ -20,9 +25,12 @@ export async function replayDocument(
 ): Promise<ReplayDocument> {
   const stored = await store.load(executionId);
   if (stored === undefined) throw notFound(executionId);
-  const { record, spec, globalContext } = stored;
-  const definition = definitions.plain(record, spec);
-  const state = new ExecutionState(definition.plan);
+  const { record, globalContext } = stored;
+  const hashes = definitionsOf(record);
+  const definitionOf = async (hash: string): Promise<Definition> =>
+    definitions.plain({ ...record, definitionHash: hash }, await definitionAt(store, executionId, hash));
+  let definition = await definitionOf(hashes[0]);
+  let state = new ExecutionState(definition.plan);
   const untilMs = at instanceof Date ? at.getTime() : Infinity;
   const limit = typeof at === 'number' ? at : Infinity;
   if (Number.isNaN(untilMs)) throw new MaestroError('USAGE', 'the moment to replay to is no date');
@@ -36,6 +44,10 @@ export async function replayDocument(
       total++;
       over ||= entry.atMs > untilMs || applied >= limit;
       if (over) continue;
+      if (entry.event.type === 'migrated') {
+        definition = await definitionOf(entry.event.to);
+        state = carryOver(state, definition.plan);
+      }
       state.replay(entry);
       applied++;
       atMs = entry.atMs;
@@ -52,6 +64,7 @@ export async function replayDocument(
   }
   const { ids } = state.plan;
   const { columns } = state;
+  const numbers = await currentPlan(store, definitions, stored, definition);
   const document = await executionDocument({
     children: [],
     // After all changes the execution is as it is now: its record may have been written a moment after the last one.
@@ -60,7 +73,24 @@ export async function replayDocument(
     state,
     globalContext,
     interrupted: false,
-    outputText: (node) => outputText(store, { executionId, ids, columns }, node),
+    outputText: async (node) => {
+      const output = columns.output[node];
+      if (output === null) return 'null';
+      const at = numbers?.indexOf.get(ids[node]) ?? node;
+      return textOf(store, { executionId, ids }, { node: at, run: columns.run[node], output });
+    },
   });
   return { ...document, at_change: applied, total_changes: total, at_time: new Date(atMs).toISOString() };
+}
+
+/** Large outputs are kept by the numbers that nodes have now; undefined: they have had no others since. */
+async function currentPlan(
+  store: ExecutionStore,
+  definitions: Definitions,
+  stored: StoredExecution,
+  { workflow }: Definition,
+): Promise<Plan | undefined> {
+  const { record, spec } = stored;
+  if (workflow.definitionHash === record.definitionHash) return undefined;
+  return (await restoreState(store, stored, definitions.plain(record, spec).plan)).state.plan;
 }

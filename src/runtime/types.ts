@@ -10,6 +10,7 @@ import type { RetentionPolicy } from './retention.js';
 import type { ForkOptions, RerunOptions } from './again-options.js';
 import type { ArtifactDocument, ArtifactFilter } from './artifact-types.js';
 import type { Cache } from './cache-types.js';
+import type { Migrating } from './migration-types.js';
 import type { ContractDocument } from './contract-document.js';
 import type { QueueSettings } from './queue-types.js';
 import type { Schedules } from './schedule-types.js';
@@ -24,6 +25,7 @@ export type {
 } from './cache-types.js';
 export type { ContractDocument } from './contract-document.js';
 export type { ForkOptions, RerunOptions } from './again-options.js';
+export type { MigrateOptions, MigrationDocument, NodeVerdict } from './migration-types.js';
 export type { PoolOptions, RuntimeOptions } from './runtime-options.js';
 export type { QueueDocument, QueueLimit, QueueSettings } from './queue-types.js';
 export type { ListSchedulesOptions, ScheduleDocument, Schedules } from './schedule-types.js';
@@ -158,6 +160,8 @@ export interface ExecutionDocument {
    * not be, or are still to be.
    */
   compensation?: { after: 'failed' | 'cancelled'; completed: string[]; failed: string[]; open: string[] };
+  /** Present when it goes on under another definition than it was started with: every change, oldest first. */
+  migrations?: readonly { from: string; to: string; at: string }[];
   /** The execution whose node started it, and goes on when it has ended. */
   parent?: { execution_id: string; node_id: string };
   /** What its subworkflow nodes have started; absent when it has none. */
@@ -265,7 +269,7 @@ export interface CloseOptions {
   graceMs?: number;
 }
 
-export interface Runtime {
+export interface Runtime extends Migrating {
   /** Workflows that start by themselves. */
   readonly schedules: Schedules;
   /** Results of steps that were kept for others like them. */
@@ -328,7 +332,7 @@ export interface Runtime {
    * Items of maps are only counted, with their map; those named in `items` (`id[number]`) are among its nodes as well.
    */
   get(executionId: string, options?: { items?: readonly string[] }): Promise<ExecutionDocument | undefined>;
-  /** The definition an execution was started with, as it is stored; undefined when there is no such execution. */
+  /** The definition an execution has, as it is stored; undefined when there is no such execution. */
   definition(executionId: string): Promise<WorkflowSpec | undefined>;
   list(filter?: ListFilter): Promise<ListPage>;
   /**

@@ -24,6 +24,7 @@ import { queueRoutes } from './routes/queues.js';
 import { logRoutes } from './routes/logs.js';
 import { metricsRoutes } from './routes/metrics.js';
 import { scheduleRoutes } from './routes/schedules.js';
+import { migrationRoutes } from './routes/migrations.js';
 import { rerunRoutes } from './routes/reruns.js';
 import { docsRoutes } from './docs.js';
 import { eventRoutes } from './routes/events.js';
@@ -121,6 +122,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     executionRoutes(scope, context);
     answerRoutes(scope, context);
     rerunRoutes(scope, context);
+    migrationRoutes(scope, context);
     scheduleRoutes(scope, context);
     logRoutes(scope, context);
     artifactRoutes(scope, context);

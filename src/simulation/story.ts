@@ -75,6 +75,7 @@ function textOf(event: ExecutionEvent, causeOf: CauseOf): string | undefined {
     case 'workflow_paused':
     case 'workflow_resumed':
     case 'workflow_cancelled':
+    case 'workflow_migrated':
       return `the execution is ${event.event_type.slice('workflow_'.length)}`;
   }
 }

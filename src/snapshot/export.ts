@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { MaestroError } from '../base/errors.js';
 import type { ExecutionRecord, ExecutionStore } from '../store/types.js';
 import { withChildren } from './families.js';
+import { definitionsOf, migrationsOf } from '../supervisor/migrations.js';
 import { encodeLine, SNAPSHOT_VERSION, type SnapshotLine } from './format.js';
 
 const PAGE = 200;
@@ -44,12 +45,12 @@ export async function* exportLines(store: ExecutionStore, options: ExportOptions
       if (!given.has(id)) continue;
       throw new MaestroError('EXECUTION_NOT_FOUND', `no execution ${id} is stored`);
     }
-    const { definitionHash } = moment.record;
-    if (!written.has(definitionHash)) {
-      const spec = await store.getDefinition(definitionHash);
+    for (const hash of definitionsOf(moment.record)) {
+      if (written.has(hash)) continue;
+      const spec = await store.getDefinition(hash);
       if (spec === undefined) throw missing(id, 'definition');
-      written.add(definitionHash);
-      yield text({ type: 'definition', hash: definitionHash, spec });
+      written.add(hash);
+      yield text({ type: 'definition', hash, spec });
     }
     for await (const line of linesOf(store, moment)) yield text(line);
     executions++;
@@ -106,6 +107,10 @@ async function* linesOf(
     yield { type: 'output', node, run, json: text };
   for await (const { row, payload } of store.furtherRows(executionId))
     yield { type: 'row', row, base64: Buffer.from(payload).toString('base64') };
+  // What is kept by node has other numbers since.
+  const now = await store.getRecord(executionId);
+  if (now !== undefined && migrationsOf(now).length > migrationsOf(record).length)
+    throw new MaestroError('STORE_CONFLICT', `execution ${executionId} was migrated while it was exported`);
 }
 
 async function* executionIds(

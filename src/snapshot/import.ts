@@ -8,6 +8,7 @@ import { isAlive } from '../store/process-identity.js';
 import type { KvOp } from '../store/kv.js';
 import type { ExecutionRecord, ExecutionStore } from '../store/types.js';
 import { Families, renamedRecord, renamedRow, withChildren } from './families.js';
+import { definitionsOf, migrationsOf } from '../supervisor/migrations.js';
 import { damaged, decodeLine, encodeLine, type SnapshotEnd, type SnapshotLine } from './format.js';
 
 export const COLLISIONS = ['refuse', 'skip', 'replace', 'rename'] as const;
@@ -64,7 +65,7 @@ export async function* readSnapshot(source: SnapshotSource): AsyncGenerator<Snap
     } else if (line.type === 'execution') {
       executions++;
       sequence = 0;
-      if (!definitions.has(line.record.definitionHash))
+      if (!definitionsOf(line.record).every((each) => definitions.has(each)))
         throw damaged(number, 'its definition does not come before it');
     } else if (line.type === 'journal' && line.sequence !== sequence++) {
       throw damaged(number, `journal record ${sequence - 1} should come here`);
@@ -219,7 +220,9 @@ async function write(
     if (current === null) return;
     await flush();
     const { spec } = specs.get(current.definitionHash)!;
-    await store.commitDraft(current.executionId, store.create(current, spec, context), 'final');
+    const earlier = migrationsOf(current).map(({ from }) => store.putDefinition(from, specs.get(from)!.spec));
+    const create = store.create(current, spec, context);
+    await store.commitDraft(current.executionId, [...earlier, ...create], 'final');
     done.push(current.executionId);
     onExecution?.(current.executionId);
     current = null;

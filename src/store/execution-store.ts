@@ -8,6 +8,8 @@ import { countByStatus, indexOps, queryIndex, reindexOps } from './execution-ind
 import { purge, removeExecution } from './execution-removal.js';
 import { decodeJournalRecord, encodeJournalRecord } from './journal-codec.js';
 import { putManifest, readManifests, type ArtifactManifest } from './artifact-rows.js';
+import { definitionChangeOps, putDefinition, type DefinitionChange } from './definition-change.js';
+import { leaseLost, notFenced, putFence, type Fence } from './fences.js';
 import { furtherRows, type FurtherRow } from './further-rows.js';
 import { CachedResults } from './cached-results.js';
 import { QueueRows } from './queue-rows.js';
@@ -34,11 +36,6 @@ import type {
 const DEFINITIONS_KEPT = 16;
 /** A draft is marked as a deletion under way: what removes those removes what a crash left of it. */
 const DRAFT = new Uint8Array(0);
-
-/** What stands in the way of an owner that was taken for dead, in case it is not. */
-interface Fence {
-  readonly createdAtMs: number;
-}
 
 const NOBODY = { pid: 0, processStart: '', bootId: '', hostname: '', createdAtMs: 0 };
 
@@ -179,15 +176,26 @@ export class KvExecutionStore implements ExecutionStore {
     await this.kv.commit(definition === undefined ? [op] : [op, definition], [guard]);
   }
 
-  async takeOver(seen: ExecutionRecord, next: ExecutionRecord): Promise<void> {
+  async changeDefinition(
+    seen: ExecutionRecord,
+    next: ExecutionRecord,
+    change: DefinitionChange,
+    also: readonly KvOp[],
+  ): Promise<void> {
+    const { executionId, definitionHash } = next;
+    const ops = await definitionChangeOps(this.kv, executionId, definitionHash, change);
+    await this.takeOver(seen, next, [...ops, ...also]);
+  }
+
+  readonly putDefinition = putDefinition;
+
+  async takeOver(seen: ExecutionRecord, next: ExecutionRecord, also: readonly KvOp[] = []): Promise<void> {
     const guard = { key: keys.recordKey(seen.executionId), value: encodeRecord(seen) };
     const ops = this.update(seen, next);
     const { ownerId } = seen;
-    if (ownerId !== null && ownerId !== next.ownerId) {
-      const key = keys.fenceKey(ownerId);
-      const fence: Fence = { createdAtMs: next.updatedAtMs };
-      ops.push(this.deleteOwner(ownerId), { op: 'put', key, value: sealJson(key, fence) });
-    }
+    if (ownerId !== null && ownerId !== next.ownerId)
+      ops.push(this.deleteOwner(ownerId), putFence(ownerId, next.updatedAtMs));
+    ops.push(...also);
     // Who was taken for dead takes nothing over: what it has in hand of it may run still.
     const fence = next.ownerId === null ? undefined : notFenced(next.ownerId);
     await this.kv.commit(ops, fence === undefined ? [guard] : [guard, fence]).catch((cause: unknown) => {
@@ -219,7 +227,12 @@ export class KvExecutionStore implements ExecutionStore {
     if (!spec) throw corrupt(keys.definitionKey(record.definitionHash), 'it is missing');
     const globalContext = await this.getText(keys.contextKey(executionId));
     if (globalContext === undefined) throw corrupt(keys.contextKey(executionId), 'it is missing');
-    return { record, spec, globalContext, checkpoint: await loadCheckpoint(this.kv, executionId) };
+    const checkpoint = await loadCheckpoint(this.kv, executionId);
+    if (checkpoint === null) return { record, spec, globalContext, checkpoint };
+    // It is in terms of the definition that held when it was read.
+    const again = await this.getRecord(executionId);
+    if (again !== undefined && again.definitionHash !== record.definitionHash) return this.load(executionId);
+    return { record, spec, globalContext, checkpoint };
   }
 
   async *journal(executionId: string, fromSequence = 0): AsyncGenerator<JournalRecord> {
@@ -363,25 +376,6 @@ export class KvExecutionStore implements ExecutionStore {
 
 function putRecord(record: ExecutionRecord): KvOp {
   return { op: 'put', key: keys.recordKey(record.executionId), value: encodeRecord(record) };
-}
-
-function notFenced(ownerId: string): KvGuard {
-  return { key: keys.fenceKey(ownerId), value: null };
-}
-
-/** What a commit failed of: of the fence before its owner, or of something else. */
-function leaseLost(cause: unknown, fence: KvGuard | undefined): unknown {
-  if (!isMaestroError(cause, 'STORE_CONFLICT') || cause.details.key !== fence?.key) return cause;
-  return new MaestroError(
-    'LEASE_LOST',
-    'another process took this one for dead and runs its executions now: nothing more is committed here',
-    { cause },
-  );
-}
-
-function putDefinition(hash: string, spec: WorkflowSpec): KvOp {
-  const key = keys.definitionKey(hash);
-  return { op: 'put', key, value: sealJson(key, spec) };
 }
 
 function sealText(key: string, text: string): Uint8Array {

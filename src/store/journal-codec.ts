@@ -15,12 +15,14 @@ import type { JournalRecord } from './types.js';
 import {
   readEdgeVerdict,
   readError,
+  readMigration,
   readOptional,
   readResult,
   readVerdicts,
   readWait,
   writeEdgeVerdict,
   writeError,
+  writeMigration,
   writeOptional,
   writeResult,
   writeVerdicts,
@@ -60,6 +62,7 @@ const NEWER_WORKFLOW_EVENTS: ReadonlySet<WorkflowEvent['type']> = new Set([
   'groupRestarted',
   'compensationStarted',
   'mapExpanded',
+  'migrated',
 ]);
 
 const writer = new ByteWriter();
@@ -258,7 +261,8 @@ function writeWorkflowEvent(w: ByteWriter, event: WorkflowEvent): void {
     w.varint(event.run);
     w.varint(event.items);
     w.string(event.digest);
-  } else if (event.type === 'compensationStarted') w.string(JSON.stringify(event.ending));
+  } else if (event.type === 'migrated') writeMigration(w, event);
+  else if (event.type === 'compensationStarted') w.string(JSON.stringify(event.ending));
   else if (event.type === 'abandoned') writeError(w, event.error);
   else if (event.type === 'cancelRequested') writeOptional(w, event.reason, (reason) => w.string(reason));
   else if (event.type === 'signalReceived') {
@@ -288,6 +292,8 @@ function readWorkflowEvent(r: ByteReader, code: number): WorkflowEvent {
       return { type, ending: JSON.parse(r.string()) as Ending };
     case 'mapExpanded':
       return { type, node: r.varint(), run: r.varint(), items: r.varint(), digest: r.string() };
+    case 'migrated':
+      return { type, ...readMigration(r) };
     case 'cancelRequested': {
       const reason = readOptional(r, () => r.string());
       return reason === undefined ? { type } : { type, reason };

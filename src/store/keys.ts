@@ -98,6 +98,16 @@ export function outputOf(key: string): { node: number; run: number } {
   return { node: lastNumber(key.slice(0, key.lastIndexOf('/'))), run: lastNumber(key) };
 }
 
+/** Of a row that is kept by node: its node, and what comes after that. @throws RangeError */
+export function nodeOfRow(key: string, prefix: string): { node: number; rest: string } {
+  const end = prefix.length + NODE_DIGITS;
+  return { node: lastNumber(key.slice(0, end)), rest: key.slice(end) };
+}
+
+/** The key of the same row of another node. */
+export const rowOfNode = (prefix: string, node: number, rest: string): string =>
+  `${prefix}${hex(node, NODE_DIGITS)}${rest}`;
+
 /** The range of all keys that start with `prefix`, which ends in `/`. */
 export function under(prefix: string): { start: string; end: string } {
   return { start: prefix, end: `${prefix.slice(0, -1)}0` };

@@ -4,6 +4,7 @@ import type { ErrorDocument, MaestroError } from '../base/errors.js';
 import type { Entry, NodeRow, WorkflowRow } from '../engine/entries.js';
 import type { WorkflowSpec } from '../spec/types.js';
 import type { ArtifactManifest } from './artifact-rows.js';
+import type { DefinitionChange } from './definition-change.js';
 import type { FurtherRow } from './further-rows.js';
 import type { KvGuard, KvOp } from './kv.js';
 import type { ScheduleRow } from './schedule-rows.js';
@@ -181,6 +182,21 @@ export interface ExecutionStore {
    * @throws STORE_CONFLICT when somebody else was faster; LEASE_LOST when the next owner was itself taken for dead
    */
   takeOver(seen: ExecutionRecord, next: ExecutionRecord): Promise<void>;
+
+  /**
+   * Lets an execution that nobody runs go on under another definition, in one commit; like `takeOver`.
+   * @param next its record from then on, with that definition's hash
+   * @param also committed with that
+   * @throws STORE_CONFLICT when somebody else was faster; RECORD_CORRUPT, with nothing changed
+   */
+  changeDefinition(
+    seen: ExecutionRecord,
+    next: ExecutionRecord,
+    change: DefinitionChange,
+    also: readonly KvOp[],
+  ): Promise<void>;
+  /** Definitions are kept by content: to write one again changes nothing. */
+  putDefinition(hash: string, spec: WorkflowSpec): KvOp;
 
   getRecord(executionId: string): Promise<ExecutionRecord | undefined>;
   getDefinition(hash: string): Promise<WorkflowSpec | undefined>;

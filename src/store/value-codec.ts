@@ -1,4 +1,4 @@
-import type { EdgeVerdict } from '../../machines/events.js';
+import type { EdgeVerdict, Migrated } from '../../machines/events.js';
 import type { ErrorDocument } from '../base/errors.js';
 import { WAIT_KINDS, type ContractVerdict, type NodeOutput, type Wait } from '../base/model.js';
 import type { ByteReader } from './byte-reader.js';
@@ -64,6 +64,22 @@ export function readEdgeVerdict(r: ByteReader): EdgeVerdict {
   if (kind === EDGE_ERROR) return { taken: null, error: readError(r) };
   if (kind > EDGE_ERROR) throw new RangeError(`it has an unknown verdict on an edge: ${kind}`);
   return { taken: kind === EDGE_TAKEN };
+}
+
+/** Migrations, likewise. */
+export function writeMigration(w: ByteWriter, { from, to, added, removed, changed }: Migrated): void {
+  w.string(JSON.stringify({ from, to, added, removed, changed }));
+}
+
+export function readMigration(r: ByteReader): Migrated {
+  const { from, to, added, removed, changed } = JSON.parse(r.string()) as Partial<Migrated>;
+  if (typeof from !== 'string' || typeof to !== 'string' || ![added, removed, changed].every(isTexts))
+    throw new RangeError('it has a migration that does not say what it is');
+  return { from, to, added: added!, removed: removed!, changed: changed! };
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
 }
 
 /** Verdicts on contracts, likewise. */

@@ -1,15 +1,16 @@
 import type { CancelTimer } from '../base/clock.js';
 import { isWorkflowStatusEnded } from '../base/model.js';
 import { RareMap } from '../base/rare-map.js';
-import { LEAF } from '../engine/columns.js';
-import type { Entry, NodeRow, OpenEntry } from '../engine/entries.js';
+import type { Entry, OpenEntry } from '../engine/entries.js';
 import type { ExecutionEngine } from '../engine/execution-engine.js';
 import type { EventDeriver } from '../observe/event-deriver.js';
 import type { KvOp } from '../store/kv.js';
-import { CHECKPOINT_CHUNK, type Checkpoint, type ExecutionRecord, type NodeCounts } from '../store/types.js';
+import type { Checkpoint, ExecutionRecord } from '../store/types.js';
+import { checkpointRows } from './checkpoint-rows.js';
 import type { Definition } from './definition.js';
 import type { RunningJob } from './jobs.js';
 import { MapValues } from './maps.js';
+import { nodeCounts } from './node-counts.js';
 import type { SinceCheckpoint } from './since-checkpoint.js';
 import { Stopping } from './stopping.js';
 import type { TimerHeap } from './timer-heap.js';
@@ -73,20 +74,6 @@ export class ActiveExecution {
     return this.engine.state.columns.executing + this.stopping.size;
   }
 
-  /** Nodes of the definition by status: items of maps are left out. */
-  get counts(): NodeCounts {
-    const { counts: all, itemCounts } = this.engine.state.columns;
-    const counts = all.map((count, leaf) => count - itemCounts[leaf]);
-    return {
-      completed: counts[LEAF.completed],
-      failed: counts[LEAF['failed.exhausted']] + counts[LEAF['failed.retrying']],
-      skipped: counts[LEAF.skipped],
-      blocked: counts[LEAF.blocked],
-      cancelled: counts[LEAF.cancelled],
-      running: counts[LEAF.running],
-    };
-  }
-
   get isEnded(): boolean {
     return isWorkflowStatusEnded(this.engine.state.workflowLeaf);
   }
@@ -127,7 +114,7 @@ export class ActiveExecution {
       startedAtMs: startedAtMs || null,
       endedAtMs: endedAtMs || null,
       error,
-      counts: this.counts,
+      counts: nodeCounts(this.engine.state.columns),
     };
   }
 
@@ -158,13 +145,7 @@ export class ActiveExecution {
 
   private takeCheckpoint(): Checkpoint {
     const { columns, workflowRow } = this.engine.state;
-    const chunks = new Map<number, readonly NodeRow[]>();
-    for (const chunk of this.sinceCheckpoint.chunks) {
-      const rows: NodeRow[] = [];
-      const end = Math.min((chunk + 1) * CHECKPOINT_CHUNK, columns.nodeCount);
-      for (let node = chunk * CHECKPOINT_CHUNK; node < end; node++) rows.push(columns.row(node));
-      chunks.set(chunk, rows);
-    }
+    const chunks = checkpointRows(columns, this.sinceCheckpoint.chunks);
     this.sinceCheckpoint.clear();
     return { nextSequence: this.nextSequence, workflow: workflowRow, chunks };
   }

@@ -1,9 +1,12 @@
+import { MaestroError } from '../base/errors.js';
 import type { Random } from '../base/random.js';
+import { carryOver } from '../engine/carry-over.js';
 import { LEAF } from '../engine/columns.js';
 import { ExecutionEngine } from '../engine/execution-engine.js';
 import { ExecutionState } from '../engine/execution-state.js';
 import { EventDeriver, type EventSource } from '../observe/event-deriver.js';
 import { planForExecution, type Plan } from '../graph/index.js';
+import { planOf } from '../spec/index.js';
 import {
   CHECKPOINT_CHUNK,
   type ExecutionRecord,
@@ -12,6 +15,7 @@ import {
 } from '../store/types.js';
 import { ActiveExecution } from './active-execution.js';
 import type { Definition } from './definition.js';
+import { definitionAt, definitionsOf, migrationsOf } from './migrations.js';
 import { SinceCheckpoint } from './since-checkpoint.js';
 
 /** A stored execution as of its last commit. */
@@ -27,9 +31,16 @@ export async function restoreState(
   stored: StoredExecution,
   plan: Plan,
 ): Promise<Restored> {
-  const state = new ExecutionState(plan);
-  const sinceCheckpoint = new SinceCheckpoint();
   const { checkpoint, record } = stored;
+  const definitions = definitionsOf(record);
+  // A checkpoint is in terms of the definition that holds; without one the journal is read from its beginning.
+  let at = checkpoint === null ? 0 : definitions.length - 1;
+  const planAt = async (): Promise<Plan> =>
+    at === definitions.length - 1
+      ? plan
+      : planOf(await definitionAt(store, record.executionId, definitions[at]));
+  let state = new ExecutionState(await planAt());
+  const sinceCheckpoint = new SinceCheckpoint();
   let nextSequence = 0;
   if (checkpoint !== null) {
     // First: it says how many items of maps there are.
@@ -40,11 +51,32 @@ export async function restoreState(
     nextSequence = checkpoint.nextSequence;
   }
   for await (const { sequence, entries } of store.journal(record.executionId, nextSequence)) {
-    for (const entry of entries) state.replay(entry);
+    for (const entry of entries) {
+      if (entry.event.type === 'migrated') {
+        // It was migrated since the record was read: what was asked for is what it was.
+        if (++at === definitions.length && (await isMigrated(store, record)))
+          return { state, nextSequence, sinceCheckpoint };
+        if (entry.event.to !== definitions[at]) throw unknownMigration(record.executionId);
+        state = carryOver(state, await planAt());
+        sinceCheckpoint.noteAll(state.plan.nodeCount);
+      }
+      state.replay(entry);
+    }
     sinceCheckpoint.note(entries);
     nextSequence = sequence + 1;
   }
   return { state, nextSequence, sinceCheckpoint };
+}
+
+/** Whether an execution has another definition by now. */
+async function isMigrated(store: ExecutionStore, seen: ExecutionRecord): Promise<boolean> {
+  const record = await store.getRecord(seen.executionId);
+  return record !== undefined && migrationsOf(record).length > migrationsOf(seen).length;
+}
+
+function unknownMigration(executionId: string): MaestroError {
+  const what = `the journal of execution ${executionId} tells of a migration that its record knows nothing of`;
+  return new MaestroError('RECORD_CORRUPT', what);
 }
 
 /** What is needed to bring an execution into memory. */

@@ -13,6 +13,12 @@ export class SinceCheckpoint {
     this.entries += entries.length;
   }
 
+  /** All nodes have other numbers than before. */
+  noteAll(nodeCount: number): void {
+    this.chunks.clear();
+    for (let node = 0; node < nodeCount; node += CHECKPOINT_CHUNK) this.chunks.add(node / CHECKPOINT_CHUNK);
+  }
+
   clear(): void {
     this.chunks.clear();
     this.entries = 0;

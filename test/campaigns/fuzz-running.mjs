@@ -99,6 +99,7 @@ const ROUTES = [
   ['POST', '/api/executions/ID/nodes/NODE/review', { decision: 'approve', response: { n: 1 }, comment: 'c' }],
   ['POST', '/api/executions/ID/nodes/NODE/rerun', { cascade: true }],
   ['POST', '/api/executions/ID/fork', { from: ['a'], context: {}, execution_id: 'f' }],
+  ['POST', '/api/executions/ID/migrate', { dry_run: false }],
   ['POST', '/api/workflows/w/execute', { context: { a: 1 }, execution_id: 'n' }],
   ['POST', '/api/workflows', { mode: 'dag_parallel', context: {} }],
   ['POST', '/api/executions/ID/pause', {}],

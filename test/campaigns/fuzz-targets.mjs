@@ -112,6 +112,11 @@ const ENTRIES = [
   { node: 4, event: { type: 'iterationEnded', output: '1', durationMs: 2, nextAtMs: 9 }, atMs: 6 },
   { node: 4, event: { type: 'timedOut', error: ERROR }, atMs: 7 },
   { node: 5, event: { type: 'cacheHit', hash: 'f'.repeat(64) }, atMs: 8 },
+  {
+    node: -1,
+    event: { type: 'migrated', from: 'f', to: 't', added: ['a'], removed: [], changed: ['b'] },
+    atMs: 9,
+  },
   { node: -1, event: { type: 'mapExpanded', node: 6, run: 0, items: 3, digest: 'a'.repeat(64) }, atMs: 9 },
 ];
 const ROW = {

@@ -1,4 +1,5 @@
 import { mapScenario } from './map-scenario.mjs';
+import { migrationScenario } from './migration-scenario.mjs';
 import { contractsScenario } from './scenario-contracts.mjs';
 import { loopScenarios } from './scenarios-loops.mjs';
 import { subworkflowScenario } from './subworkflow-scenario.mjs';
@@ -194,7 +195,17 @@ export function scenariosOfTwo(defineWorkflow, isWriting, tools) {
   };
   const { looped, looping } = loopScenarios(defineWorkflow, isWriting, tools);
   return {
-    atRest: [answered, rerun, forked, group, looped, late, cached, contractsScenario(defineWorkflow, start)],
+    atRest: [
+      answered,
+      rerun,
+      forked,
+      group,
+      looped,
+      late,
+      cached,
+      contractsScenario(defineWorkflow, start),
+      migrationScenario({ defineWorkflow, number, done }),
+    ],
     held: [
       rerunning,
       edges,

@@ -119,6 +119,10 @@ describe('a runtime in a thread of its own', () => {
       global_context: { a: 1 },
     });
     await expect(runtime.rerun(id, 'nope')).rejects.toMatchObject({ code: 'NODE_NOT_FOUND' });
+    // It has completed: there is nothing to go on with.
+    const { allowed, refusals } = await runtime.migrate(id, chain(), { dryRun: true });
+    expect([allowed, refusals]).toEqual([false, ['it is completed: only what can go on is migrated']]);
+    await expect(runtime.migrate(id, chain())).rejects.toMatchObject({ code: 'MIGRATION_REFUSED' });
     await expect(runtime.fork(id, { from: ['nope'] })).rejects.toMatchObject({ code: 'NODE_NOT_FOUND' });
   });
 

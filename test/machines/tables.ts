@@ -91,7 +91,7 @@ export const NODE_TABLE: Expectation = {
 };
 
 export const WORKFLOW_TABLE: Expectation = {
-  pending: { started: 'running', cancelRequested: 'cancelled', abandoned: 'failed' },
+  pending: { started: 'running', cancelRequested: 'cancelled', abandoned: 'failed', migrated: 'pending' },
   running: {
     pauseRequested: 'paused',
     allNodesSettled: 'completed',
@@ -106,6 +106,7 @@ export const WORKFLOW_TABLE: Expectation = {
     groupRestarted: 'running',
     compensationStarted: 'running',
     mapExpanded: 'running',
+    migrated: 'running',
   },
   paused: {
     resumeRequested: 'running',
@@ -118,6 +119,7 @@ export const WORKFLOW_TABLE: Expectation = {
     groupRestarted: 'paused',
     compensationStarted: 'running',
     mapExpanded: 'paused',
+    migrated: 'paused',
   },
   completed: {
     retryRequested: 'running',
@@ -130,6 +132,7 @@ export const WORKFLOW_TABLE: Expectation = {
   },
   failed: {
     retryRequested: 'running',
+    migrated: 'failed',
     signalReceived: LATE,
     rerunRequested: 'running',
     'rerunRequested+standing': 'running',
@@ -198,6 +201,7 @@ export const WORKFLOW_EVENTS: Record<string, WorkflowEvent> = {
   },
   groupRestarted: { type: 'groupRestarted', group: 3, node: 1 },
   mapExpanded: { type: 'mapExpanded', node: 2, run: 0, items: 3, digest: 'd' },
+  migrated: { type: 'migrated', from: 'f', to: 't', added: ['a'], removed: [], changed: [] },
   'rerunRequested+standing': { type: 'rerunRequested', node: 2, cascade: true, standing: 1, nodes: [2, 5] },
 };
 

@@ -82,6 +82,8 @@ describe('journal records', () => {
     );
     const expanded = { type: 'mapExpanded', node: 1, run: 0, items: 2, digest: 'd' } as const;
     expect(versionOf({ node: WORKFLOW, event: expanded, atMs: 1 })).toBe(FORMAT_VERSION);
+    const migrated = { type: 'migrated', from: 'f', to: 't', added: [], removed: [], changed: [] } as const;
+    expect(versionOf({ node: WORKFLOW, event: migrated, atMs: 1 })).toBe(FORMAT_VERSION);
     // The node's own event of this name is as old as retries are.
     expect(versionOf({ node: 1, event: { type: 'rerunRequested' }, atMs: 1 })).toBe(BASE_VERSION);
     expect(versionOf({ node: WORKFLOW, event: { type: 'retryRequested' }, atMs: 1 })).toBe(BASE_VERSION);

@@ -151,6 +151,12 @@ const workflowEvent: fc.Arbitrary<WorkflowEvent> = fc.oneof(
   fc
     .record({ node: fc.nat(), run: fc.nat(), items: fc.nat(), digest: anyText })
     .map((fields): WorkflowEvent => ({ type: 'mapExpanded', ...fields })),
+  fc
+    .record({
+      ...{ from: anyText, to: anyText },
+      ...{ added: fc.array(anyText), removed: fc.array(anyText), changed: fc.array(anyText) },
+    })
+    .map((fields): WorkflowEvent => ({ type: 'migrated', ...fields })),
 );
 
 export const anyEntry: fc.Arbitrary<Entry> = fc.oneof(

@@ -86,6 +86,10 @@ export class RunProgress {
         if (this.#ended && event.data.rerun === undefined) this.#revive();
         this.#ended = false;
         return;
+      case 'workflow_migrated':
+        // What is not there any more had at most been about to start.
+        for (const id of textsOf(event.data.removed)) this.#become(id, 'pending');
+        return;
       default:
     }
   }
@@ -159,6 +163,10 @@ export class RunProgress {
     if (typeof data.fraction === 'number') node.fraction = Math.min(1, Math.max(0, data.fraction));
     if (typeof data.message === 'string') node.message = data.message;
   }
+}
+
+function textsOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.map(String) : [];
 }
 
 function numberOf(value: unknown): number {

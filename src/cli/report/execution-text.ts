@@ -100,6 +100,8 @@ function factsOf(
   const { forked_from: origin } = document;
   if (origin !== undefined)
     facts.push(['forked from', `${origin.execution_id}, at ${oneLine(origin.nodes.join(', '))}`]);
+  const migrated = document.migrations?.at(-1);
+  if (migrated !== undefined) facts.push(['migrated', formatTime(migrated.at, nowMs)]);
   const { contracts } = document;
   if (contracts !== undefined) facts.push(['contracts', contractsText(contracts)]);
   const { parent } = document;

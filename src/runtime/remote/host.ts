@@ -51,6 +51,9 @@ export class RuntimeHost implements RemoteHost {
   fork: RemoteHost['fork'] = (id, options) =>
     outcome(async () => this.held(await this.opened.fork(id, options)));
 
+  migrate: RemoteHost['migrate'] = (id, workflow, options) =>
+    outcome(async () => this.opened.migrate(id, this.workflow(workflow), options));
+
   result: RemoteHost['result'] = (id) =>
     outcome(async () => {
       const execution = this.executions.get(id);

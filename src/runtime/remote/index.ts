@@ -22,6 +22,8 @@ import type {
   LogFilter,
   LogPage,
   MarkStaleOptions,
+  MigrateOptions,
+  MigrationDocument,
   QueueSettings,
   ReplayDocument,
   ReviewFilter,
@@ -205,6 +207,15 @@ class RemoteRuntimeClient implements RemoteRuntime {
   ): Promise<RemoteExecution> {
     const options = { from, context, executionId: id };
     return this.execution(await this.crossing.call((host) => host.fork(executionId, options)));
+  }
+
+  async migrate(
+    executionId: string,
+    workflow: Workflow,
+    options?: MigrateOptions,
+  ): Promise<MigrationDocument> {
+    const remote = remoteWorkflow(workflow);
+    return this.crossing.call((host) => host.migrate(executionId, remote, options));
   }
 
   pause(executionId: string): Promise<void> {

@@ -21,6 +21,8 @@ import type {
   LogFilter,
   LogPage,
   MarkStaleOptions,
+  MigrateOptions,
+  MigrationDocument,
   QueueDocument,
   QueueLimit,
   ReplayDocument,
@@ -107,6 +109,11 @@ export interface RemoteHost {
     options: RemoteRerunOptions,
   ): Promise<Outcome<RemoteStarted | undefined>>;
   fork(executionId: string, options: RemoteForkOptions): Promise<Outcome<RemoteStarted>>;
+  migrate(
+    executionId: string,
+    workflow: RemoteWorkflow,
+    options?: MigrateOptions,
+  ): Promise<Outcome<MigrationDocument>>;
   result(executionId: string): Promise<Outcome<ExecutionResult>>;
   pause(executionId: string): Promise<Outcome<void>>;
   cancel(executionId: string, reason?: string, options?: CancelOptions): Promise<Outcome<void>>;

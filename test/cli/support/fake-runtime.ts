@@ -29,6 +29,7 @@ export function fakeRuntime(
     retry: unsupported,
     rerun: unsupported,
     fork: unsupported,
+    migrate: unsupported,
     schedules: {
       add: unsupported,
       list: unsupported,
