@@ -154,7 +154,11 @@ export const ERROR_CODES = {
     retriable: true,
     next: 'Watch again and read faster; what was missed is in the events of each execution.',
   },
-  STRUCTURE_MISMATCH: { exit: 1, retriable: false, next: 'Resume with the workflow it was started with.' },
+  STRUCTURE_MISMATCH: {
+    exit: 1,
+    retriable: false,
+    next: 'Go on with the workflow it was started with, or change its own: `maestro migrate`.',
+  },
   SCHEDULE_NOT_FOUND: { exit: 1, retriable: false, next: 'List what is scheduled with `maestro schedule`.' },
   NODE_NOT_FOUND: { exit: 1, retriable: false, next: 'List the nodes with `maestro show <id>`.' },
   SIGNAL_UNKNOWN: {

@@ -34,14 +34,25 @@ export function checkpointOps(executionId: string, checkpoint: Checkpoint): KvOp
 
 /** The newest checkpoint with all its chunks; null when there is none. @throws RECORD_CORRUPT, STORE_VERSION */
 export async function loadCheckpoint(kv: Kv, executionId: string): Promise<Checkpoint | null> {
-  const headerKey = checkpointKey(executionId);
-  const bytes = await kv.get(headerKey);
+  let header = await readHeader(kv, executionId);
+  while (header !== null) {
+    const chunks = new Map<number, readonly NodeRow[]>();
+    for await (const { key, value } of kv.scan(under(chunkPrefix(executionId))))
+      chunks.set(chunkNumber(key), decodeChunk(key, value));
+    // Whoever runs the execution may have written the next one since: its chunks do not go with this header.
+    const again = await readHeader(kv, executionId);
+    if (again?.nextSequence === header.nextSequence) return { ...header, chunks };
+    header = again;
+  }
+  return null;
+}
+
+async function readHeader(kv: Kv, executionId: string): Promise<CheckpointHeader | null> {
+  const key = checkpointKey(executionId);
+  const bytes = await kv.get(key);
   if (!bytes) return null;
-  const { nextSequence, workflow } = unsealJson(headerKey, bytes) as CheckpointHeader;
-  const chunks = new Map<number, readonly NodeRow[]>();
-  for await (const { key, value } of kv.scan(under(chunkPrefix(executionId))))
-    chunks.set(chunkNumber(key), decodeChunk(key, value));
-  return { nextSequence, workflow, chunks };
+  const { nextSequence, workflow } = unsealJson(key, bytes) as CheckpointHeader;
+  return { nextSequence, workflow };
 }
 
 function chunkNumber(key: string): number {
