@@ -1,8 +1,10 @@
 import { existsSync, rmSync, statSync } from 'node:fs';
 import { MaestroError } from '../base/errors.js';
+import type { Kv } from '../store/kv.js';
 import { dataFile } from '../store/lmdb-label.js';
 import { copyStore, replaceData, storeFolder, usersOf } from '../store/lmdb-folder.js';
 import { openKv, openStore } from '../store/open.js';
+import { removeUnusedDefinitions } from './unused-definitions.js';
 import { verifyStore } from './verify.js';
 
 export interface BackupReport {
@@ -21,12 +23,7 @@ export interface RestoreReport extends BackupReport {
  * @throws FILE_EXISTS, STORE_UNAVAILABLE, STORE_CORRUPT
  */
 export async function backupStore(url: string, folder: string): Promise<BackupReport> {
-  const kv = await openKv(`lmdb:${existing(url)}`);
-  try {
-    await copyStore(kv, storeFolder(folder));
-  } finally {
-    await kv.close();
-  }
+  await withKv(existing(url), (kv) => copyStore(kv, storeFolder(folder)));
   return { folder, executions: await countOf(folder) };
 }
 
@@ -43,12 +40,7 @@ export async function restoreStore(folder: string, url: string, force = false): 
     });
   }
   const draft = `${target}.${process.pid}.restored`;
-  const kv = await openKv(`lmdb:${existing(folder)}`);
-  try {
-    await copyStore(kv, draft);
-  } finally {
-    await kv.close();
-  }
+  await withKv(existing(folder), (kv) => copyStore(kv, draft));
   try {
     const executions = await assertSound(draft);
     assertUnused(target);
@@ -63,31 +55,45 @@ export interface CompactReport {
   readonly folder: string;
   readonly beforeBytes: number;
   readonly afterBytes: number;
+  /** Definitions that were left out because no execution and no schedule has them. */
+  readonly removedDefinitions: number;
 }
 
 /**
- * Rewrites a store in files without its free space.
+ * Rewrites a store in files without its free space, and without definitions that nothing needs any more.
  * @throws EXECUTION_OWNED when another process has it open: what that one writes meanwhile would be lost
  */
 export async function compactStore(url: string): Promise<CompactReport> {
   const folder = existing(url);
   const draft = `${folder}.${process.pid}.compact`;
-  const kv = await openKv(`lmdb:${folder}`);
-  let beforeBytes = 0;
+  const tight = `${draft}ed`;
+  let [beforeBytes, removedDefinitions] = [0, 0];
   try {
+    await withKv(folder, async (kv) => {
+      assertUnused(folder);
+      beforeBytes = kv.space?.().fileBytes ?? 0;
+      await copyStore(kv, draft);
+    });
+    // The copy is nobody else's. What is removed from it leaves room again.
+    await withKv(draft, async (kv) => {
+      removedDefinitions = await removeUnusedDefinitions(kv);
+      if (removedDefinitions > 0) await copyStore(kv, tight);
+    });
     assertUnused(folder);
-    beforeBytes = kv.space?.().fileBytes ?? 0;
-    await copyStore(kv, draft);
+    replaceData(folder, removedDefinitions > 0 ? tight : draft, false);
+  } finally {
+    for (const each of [draft, tight]) rmSync(each, { recursive: true, force: true });
+  }
+  return { folder, beforeBytes, afterBytes: statSync(dataFile(folder)).size, removedDefinitions };
+}
+
+async function withKv(folder: string, use: (kv: Kv) => Promise<void>): Promise<void> {
+  const kv = await openKv(`lmdb:${folder}`);
+  try {
+    await use(kv);
   } finally {
     await kv.close();
   }
-  try {
-    assertUnused(folder);
-    replaceData(folder, draft, false);
-  } finally {
-    rmSync(draft, { recursive: true, force: true });
-  }
-  return { folder, beforeBytes, afterBytes: statSync(dataFile(folder)).size };
 }
 
 /** @throws STORE_UNAVAILABLE when there is no store */

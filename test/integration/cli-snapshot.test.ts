@@ -218,6 +218,25 @@ describe('snapshot backup and restore', () => {
 });
 
 describe('snapshot stat and compact', () => {
+  it('leave out definitions that no execution has or had', async () => {
+    const definitions = async () => (await json<Stat>('snapshot', 'stat')).rows.definitions.rows;
+    const quick = readFileSync(path('quick.yaml'), 'utf8');
+    await run('run', 'quick.yaml', '--id', 'kept');
+    for (const name of ['one', 'two']) {
+      writeFileSync(path('other.yaml'), quick.replace('name: Quick', `name: ${name}`));
+      await run('run', 'other.yaml', '--id', name);
+    }
+    expect(await definitions()).toBe(3);
+    for (const id of ['one', 'two']) expect((await run('delete', id)).code).toBe(0);
+    expect(await json('snapshot', 'compact')).toMatchObject({ removed_definitions: 2 });
+    expect(await definitions()).toBe(1);
+    expect((await run('snapshot', 'verify')).out).toBe('sound: 1 execution\n');
+    expect(await json('snapshot', 'compact')).toMatchObject({ removed_definitions: 0 });
+    // Whoever starts one again stores its definition again.
+    expect((await run('run', 'other.yaml', '--id', 'two')).code).toBe(0);
+    expect(await definitions()).toBe(2);
+  });
+
   it('tell what is free, and give it back', async () => {
     for (let i = 0; i < 12; i++) await run('run', 'quick.yaml', '--id', `e${i}`);
     await run('gc', '--keep', '1');

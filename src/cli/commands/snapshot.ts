@@ -214,9 +214,15 @@ async function restoreCommand(
 }
 
 async function compactCommand({ ui, store }: CommandContext): Promise<number> {
-  const { folder, beforeBytes, afterBytes } = await compactStore(store.url);
-  if (ui.json) ui.document({ folder, before_bytes: beforeBytes, after_bytes: afterBytes });
-  else ui.print(`${formatBytes(beforeBytes)} → ${formatBytes(afterBytes)}`);
+  const { folder, beforeBytes, afterBytes, removedDefinitions } = await compactStore(store.url);
+  if (ui.json) {
+    const sizes = { before_bytes: beforeBytes, after_bytes: afterBytes };
+    ui.document({ folder, ...sizes, removed_definitions: removedDefinitions });
+  } else {
+    ui.print(`${formatBytes(beforeBytes)} → ${formatBytes(afterBytes)}`);
+    if (removedDefinitions > 0)
+      ui.notice(`${count(removedDefinitions, 'definition')} that no execution has left out`);
+  }
   return EXIT.success;
 }
 
