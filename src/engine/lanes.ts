@@ -12,7 +12,7 @@ export class Lanes {
   private readonly queues: readonly ReadyQueue[];
   private inLine: Uint8Array;
   /** Nodes that stand aside until their group has room, by group and lane. They count as in line. */
-  private readonly aside = new RareMap<number, FifoQueue[]>();
+  private readonly aside = new RareMap<number, ReadyQueue[]>();
 
   constructor(private readonly definition: EngineDefinition) {
     const { plan, laneCount, ranks, startOrder } = definition;
@@ -61,8 +61,14 @@ export class Lanes {
   /** The next node of a lane stands aside until its group is called up. */
   setAside(lane: number, group: number): void {
     let queues = this.aside.get(group);
-    if (queues === undefined) this.aside.set(group, (queues = this.queues.map(() => new FifoQueue())));
+    if (queues === undefined) this.aside.set(group, (queues = this.queues.map(() => this.newAside())));
     queues[lane].push(this.queues[lane].pop());
+  }
+
+  /** In topological order what comes first must not stand behind what waits for it. */
+  private newAside(): ReadyQueue {
+    const { plan, startOrder } = this.definition;
+    return startOrder === 'topological' ? new RankQueue(plan) : new FifoQueue();
   }
 
   /** The first of a group that stands aside in each lane comes back into line. */

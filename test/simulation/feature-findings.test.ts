@@ -158,3 +158,30 @@ describe('compensation', () => {
     },
   );
 });
+
+describe('maps', () => {
+  it('in order, an item that waits for its retry comes before those that stand aside until there is room', async () => {
+    const workflow = made([
+      {
+        id: 'm',
+        type: 'parallel_group',
+        run: undefined,
+        map: '[1, 2, 3, 4, 5]',
+        members: ['a', 'b'],
+        max_concurrency: 1,
+      },
+      { id: 'a', retry_policy: { max_attempts: 2, retry_delay_seconds: 0.05 } },
+      { id: 'b', dependencies: ['a'] },
+    ]);
+    const { boot, during, sent } = quietWorld(
+      workflow,
+      (id, attempt) => (/^a.[13]/.test(id) && attempt === 1 ? fails : succeeds(100)),
+      { mode: 'linear' },
+    );
+    const { runtime } = await boot();
+    const { result } = await during(runtime!.start(workflow, {}, { executionId: 'e' }));
+    expect(await during(result, Date.UTC(2030, 0, 1, 1))).toMatchObject({ status: 'completed' });
+    const order = 'a[0] a[1] a[2] a[1] a[3] a[4] a[3] b[0] b[1] b[2] b[3] b[4]';
+    expect(sent.map((name) => name.slice(2)).join(' ')).toBe(order);
+  });
+});
