@@ -200,14 +200,12 @@ export class ExecutionEngine {
     this.state.sendNode(node, { type: 'attemptStarted' }, atMs);
     this.deadlines.armNode(node);
     const { attempt, run } = this.columns;
-    // What runs early is given what there is now: some of that may be of this turn.
-    const isEarly = this.definition.triggers.has(node);
     this.effects.push({
       kind: 'dispatch',
       node,
       attempt: attempt[node],
       run: run[node],
-      readyTurn: isEarly ? this.turn : this.starts.readyTurn[node],
+      readyTurn: this.starts.turnBefore(node, this.turn),
     });
     return node;
   }

@@ -16,7 +16,7 @@ export class Starts {
   private readonly exempt: ReadonlySet<number>;
   private readonly limit: StartLimit;
   /** The turn that made each node ready: its dispatch must wait until that turn is durable. */
-  readyTurn: Uint32Array;
+  private readyTurn: Uint32Array;
 
   constructor(
     private readonly definition: EngineDefinition,
@@ -50,6 +50,13 @@ export class Starts {
     if (!this.allows(node)) return;
     this.readyTurn[node] = turn;
     this.lanes.push(node);
+  }
+
+  /** The turn that must be durable before a node that starts now is sent. */
+  turnBefore(node: number, turn: number): number {
+    const { triggers, plan } = this.definition;
+    // What runs early is given what there is now: some of that may be of this turn. Items are as their stage is.
+    return triggers.has(stageOf(plan, node)) ? turn : this.readyTurn[node];
   }
 
   /** The next node of a lane; -1 when nothing may start now. */

@@ -5,7 +5,7 @@ import type { NodeOutput } from '../base/model.js';
 import { LEAF } from '../engine/columns.js';
 import type { Effect } from '../engine/effects.js';
 import { finishThrough } from '../engine/readiness.js';
-import { dependenciesOf } from '../graph/index.js';
+import { stageOf } from '../graph/index.js';
 import type { QueueWish } from '../policy/queue.js';
 import type { FetchKind, Job, JobOutcome, Pool, RepeatCall, StepKind } from '../pool/index.js';
 import { safeFolder } from '../store/artifact-files.js';
@@ -96,7 +96,7 @@ export class Jobs {
       node,
       attempt,
       run,
-      given: execution.definition.triggers.has(node) ? completedBefore(execution, node) : null,
+      given: completedBefore(execution, node),
       state: 'held',
       stopTimers: [],
       cacheHash: null,
@@ -370,10 +370,15 @@ function itemFolder(stageId: string, index: number): string {
   return `${safeFolder(stageId)}%5B${index}%5D`;
 }
 
-/** The dependencies of a node that have completed by now, as it sees them. */
-function completedBefore({ definition, engine }: ActiveExecution, node: number): ReadonlySet<number> {
+/** What a node that a rule may let run early is given: what has completed by now, as it sees that. */
+function completedBefore({ definition, engine }: ActiveExecution, node: number): ReadonlySet<number> | null {
+  const stage = stageOf(definition.plan, node);
+  if (!definition.triggers.has(stage)) return null;
   const { columns } = engine.state;
-  // An edge that was not taken gives nothing.
-  const hasCome = (at: number): boolean => finishThrough(definition, columns, at, node) === 'succeeded';
-  return new Set(dependenciesOf(definition.plan, node).filter(hasCome));
+  const given = new Set<number>();
+  // An edge that was not taken gives nothing. What an item depends on its stage does.
+  definition.eachInput(node, (at) => {
+    if (finishThrough(definition, columns, at, stage) === 'succeeded') given.add(at);
+  });
+  return given;
 }

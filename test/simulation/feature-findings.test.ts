@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { workflowFromSpec, type NodeSpec, type Workflow } from '../../src/spec/index.js';
+import { workflowFromSpec, type EdgeSpec, type NodeSpec, type Workflow } from '../../src/spec/index.js';
 import { fails, quietWorld, succeeds, workflowOf } from './quiet-world.js';
 
 /** What seeds with all features have found, each in as few steps as it takes. */
 type Nodes = readonly (Partial<NodeSpec> & { id: string })[];
 
-function made(nodes: Nodes, child?: Workflow): Workflow {
+function made(nodes: Nodes, child?: Workflow, edges: EdgeSpec[] = []): Workflow {
   const subworkflows = child === undefined ? {} : { [child.definitionHash]: child.spec };
   const all = nodes.map((node) => ({
     name: node.id,
@@ -15,6 +15,7 @@ function made(nodes: Nodes, child?: Workflow): Workflow {
   return workflowFromSpec({
     workflow: { id: 'p', name: 'p' },
     nodes: all,
+    edges,
     ...(child !== undefined && { subworkflows }),
   });
 }
@@ -183,5 +184,35 @@ describe('maps', () => {
     expect(await during(result, Date.UTC(2030, 0, 1, 1))).toMatchObject({ status: 'completed' });
     const order = 'a[0] a[1] a[2] a[1] a[3] a[4] a[3] b[0] b[1] b[2] b[3] b[4]';
     expect(sent.map((name) => name.slice(2)).join(' ')).toBe(order);
+  });
+
+  it('by a rule that lets items run early, they are given what has come and is stored, and nothing else', async () => {
+    const each = { trigger_rule: 'always', map: '[1, 2, 3, 4]', max_concurrency: 1 } as const;
+    const nodes: Nodes = [
+      { id: 'left' },
+      { id: 'late', dependencies: ['left'] },
+      { id: 'each', dependencies: ['left', 'late'], ...each },
+    ];
+    const workflow = made(nodes, undefined, [{ from: 'left', to: 'each', condition: 'false' }]);
+    let stored = '';
+    const given: string[] = [];
+    const wasStored: boolean[] = [];
+    const { boot, during } = quietWorld(
+      workflow,
+      (id, _, { dependencyOutputs }) => {
+        const output = { late: '{"by":"late"}' }[id] ?? '{}';
+        if (id.startsWith('each')) {
+          given.push(dependencyOutputs);
+          wasStored.push(dependencyOutputs === '{}' || stored.includes('"by":"late"'));
+        }
+        return { durationMs: 100, outcome: { ok: true, output, artifacts: [], durationMs: 100 } };
+      },
+      { mode: 'dag_linear' },
+      (ops) => ops.forEach((op) => op.op === 'put' && (stored += Buffer.from(op.value).toString('latin1'))),
+    );
+    const { runtime } = await boot();
+    await during((await during(runtime!.start(workflow))).result);
+    expect(wasStored).toEqual([true, true, true, true]);
+    expect(new Set(given)).toEqual(new Set(['{}', '{"late":{"by":"late"}}']));
   });
 });

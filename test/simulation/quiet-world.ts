@@ -1,5 +1,7 @@
 import { SimulatedDisk } from '../../src/simulation/disk.js';
 import { SimulatedPool, type SimulatedAttempt } from '../../src/simulation/pool.js';
+import type { Job } from '../../src/pool/index.js';
+import type { KvOp } from '../../src/store/kv.js';
 import { Timeline } from '../../src/simulation/timeline.js';
 import { World, type BootOptions, type SimulatedProcess } from '../../src/simulation/world.js';
 import { workflowFromSpec, type NodeSpec, type Workflow } from '../../src/spec/index.js';
@@ -7,12 +9,18 @@ import { workflowFromSpec, type NodeSpec, type Workflow } from '../../src/spec/i
 /** A world with one or more processes, in which nothing goes wrong by itself. */
 export function quietWorld(
   workflow: Workflow,
-  attemptOf: (nodeId: string, attempt: number) => SimulatedAttempt,
+  attemptOf: (nodeId: string, attempt: number, call: Job['call']) => SimulatedAttempt,
   more: Partial<BootOptions<SimulatedPool>> = {},
+  /** Told what is on disk from then on. */
+  applied: (ops: readonly KvOp[]) => void = () => {},
 ) {
   const timeline = new Timeline();
   const world = new World(timeline);
-  const disk = new SimulatedDisk(timeline, { latencyMs: () => 1, faultOf: () => undefined });
+  const disk = new SimulatedDisk(timeline, {
+    latencyMs: () => 1,
+    faultOf: () => undefined,
+    applied: (_, ops) => applied(ops),
+  });
   const sent: string[] = [];
   /** What was sent, and with `-` what has ended. */
   const story: string[] = [];
@@ -28,7 +36,7 @@ export function quietWorld(
         attemptOf: ({ call }) => {
           sent.push(`${call.executionId}/${call.nodeId}`);
           story.push(call.nodeId);
-          return attemptOf(call.nodeId, call.attempt);
+          return attemptOf(call.nodeId, call.attempt, call);
         },
         settled: ({ call }) => story.push(`-${call.nodeId}`),
       }),

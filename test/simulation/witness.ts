@@ -8,6 +8,7 @@ import type { KvOp } from '../../src/store/kv.js';
 import { decodeRecord } from '../../src/store/record-codec.js';
 import { LEAF } from '../../src/engine/columns.js';
 import type { DiskUser } from '../../src/simulation/disk.js';
+import { stageOf } from '../../src/graph/index.js';
 import { childIdOf } from '../../src/base/child-id.js';
 import type { CachedResult } from '../../src/store/cached-results.js';
 import type { InboxRequest } from '../../src/store/types.js';
@@ -172,7 +173,8 @@ export class Witness {
 
   /** @param seesAll what is on disk is what the process knows */
   private checkInputs(shadow: Shadow, node: number, dependencyOutputs: string, seesAll: boolean): void {
-    const name = `${shadow.planned.id}: ${shadow.plan.ids[node]}`;
+    const { plan } = shadow;
+    const name = `${shadow.planned.id}: ${plan.ids[node]}`;
     const asks = asksOf(shadow.specOf(node));
     const inputs = JSON.parse(dependencyOutputs) as Record<string, { run: number; attempt: number }>;
     // What the list of a map is made of does not travel with its items; what a compensation is given ended before.
@@ -183,6 +185,10 @@ export class Witness {
       const id = shadow.plan.ids[dependency];
       const key = stageIdOf(shadow, id);
       if ((outside.has(dependency) || isFree) && !(key in inputs)) continue;
+      const isLeftOut =
+        seesAll && asks !== undefined && shadow.hasCome(dependency, stageOf(plan, node)) === false;
+      const what = `${name} was sent with the output of ${id}, which has not come to it`;
+      demand(!isLeftOut || !(key in inputs), 'INPUTS', what);
       if (asks !== undefined && !(key in inputs)) {
         const isKnown = seesAll && shadow.hasCome(dependency, node) === true;
         const fits = !isKnown || mayLackInputs(shadow, node, asks);
