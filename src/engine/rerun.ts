@@ -104,9 +104,9 @@ export function rerunEvent(
   const { plan, failureMode } = definition;
   const stopping = failureMode === 'fail_fast' ? failuresOf(definition, columns) : [];
   const standing = stopping.filter((at) => at < plan.fixedCount && !startsOver.has(at)).length;
-  // Items may start as their stages may.
-  const stages = (nodes: readonly number[]): number[] => [...new Set(nodes.map((at) => stageOf(plan, at)))];
-  const nodes = standing === 0 ? [] : stages([...reach, ...columns.nodesIn(LEAF.running)]);
+  // All items may start whose stages are reached; of others those that run, which may be tried again.
+  const reached = [...reach.map((at) => stageOf(plan, at)), ...columns.nodesIn(LEAF.running)];
+  const nodes = standing === 0 ? [] : [...new Set(reached)];
   return { event: { type: 'rerunRequested', node, cascade, standing, nodes }, again };
 }
 
@@ -175,7 +175,9 @@ export class StartLimit {
   }
 
   allows(node: number): boolean {
-    return this.allowed === null || this.allowed[this.stageOf(node)] === 1 || this.isExempt(node);
+    const { allowed } = this;
+    if (allowed === null || allowed[node] === 1) return true;
+    return allowed[this.stageOf(node)] === 1 || this.isExempt(node);
   }
 
   heldIn(leaf: number): number {
