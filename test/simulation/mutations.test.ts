@@ -1,56 +1,13 @@
-import { describe, expect, it } from 'vitest';
+import { describe } from 'vitest';
 import { WORKFLOW, type Entry } from '../../src/engine/entries.js';
 import type { ErrorDocument } from '../../src/base/errors.js';
 import type { Job, PoolListener, StepRef } from '../../src/pool/index.js';
 import type { SimulatedPool } from '../../src/simulation/pool.js';
 import { workflowFromSpec, type Workflow } from '../../src/spec/index.js';
 import { FORMAT_VERSION, sealJson, unsealJson } from '../../src/store/envelope.js';
-import { decodeJournalRecord, encodeJournalRecord } from '../../src/store/journal-codec.js';
 import type { InboxRequest } from '../../src/store/types.js';
-import type { Kv, KvGuard, KvOp } from '../../src/store/kv.js';
-import { explore } from './explore.js';
-import type { Broken } from './run.js';
-
-/** The seeds that the normal test run goes through. */
-const CI_SEEDS = 2_000;
-
-/** A disk whose commits are done by `commit`. */
-function withCommit(
-  kv: Kv,
-  commit: (ops: readonly KvOp[], guards?: readonly KvGuard[]) => Promise<void>,
-): Kv {
-  return {
-    get: (key) => kv.get(key),
-    scan: (range) => kv.scan(range),
-    keys: (range) => kv.keys(range),
-    commit,
-    close: () => kv.close(),
-  };
-}
-
-/** A disk that writes what `change` makes of the ops. */
-function withOps(change: (ops: readonly KvOp[]) => readonly KvOp[]): () => Broken {
-  return () => ({
-    disk: (kv) => withCommit(kv, (ops, guards) => kv.commit(change(ops), guards)),
-  });
-}
-
-/** A disk that changes the values of keys that match. */
-function withValues(match: RegExp, change: (key: string, value: Uint8Array) => Uint8Array): () => Broken {
-  return withOps((ops) =>
-    ops.map((op) =>
-      op.op === 'put' && match.test(op.key) ? { ...op, value: change(op.key, op.value) } : op,
-    ),
-  );
-}
-
-/** A disk that changes the entries of journal records that match. */
-function withEntries(match: RegExp, change: (entries: readonly Entry[]) => readonly Entry[]): () => Broken {
-  return withValues(match, (key, value) => {
-    const record = decodeJournalRecord(key, value);
-    return encodeJournalRecord(key, { ...record, entries: change(record.entries) });
-  });
-}
+import type { KvOp } from '../../src/store/kv.js';
+import { mustBeFound, withCommit, withEntries, withOps, withValues, type Mutations } from './mutants.js';
 
 /** A pool that says at once that a cancelled attempt has ended. */
 function hasty(pool: SimulatedPool): SimulatedPool {
@@ -91,206 +48,185 @@ function moreAttempts({ spec, ...workflow }: Workflow): Workflow {
   return workflowFromSpec({ ...spec, nodes }, { functions: workflow.functions });
 }
 
-/**
- * Defects planted in the parts a runtime is given, and the promises whose breach tells of them. `from`: seeds before this
- * one, many of which do not find it, are left out.
- */
-const MUTATIONS: Readonly<Record<string, { broken: () => Broken; codes: readonly string[]; from?: number }>> =
-  {
-    'a commit is answered before it is written': {
-      broken: () => ({
-        disk: (kv) =>
-          withCommit(kv, (ops, guards) => {
-            const written = kv.commit(ops, guards);
-            if (guards?.some(({ key }) => !key.startsWith('f/'))) return written;
-            written.catch(() => {});
-            return Promise.resolve();
-          }),
-      }),
-      codes: ['DURABLE_BEFORE_TOLD', 'DURABLE_DEPENDENCIES'],
-    },
-    'attempts are sent before what they depend on is on disk': {
-      broken: () => ({ boot: { durability: 'async' } }),
-      codes: ['DURABLE_DEPENDENCIES'],
-    },
-    'the fence of a lost lease is ignored': {
-      broken: () => ({
-        disk: (kv) =>
-          withCommit(kv, (ops, guards) =>
-            kv.commit(
-              ops,
-              guards?.filter(({ key }) => !key.startsWith('f/')),
-            ),
+/** Defects planted in the parts a runtime is given. */
+const MUTATIONS: Mutations = {
+  'a commit is answered before it is written': {
+    broken: () => ({
+      disk: (kv) =>
+        withCommit(kv, (ops, guards) => {
+          const written = kv.commit(ops, guards);
+          if (guards?.some(({ key }) => !key.startsWith('f/'))) return written;
+          written.catch(() => {});
+          return Promise.resolve();
+        }),
+    }),
+    codes: ['DURABLE_BEFORE_TOLD', 'DURABLE_DEPENDENCIES'],
+  },
+  'attempts are sent before what they depend on is on disk': {
+    broken: () => ({ boot: { durability: 'async' } }),
+    codes: ['DURABLE_DEPENDENCIES'],
+  },
+  'the fence of a lost lease is ignored': {
+    broken: () => ({
+      disk: (kv) =>
+        withCommit(kv, (ops, guards) =>
+          kv.commit(
+            ops,
+            guards?.filter(({ key }) => !key.startsWith('f/')),
           ),
-      }),
-      codes: ['ONE_OWNER'],
-    },
-    'what was interrupted is not recovered': {
-      broken: () => ({ boot: { recover: false, recoverEveryMs: undefined } }),
-      codes: ['ENDS'],
-    },
-    'a journal record is forgotten now and then': {
-      broken: () => ({
-        disk: (kv) =>
-          withCommit(kv, (ops, guards) =>
-            kv.commit(
-              ops.filter(({ key }) => !/\/j\/0*2$/.test(key)),
-              guards,
-            ),
-          ),
-      }),
-      codes: ['JOURNAL_WITHOUT_GAPS', 'DURABLE_DEPENDENCIES', 'RECORD_AGREES', 'DURABLE_BEFORE_TOLD'],
-    },
-    'an output row is forgotten': {
-      broken: () => ({
-        disk: (kv) =>
-          withCommit(kv, (ops, guards) =>
-            kv.commit(
-              ops.filter(({ key }) => !/\/o\//.test(key)),
-              guards,
-            ),
-          ),
-      }),
-      codes: ['READS', 'INPUTS', 'STORE_VERIFIES', 'ERRORS_ARE_KNOWN'],
-    },
-    'the record of an execution is not written at its end': {
-      broken: () => ({
-        disk: (kv) =>
-          withCommit(kv, (ops, guards) =>
-            kv.commit(
-              ops.some(({ key }) => /\/j\//.test(key)) ? ops.filter(({ key }) => !/\/r$/.test(key)) : ops,
-              guards,
-            ),
-          ),
-      }),
-      codes: ['RUNTIME_LIVES', 'ENDS', 'DURABLE_BEFORE_TOLD'],
-    },
-    'an event is told twice': {
-      broken: () => ({
-        event: (event, tell) => {
-          tell(event);
-          if (event.event_type === 'node_completed') tell(event);
-        },
-      }),
-      codes: ['TOLD_ONCE'],
-    },
-    'a signal to another process is told as kept, and is not': {
-      broken: withOps((ops) => ops.filter(({ op, key }) => !(op === 'put' && key.startsWith('q/')))),
-      codes: ['ANSWER_LOST'],
-    },
-    'an answer stays in the inbox although it was heard': {
-      broken: withOps((ops) => ops.filter(({ op, key }) => !(op === 'del' && key.startsWith('q/')))),
-      codes: ['SIGNAL_ONCE', 'ENDS'],
-      from: 450,
-    },
-    'a decision is another one when it arrives': {
-      broken: withValues(/^q\//, turned),
-      codes: ['REVIEW_IS_FINAL'],
-    },
-    'a deletion is told, and is not done': {
-      broken: withOps((ops) => ops.filter(({ op, key }) => !(op === 'del' && /^x\/.*\/r$/.test(key)))),
-      codes: ['DELETED_IS_GONE', 'READS', 'STORE_VERIFIES'],
-    },
-    'a deletion leaves something behind': {
-      broken: withOps((ops) => ops.filter(({ op, key }) => !(op === 'del' && /^x\/.*\/g$/.test(key)))),
-      codes: ['DELETED_IS_GONE', 'STORE_VERIFIES'],
-    },
-    'what was deleted is written again': {
-      broken: () => ({
-        disk: (kv) => {
-          let gone: KvOp[] = [];
-          return withCommit(kv, (ops, guards) => {
-            const late = gone;
-            gone = ops
-              .filter(({ op, key }) => op === 'del' && key.endsWith('/r'))
-              .map(({ key }) => ({ op: 'put', key: key.replace(/r$/, 'g'), value: new Uint8Array(9) }));
-            return kv.commit([...ops, ...late], guards);
-          });
-        },
-      }),
-      codes: ['DELETED_IS_GONE'],
-    },
-    'a deletion takes another execution along': {
-      broken: withOps((ops) =>
-        ops.some(({ op, key }) => op === 'del' && /^x\/e1\/r$/.test(key))
-          ? [...ops, { op: 'del', key: 'x/e0/r' }]
-          : ops,
-      ),
-      codes: ['DELETED_WHEN_ENDED', 'STORE_VERIFIES'],
-    },
-    'a fork has another result than its source': {
-      broken: withEntries(FORK_BEGINS, (entries) =>
-        entries.map((entry) =>
-          entry.event.type === 'attemptSucceeded'
-            ? { ...entry, event: { ...entry.event, output: '{"id":"another"}' } }
-            : entry,
         ),
-      ),
-      codes: ['FORK_IS_SOURCE'],
-    },
-    'a fork forgets what its source had done': {
-      broken: withEntries(FORK_BEGINS, (entries) => entries.slice(0, 1)),
-      codes: ['FORK_IS_SOURCE', 'ANNOUNCED_NEVER_RERUNS'],
-    },
-    'a node has more attempts than its policy says': {
-      broken: () => ({ workflow: moreAttempts }),
-      codes: ['ATTEMPTS_OF_POLICY'],
-    },
-    'a failure stops nothing': {
-      broken: () => ({
-        workflow: ({ spec, functions }) =>
-          workflowFromSpec(
-            { ...spec, workflow: { ...spec.workflow, on_failure: 'continue' } },
-            { functions },
+    }),
+    codes: ['ONE_OWNER'],
+  },
+  'what was interrupted is not recovered': {
+    broken: () => ({ boot: { recover: false, recoverEveryMs: undefined } }),
+    codes: ['ENDS'],
+  },
+  'a journal record is forgotten now and then': {
+    broken: () => ({
+      disk: (kv) =>
+        withCommit(kv, (ops, guards) =>
+          kv.commit(
+            ops.filter(({ key }) => !/\/j\/0*2$/.test(key)),
+            guards,
           ),
-      }),
-      codes: ['FAIL_FAST_HOLDS'],
-    },
-    'the limit of a rerun is forgotten': {
-      broken: withEntries(/^x\/.*\/j\//, (entries) =>
-        entries.map((entry) =>
-          entry.event.type === 'rerunRequested' && entry.node === WORKFLOW
-            ? ({ ...entry, event: { ...entry.event, standing: 1000, nodes: [...Array(20).keys()] } } as Entry)
-            : entry,
         ),
+    }),
+    codes: ['JOURNAL_WITHOUT_GAPS', 'DURABLE_DEPENDENCIES', 'RECORD_AGREES', 'DURABLE_BEFORE_TOLD'],
+  },
+  'an output row is forgotten': {
+    broken: () => ({
+      disk: (kv) =>
+        withCommit(kv, (ops, guards) =>
+          kv.commit(
+            ops.filter(({ key }) => !/\/o\//.test(key)),
+            guards,
+          ),
+        ),
+    }),
+    codes: ['READS', 'INPUTS', 'STORE_VERIFIES', 'ERRORS_ARE_KNOWN'],
+  },
+  'the record of an execution is not written at its end': {
+    broken: () => ({
+      disk: (kv) =>
+        withCommit(kv, (ops, guards) =>
+          kv.commit(
+            ops.some(({ key }) => /\/j\//.test(key)) ? ops.filter(({ key }) => !/\/r$/.test(key)) : ops,
+            guards,
+          ),
+        ),
+    }),
+    codes: ['RUNTIME_LIVES', 'ENDS', 'DURABLE_BEFORE_TOLD'],
+  },
+  'an event is told twice': {
+    broken: () => ({
+      event: (event, tell) => {
+        tell(event);
+        if (event.event_type === 'node_completed') tell(event);
+      },
+    }),
+    codes: ['TOLD_ONCE'],
+  },
+  'a signal to another process is told as kept, and is not': {
+    broken: withOps((ops) => ops.filter(({ op, key }) => !(op === 'put' && key.startsWith('q/')))),
+    codes: ['ANSWER_LOST'],
+  },
+  'an answer stays in the inbox although it was heard': {
+    broken: withOps((ops) => ops.filter(({ op, key }) => !(op === 'del' && key.startsWith('q/')))),
+    codes: ['SIGNAL_ONCE', 'ENDS'],
+    from: 450,
+  },
+  'a decision is another one when it arrives': {
+    broken: withValues(/^q\//, turned),
+    codes: ['REVIEW_IS_FINAL'],
+  },
+  'a deletion is told, and is not done': {
+    broken: withOps((ops) => ops.filter(({ op, key }) => !(op === 'del' && /^x\/.*\/r$/.test(key)))),
+    codes: ['DELETED_IS_GONE', 'READS', 'STORE_VERIFIES'],
+  },
+  'a deletion leaves something behind': {
+    broken: withOps((ops) => ops.filter(({ op, key }) => !(op === 'del' && /^x\/.*\/g$/.test(key)))),
+    codes: ['DELETED_IS_GONE', 'STORE_VERIFIES'],
+  },
+  'what was deleted is written again': {
+    broken: () => ({
+      disk: (kv) => {
+        let gone: KvOp[] = [];
+        return withCommit(kv, (ops, guards) => {
+          const late = gone;
+          gone = ops
+            .filter(({ op, key }) => op === 'del' && key.endsWith('/r'))
+            .map(({ key }) => ({ op: 'put', key: key.replace(/r$/, 'g'), value: new Uint8Array(9) }));
+          return kv.commit([...ops, ...late], guards);
+        });
+      },
+    }),
+    codes: ['DELETED_IS_GONE'],
+  },
+  'a deletion takes another execution along': {
+    broken: withOps((ops) =>
+      ops.some(({ op, key }) => op === 'del' && /^x\/e1\/r$/.test(key))
+        ? [...ops, { op: 'del', key: 'x/e0/r' }]
+        : ops,
+    ),
+    codes: ['DELETED_WHEN_ENDED', 'STORE_VERIFIES'],
+  },
+  'a fork has another result than its source': {
+    broken: withEntries(FORK_BEGINS, (entries) =>
+      entries.map((entry) =>
+        entry.event.type === 'attemptSucceeded'
+          ? { ...entry, event: { ...entry.event, output: '{"id":"another"}' } }
+          : entry,
       ),
-      codes: ['FAIL_FAST_HOLDS'],
-      from: 800,
-    },
-    'a cancelled attempt is said to have ended while it goes on': {
-      broken: () => ({ pool: hasty }),
-      codes: ['ATTEMPTS_OVERLAP', 'GROUP_STOPS_FIRST', 'GROUP_LIMIT', 'CONCURRENCY'],
-    },
-    'a restart counts twice': {
-      broken: withEntries(/^x\/.*\/j\//, (entries) =>
-        entries.flatMap((entry) => (entry.event.type === 'groupRestarted' ? [entry, entry] : [entry])),
+    ),
+    codes: ['FORK_IS_SOURCE'],
+  },
+  'a fork forgets what its source had done': {
+    broken: withEntries(FORK_BEGINS, (entries) => entries.slice(0, 1)),
+    codes: ['FORK_IS_SOURCE', 'ANNOUNCED_NEVER_RERUNS'],
+  },
+  'a node has more attempts than its policy says': {
+    broken: () => ({ workflow: moreAttempts }),
+    codes: ['ATTEMPTS_OF_POLICY'],
+  },
+  'a failure stops nothing': {
+    broken: () => ({
+      workflow: ({ spec, functions }) =>
+        workflowFromSpec({ ...spec, workflow: { ...spec.workflow, on_failure: 'continue' } }, { functions }),
+    }),
+    codes: ['FAIL_FAST_HOLDS'],
+  },
+  'the limit of a rerun is forgotten': {
+    broken: withEntries(/^x\/.*\/j\//, (entries) =>
+      entries.map((entry) =>
+        entry.event.type === 'rerunRequested' && entry.node === WORKFLOW
+          ? ({ ...entry, event: { ...entry.event, standing: 1000, nodes: [...Array(20).keys()] } } as Entry)
+          : entry,
       ),
-      codes: ['RESTART_INTENSITY'],
-    },
-    'something depends on chance': {
-      broken: () => ({
-        boot: {
-          get seed() {
-            return Math.floor(Math.random() * 1e9);
-          },
+    ),
+    codes: ['FAIL_FAST_HOLDS'],
+    from: 800,
+  },
+  'a cancelled attempt is said to have ended while it goes on': {
+    broken: () => ({ pool: hasty }),
+    codes: ['ATTEMPTS_OVERLAP', 'GROUP_STOPS_FIRST', 'GROUP_LIMIT', 'CONCURRENCY'],
+  },
+  'a restart counts twice': {
+    broken: withEntries(/^x\/.*\/j\//, (entries) =>
+      entries.flatMap((entry) => (entry.event.type === 'groupRestarted' ? [entry, entry] : [entry])),
+    ),
+    codes: ['RESTART_INTENSITY'],
+  },
+  'something depends on chance': {
+    broken: () => ({
+      boot: {
+        get seed() {
+          return Math.floor(Math.random() * 1e9);
         },
-      }),
-      codes: ['DETERMINISTIC'],
-    },
-  };
+      },
+    }),
+    codes: ['DETERMINISTIC'],
+  },
+};
 
-describe('a planted defect is found within the seeds of the normal run', () => {
-  it.each(Object.entries(MUTATIONS))(
-    '%s',
-    async (_, { broken, codes, from = 1 }) => {
-      for (let seed = from; seed <= CI_SEEDS; seed++) {
-        const { finding } = await explore(seed, broken());
-        if (finding === null) continue;
-        expect(codes, finding.message).toContain(finding.code);
-        return;
-      }
-      expect.fail(`not found within ${CI_SEEDS} seeds`);
-    },
-    300_000,
-  );
-});
+describe('a planted defect is found within the seeds of the normal run', () => mustBeFound(MUTATIONS));

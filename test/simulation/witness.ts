@@ -93,7 +93,9 @@ export class Witness {
         const shadow = this.shadowOf(executionOf(op.key) ?? '');
         if (op.op !== 'put' || shadow === undefined) continue;
         const { id } = shadow.planned;
-        const mayStart = shadow.starting || shadow.parent?.damaged === true;
+        // A child that somebody deletes by force is started anew by the parent that waits for it.
+        const { parent, starting } = shadow;
+        const mayStart = starting || (parent !== null && (parent.damaged || !parent.hasEnded));
         if (shadow.deleted && mayStart && creates(ops, id)) shadow.restarted();
         demand(!shadow.deleted, 'DELETED_IS_GONE', `${user.name} wrote ${op.key} after ${id} was deleted`);
         if (!shadow.damaged) this.takeJournal(user, shadow, op.key, op.value);
