@@ -8,16 +8,15 @@ import type { KvOp } from '../../src/store/kv.js';
 import { decodeRecord } from '../../src/store/record-codec.js';
 import { LEAF } from '../../src/engine/columns.js';
 import type { DiskUser } from '../../src/simulation/disk.js';
-import { stageOf } from '../../src/graph/index.js';
 import { childIdOf } from '../../src/base/child-id.js';
 import type { CachedResult } from '../../src/store/cached-results.js';
 import type { InboxRequest } from '../../src/store/types.js';
 import { unseal, unsealJson } from '../../src/store/envelope.js';
-import { outputOf, type Planned, type Scenario } from './scenario.js';
+import type { Planned, Scenario } from './scenario.js';
+import { checkInputs } from './inputs.js';
 import { Lineage } from './lineage.js';
 import { OpenAttempts, stageIdOf } from './open-attempts.js';
 import { Shadow, type Surroundings } from './shadow.js';
-import { asksOf, mayLackInputs } from './triggers.js';
 import { demand, Violation } from './violation.js';
 
 /** Sees every commit, dispatch and announcement, and says which promise was broken first. */
@@ -146,7 +145,7 @@ export class Witness {
         'DURABLE_DEPENDENCIES',
         `${name} was sent before it was on disk`,
       );
-      if (node !== undefined) this.checkInputs(shadow, node, dependencyOutputs, seesAll);
+      if (node !== undefined) checkInputs(shadow, node, dependencyOutputs, seesAll);
       if (!isCertain || node === undefined) return;
       if (this.durability !== 'exit') {
         const again = this.completed.has(`${executionId}/${nodeId}/${run}`);
@@ -171,44 +170,6 @@ export class Witness {
   /** An attempt has ended, as its process sees it. */
   settled(user: { readonly name: string }, job: Job): void {
     this.attempts.settled(user.name, job);
-  }
-
-  /** @param seesAll what is on disk is what the process knows */
-  private checkInputs(shadow: Shadow, node: number, dependencyOutputs: string, seesAll: boolean): void {
-    const { plan } = shadow;
-    const name = `${shadow.planned.id}: ${plan.ids[node]}`;
-    const asks = asksOf(shadow.specOf(node));
-    const inputs = JSON.parse(dependencyOutputs) as Record<string, { run: number; attempt: number }>;
-    // What the list of a map is made of does not travel with its items; what a compensation is given ended before.
-    const isFree = shadow.isCompensation(node);
-    const outside = new Set(shadow.isItem(node) ? shadow.inputsOf(node) : []);
-    for (const at of shadow.dependenciesOf(node)) outside.delete(at);
-    for (const dependency of shadow.inputsOf(node)) {
-      const id = shadow.plan.ids[dependency];
-      const key = stageIdOf(shadow, id);
-      if ((outside.has(dependency) || isFree) && !(key in inputs)) continue;
-      const isLeftOut =
-        seesAll && asks !== undefined && shadow.hasCome(dependency, stageOf(plan, node)) === false;
-      const what = `${name} was sent with the output of ${id}, which has not come to it`;
-      demand(!isLeftOut || !(key in inputs), 'INPUTS', what);
-      if (asks !== undefined && !(key in inputs)) {
-        const isKnown = seesAll && shadow.hasCome(dependency, node) === true;
-        const fits = !isKnown || mayLackInputs(shadow, node, asks);
-        demand(fits, 'INPUTS', `${name} was sent without the output of ${id}, which has completed`);
-        continue;
-      }
-      demand(key in inputs, 'DEPENDENCIES_FIRST', `${name} was sent without the output of ${id}`);
-      const known = seesAll ? shadow.results.get(dependency) : undefined;
-      const input = inputs[key];
-      const expected =
-        known ?? (shadow.speaksForOthers(dependency) ? null : outputOf(id, input.run, input.attempt));
-      const fits = expected === null || JSON.stringify(input) === expected;
-      demand(
-        fits,
-        'INPUTS',
-        `${name} got another output of ${id}: ${inputText(input)}, not ${expected?.slice(0, 80)}`,
-      );
-    }
   }
 
   /** An observer was told. */
@@ -387,10 +348,6 @@ export class Witness {
     });
     demand(said === counted, 'COUNTS_AGREE', `${id}: the record says ${said}, the journal ${counted}`);
   }
-}
-
-function inputText(input: unknown): string {
-  return JSON.stringify(input).slice(0, 80);
 }
 
 function executionOf(key: string): string | undefined {
