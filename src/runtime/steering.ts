@@ -205,12 +205,15 @@ export class Steering {
    * @returns false when it came to rest and left in the meantime: nothing was done
    */
   async apply(executionId: string, event: EngineEvent, ops: readonly KvOp[]): Promise<boolean> {
-    await this.host.residents.arrival(executionId);
-    const active = this.host.supervisor.active.get(executionId);
+    const { residents, supervisor } = this.host;
+    await residents.arrival(executionId);
+    const active = supervisor.active.get(executionId);
     if (active !== undefined) {
-      await this.host.supervisor.request(active, event, ops);
+      await supervisor.request(active, event, ops);
       return true;
     }
-    return this.host.residents.bringNow(executionId, event, ops);
+    if (await residents.bringNow(executionId, event, ops)) return true;
+    // It had its turn at this moment, and is on its way.
+    return residents.isHere(executionId) && this.apply(executionId, event, ops);
   }
 }

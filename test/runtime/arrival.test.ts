@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createRuntime, defineWorkflow, openKv, type Kv, type Runtime } from '../../src/runtime/index.js';
+import { Steering } from '../../src/runtime/steering.js';
 
 const open: Runtime[] = [];
 afterEach(async () => {
@@ -81,5 +82,26 @@ describe('an execution that is just being read from the store', () => {
     const runtime = await reopen();
     await runtime.cancel(id, 'not wanted');
     expect(await runtime.get(id)).toMatchObject({ status: 'cancelled' });
+  });
+});
+
+describe('an execution that has its turn in the very moment in which somebody asks for it', () => {
+  it('hears the request when it has arrived, and is not brought in a second time', async () => {
+    const active = new Map<string, object>();
+    const heard: string[] = [];
+    let arrivals = 0;
+    const residents = {
+      // It is in line when it is looked for first, and has come when it is looked for again.
+      arrival: async () => void (++arrivals === 2 && active.set('e', {})),
+      bringNow: async () => false,
+      isHere: () => true,
+    };
+    const supervisor = {
+      active,
+      request: async (_: object, { type }: { type: string }) => void heard.push(type),
+    };
+    const steering = new Steering({ residents, supervisor } as unknown as Steering['host']);
+    expect(await steering.apply('e', { type: 'cancelRequested' }, [])).toBe(true);
+    expect(heard).toEqual(['cancelRequested']);
   });
 });
