@@ -46,7 +46,7 @@ export class Admission {
   admit(nowMs: number, jobs: Jobs, touch: Touch): void {
     if (this.closed) return;
     this.lineUpAll();
-    const budget = new Budget(this.pool, jobs, this.concurrency - jobs.size);
+    const budget = new Budget(this.pool, jobs, this.concurrency - jobs.takingRoom);
     this.queues.admit(nowMs, {
       start: (execution, lane) => startOne(execution, lane, budget, nowMs, touch),
       offer: (execution) => this.offer(execution),

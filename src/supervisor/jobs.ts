@@ -64,6 +64,8 @@ export class Jobs {
   private outbox: Job[] = [];
   /** Compensations beside which no child runs. */
   private readonly alone = new WeakSet<RunningJob>();
+  /** Compensations that wait until no child runs: they take no room, which those may need for compensations of theirs. */
+  private readonly aside = new Set<RunningJob>();
   private nextId = 1;
 
   constructor(private readonly options: JobsOptions) {}
@@ -71,6 +73,11 @@ export class Jobs {
   /** Attempts decided and not settled, over all executions. */
   get size(): number {
     return this.jobs.size;
+  }
+
+  /** Those of them that take room, or will at once. */
+  get takingRoom(): number {
+    return this.jobs.size - this.aside.size;
   }
 
   /** Attempts that the pool has. */
@@ -149,9 +156,12 @@ export class Jobs {
     const isMeant =
       definition.compensations.has(job.node) && definition.workflow.spec.subworkflows !== undefined;
     if (!isMeant || this.alone.has(job)) return false;
+    if (!this.aside.has(job)) this.waitingByKind[definition.stepOf(job.node).kind]--;
+    this.aside.add(job);
     this.options.childrenStopped(id).then(
       () => {
         this.alone.add(job);
+        if (this.aside.delete(job)) this.waitingByKind[definition.stepOf(job.node).kind]++;
         this.send(job);
         this.flush();
       },
@@ -253,7 +263,8 @@ export class Jobs {
   }
 
   private remove(job: RunningJob, state: RunningJob['state']): void {
-    if (job.state === 'held') this.waitingByKind[job.execution.definition.stepOf(job.node).kind]--;
+    if (job.state === 'held' && !this.aside.delete(job))
+      this.waitingByKind[job.execution.definition.stepOf(job.node).kind]--;
     job.state = state;
     this.jobs.delete(job.id);
     if (job.execution.jobs.get(job.node) === job) job.execution.jobs.delete(job.node);

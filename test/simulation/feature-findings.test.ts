@@ -158,6 +158,34 @@ describe('compensation', () => {
       expect(sent.slice(-2)).toEqual(['e/compensate:second', 'e/compensate:first']);
     },
   );
+
+  it('of a parent leaves its room to that of the child that it waits for', async () => {
+    const child = workflowFromSpec({
+      workflow: { id: 'c', name: 'c', compensate: 'always' },
+      nodes: [
+        { id: 'done', name: 'done', type: 'custom', run: 'x', compensate: { run: 'undo' } },
+        { id: 'hangs', name: 'hangs', type: 'custom', run: 'x', dependencies: ['done'] },
+      ],
+    });
+    const nodes: Nodes = [
+      { id: 'own', compensate: { run: 'undo' } },
+      { id: 'child', type: 'subworkflow', dependencies: ['own'] },
+    ];
+    const workflow = made(nodes, child);
+    const { boot, during, pass, sent } = quietWorld(
+      workflow,
+      (id) => succeeds(id === 'hangs' ? Infinity : 10),
+      {
+        concurrency: 1,
+      },
+    );
+    const { runtime } = await boot();
+    const { result } = await during(runtime!.start(workflow, {}, { executionId: 'e' }));
+    await pass(1_000);
+    await during(runtime!.cancel('e', 'no more', { compensate: true }));
+    expect(await during(result, Date.UTC(2030, 0, 1, 1))).toMatchObject({ status: 'cancelled' });
+    expect(sent.slice(-2)).toEqual(['e+child.0.1/compensate:done', 'e/compensate:own']);
+  });
 });
 
 describe('maps', () => {

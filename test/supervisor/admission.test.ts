@@ -50,7 +50,7 @@ function admission(executions: readonly FakeExecution[], concurrency = Infinity)
   const admit = (free: Partial<typeof room>, size = 0): FakeExecution[] => {
     Object.assign(room, { inline: 0, module: 0, process: 0, command: 0 }, free);
     const touched = new Set<unknown>();
-    const jobs = { size, waiting: () => 0 } as unknown as Jobs;
+    const jobs = { takingRoom: size, waiting: () => 0 } as unknown as Jobs;
     subject.admit(0, jobs, (execution) => touched.add(execution));
     return executions.filter((execution) => touched.has(execution));
   };
