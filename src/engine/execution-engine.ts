@@ -327,7 +327,9 @@ export class ExecutionEngine {
     if (again.length === 0) return false;
     const { plan } = this.definition;
     this.state.sendWorkflow({ type: 'groupRestarted', group: plan.groupOf.get(node)!, node }, atMs);
-    this.freshStarts.restart(again, node, (at) => this.stop(at, atMs), atMs);
+    const untold = [node, ...this.propagation.untold];
+    this.freshStarts.restart(again, untold, (at) => this.stop(at, atMs), atMs);
+    this.propagation.takeBack(again);
     this.maps?.recount();
     for (const at of [...again, ...this.freshStarts.unblock(again, atMs)]) this.propagation.admit(at, atMs);
     return true;

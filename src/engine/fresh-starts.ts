@@ -39,12 +39,20 @@ export class FreshStarts {
     this.state.sendNode(node, { type: 'rerunRequested' }, atMs);
   }
 
-  /** Members of a group start over because one of them, whose end nobody was told, has failed; what runs is stopped. */
-  restart(again: readonly number[], failed: number, stop: (node: number) => void, atMs: number): void {
+  /**
+   * Members of a group start over because one of them has failed; what runs is stopped.
+   * @param untold nodes whose dependents were not told that they have failed: what is counted leaves them out
+   */
+  restart(
+    again: readonly number[],
+    untold: readonly number[],
+    stop: (node: number) => void,
+    atMs: number,
+  ): void {
     const { plan, edgeConditions } = this.definition;
     const { leaf } = this.columns;
     for (const at of again) {
-      const finish = at === failed ? null : finishOfLeaf(leaf[at]);
+      const finish = untold.includes(at) ? null : finishOfLeaf(leaf[at]);
       // Nobody is told of the end of this one: it only makes way for its next run.
       if (leaf[at] === LEAF.running) stop(at);
       this.beginRun(at, atMs);
@@ -52,9 +60,13 @@ export class FreshStarts {
         for (const dependent of dependentsOf(plan, at)) this.readiness.retract(dependent, finish);
     }
     if (edgeConditions.size === 0) return;
-    for (const at of again) {
-      this.readiness.recountOf(at);
-      dependentsOf(plan, at).forEach((dependent) => this.readiness.recountOf(dependent));
+    const counted = new Set(again.flatMap((at) => [at, ...dependentsOf(plan, at)]));
+    for (const at of counted) this.readiness.recountOf(at);
+    for (const at of untold) {
+      const finish = finishOfLeaf(leaf[at]);
+      if (finish === null) continue;
+      for (const dependent of dependentsOf(plan, at))
+        if (counted.has(dependent)) this.readiness.retract(dependent, finish);
     }
   }
 

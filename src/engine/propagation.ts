@@ -41,6 +41,10 @@ export class Propagation {
   private asked = 0;
   /** Let through although dependencies are unfinished, which will not run. */
   private readonly finally = new Set<number>();
+  /** How many ends are being told, one because of another. */
+  private telling = 0;
+  /** Nodes that failed meanwhile. Restarts count anew from the leaves, where what is not told everywhere shows already. */
+  private failures: { node: number; atMs: number }[] = [];
   private readonly plan: Plan;
   /** null: nothing is done for each item of a list. */
   maps: Maps | null = null;
@@ -65,6 +69,7 @@ export class Propagation {
   tell(first: number, finish: Finish, atMs: number): void {
     const { dependentOffsets, dependents } = this.plan;
     const work: End[] = [{ node: first, finish }];
+    this.telling++;
     for (let item = work.pop(); item !== undefined; item = work.pop()) {
       for (let k = dependentOffsets[item.node]; k < dependentOffsets[item.node + 1]; k++) {
         const dependent = dependents[k];
@@ -77,6 +82,26 @@ export class Propagation {
       }
       if (item.node >= this.plan.fixedCount) this.maps?.ended(item.node, item.finish, atMs);
     }
+    this.telling--;
+    if (this.telling === 0 && this.failures.length > 0) this.tellFailures();
+  }
+
+  /** Nodes that have failed, of which nobody was told yet. */
+  get untold(): readonly number[] {
+    return this.failures.map(({ node }) => node);
+  }
+
+  /** These start over: that they had failed is nobody's news. */
+  takeBack(nodes: readonly number[]): void {
+    if (this.failures.length > 0) this.failures = this.failures.filter(({ node }) => !nodes.includes(node));
+  }
+
+  /** What fails because of that comes after the rest. */
+  private tellFailures(): void {
+    this.telling++;
+    for (let next = this.failures.shift(); next !== undefined; next = this.failures.shift())
+      this.host.failed(next.node, next.atMs);
+    this.telling--;
   }
 
   /** Counts the end of a dependency. @returns the end that this is for the dependent, whose own are not told yet */
@@ -269,7 +294,8 @@ export class Propagation {
   private failAtStart(node: number, error: ErrorDocument, atMs: number): void {
     this.state.sendNode(node, { type: 'attemptStarted' }, atMs);
     this.state.sendNode(node, { type: 'attemptFailed', error, durationMs: 0 }, atMs);
-    this.host.failed(node, atMs);
+    if (this.telling === 0) this.host.failed(node, atMs);
+    else this.failures.push({ node, atMs });
   }
 
   private get leaf(): Uint8Array {

@@ -244,3 +244,33 @@ describe('maps', () => {
     expect(new Set(given)).toEqual(new Set(['{}', '{"late":{"by":"late"}}']));
   });
 });
+
+describe('groups', () => {
+  it('a member that fails for an edge while the end of another is told does not end its group', async () => {
+    const nodes: Nodes = [
+      { id: 'a' },
+      { id: 'first', dependencies: ['a'] },
+      { id: 'second', dependencies: ['first', 'a'] },
+      {
+        id: 'g',
+        type: 'parallel_group',
+        run: undefined,
+        members: ['first', 'second'],
+        supervision: { strategy: 'one_for_one', max_restarts: 1 },
+      },
+      { id: 'after', dependencies: ['g'] },
+    ];
+    const condition = "outputs['a'].nothing.there";
+    const workflow = made(nodes, undefined, [{ from: 'a', to: 'second', condition }]);
+    const { boot, during, sent } = quietWorld(workflow, () => succeeds(10));
+    const { runtime } = await boot();
+    const { result } = await during(runtime!.start(workflow, {}, { executionId: 'e' }));
+    expect(await during(result, Date.UTC(2030, 0, 1, 1))).toMatchObject({
+      status: 'failed',
+      failed_node: 'second',
+    });
+    const { node_states } = (await runtime!.get('e'))!;
+    expect([node_states.g.status, node_states.after.status]).toEqual(['blocked', 'blocked']);
+    expect(sent).toEqual(['e/a', 'e/first']);
+  });
+});
