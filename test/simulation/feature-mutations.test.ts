@@ -79,7 +79,7 @@ const MUTATIONS: Mutations = {
       disk: (kv) =>
         withCommit(kv, (ops, guards) => {
           const isNew = ops.some(({ key }) => key.endsWith('/g'));
-          const isEnd = (key: string): boolean => !isNew && /^x\/[^/]*\+[^/]*\/r$/.test(key);
+          const isEnd = (key: string): boolean => !isNew && /^x\/[^/]*\+[^/]*\/(?:r$|j\/)/.test(key);
           return kv.commit(
             ops.filter(({ key }) => !isEnd(key)),
             guards,

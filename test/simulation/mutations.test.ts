@@ -116,7 +116,7 @@ const MUTATIONS: Mutations = {
           ),
         ),
     }),
-    codes: ['RUNTIME_LIVES', 'ENDS', 'DURABLE_BEFORE_TOLD'],
+    codes: ['RECORD_AGREES'],
   },
   'an event is told twice': {
     broken: () => ({

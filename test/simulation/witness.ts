@@ -88,23 +88,8 @@ export class Witness {
         if (op.op === 'put' && op.key.startsWith(keys.OWNERS)) this.owners.set(user.name, op.key.slice(2));
       }
       for (const op of ops) if (op.op === 'put') this.takeOutput(op.key, op.value);
-      for (const op of ops) {
-        const shadow = this.shadowOf(executionOf(op.key) ?? '');
-        if (op.op !== 'put' || shadow === undefined) continue;
-        const { id } = shadow.planned;
-        // A child that somebody deletes by force is started anew by the parent that waits for it.
-        const { parent, starting } = shadow;
-        const mayStart = starting || (parent !== null && (parent.damaged || !parent.hasEnded));
-        if (shadow.deleted && mayStart && creates(ops, id)) shadow.restarted();
-        demand(!shadow.deleted, 'DELETED_IS_GONE', `${user.name} wrote ${op.key} after ${id} was deleted`);
-        if (!shadow.damaged) this.takeJournal(user, shadow, op.key, op.value);
-      }
-      for (const op of ops) {
-        const shadow = this.shadows.get(executionOf(op.key) ?? '');
-        if (shadow === undefined || op.key !== keys.recordKey(shadow.planned.id)) continue;
-        if (op.op === 'del') this.takeDeletion(shadow);
-        else if (!shadow.damaged) this.takeRecord(shadow, op.value);
-      }
+      for (const op of ops) this.takeRow(user, op, ops);
+      for (const { key } of ops) this.checkStatus(this.shadows.get(executionOf(key) ?? ''));
       for (const op of ops) if (op.key.startsWith(keys.INBOX)) this.takeRequest(op);
       for (const op of ops)
         if (op.op === 'put' && op.key.startsWith(keys.CACHED)) this.checkKept(op.key, op.value);
@@ -225,6 +210,26 @@ export class Witness {
     return record === null || record.ownerId === this.owners.get(user.name);
   }
 
+  /** In the order of the commit: one that held back others (under `exit`) may have several records of an execution. */
+  private takeRow(user: DiskUser, op: KvOp, ops: readonly KvOp[]): void {
+    const shadow = this.shadowOf(executionOf(op.key) ?? '');
+    if (shadow === undefined) return;
+    const { id } = shadow.planned;
+    const isRecord = op.key === keys.recordKey(id);
+    if (op.op === 'del') {
+      if (isRecord) this.takeDeletion(shadow);
+      return;
+    }
+    // A child that somebody deletes by force is started anew by the parent that waits for it.
+    const { parent, starting } = shadow;
+    const mayStart = starting || (parent !== null && (parent.damaged || !parent.hasEnded));
+    if (shadow.deleted && mayStart && creates(ops, id)) shadow.restarted();
+    demand(!shadow.deleted, 'DELETED_IS_GONE', `${user.name} wrote ${op.key} after ${id} was deleted`);
+    if (shadow.damaged) return;
+    if (isRecord) this.takeRecord(shadow, op.value);
+    else this.takeJournal(user, shadow, op.key, op.value);
+  }
+
   private takeJournal(user: DiskUser, shadow: Shadow, key: string, value: Uint8Array): void {
     const { id } = shadow.planned;
     const prefix = keys.journalPrefix(id);
@@ -328,12 +333,8 @@ export class Witness {
     shadow.record = record;
     if (shadow.hasEnded) shadow.endings.add(record.status);
     if (before === null || before.status === record.status) return;
-    const { workflowLeaf, columns } = shadow.state;
-    demand(
-      record.status === workflowLeaf,
-      'RECORD_AGREES',
-      `${id} is ${record.status}, its journal says ${workflowLeaf}`,
-    );
+    this.checkStatus(shadow);
+    const { columns } = shadow.state;
     // Items are counted with their map.
     const { counts: all, itemCounts } = columns;
     const counts = all.map((count, leaf) => count - itemCounts[leaf]);
@@ -347,6 +348,13 @@ export class Witness {
       running: counts[LEAF.running],
     });
     demand(said === counted, 'COUNTS_AGREE', `${id}: the record says ${said}, the journal ${counted}`);
+  }
+
+  private checkStatus(shadow: Shadow | undefined): void {
+    if (shadow === undefined || shadow.damaged || shadow.deleted || shadow.record === null) return;
+    const { planned, record, state } = shadow;
+    const what = `${planned.id} is ${record.status}, its journal says ${state.workflowLeaf}`;
+    demand(record.status === state.workflowLeaf, 'RECORD_AGREES', what);
   }
 }
 
