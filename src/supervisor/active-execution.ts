@@ -83,18 +83,19 @@ export class ActiveExecution {
    * memory, and another process may run it.
    */
   get isAtRest(): boolean {
-    const isPaused = this.engine.state.workflowLeaf === 'paused' && this.engine.isIdle;
+    const isPaused = this.engine.state.workflowLeaf === 'paused' && this.engine.isIdle();
     return (this.isEnded || isPaused) && this.jobs.size === 0 && this.stopping.isEmpty;
   }
 
   /**
-   * It runs, and nothing in it can happen before an answer comes or a time is reached. What is ready and held back (by
-   * fail_fast, a rerun, or the order) can not.
+   * Nothing in it can happen before an answer comes, a time is reached or a child ends. What is ready and held back (by
+   * fail_fast, a rerun, or the order) can not. Paused, it waits for the children that a compensation waits for.
    */
   get onlyWaits(): boolean {
     const { columns, workflowLeaf } = this.engine.state;
-    if (workflowLeaf !== 'running' || columns.waits.size === 0 || this.jobs.size > 0) return false;
-    if (!this.engine.isIdle) return false;
+    const waits = workflowLeaf === 'running' ? columns.waits.size : 0;
+    if (waits + this.jobs.size === 0 || !this.engine.isIdle(this.jobs.size)) return false;
+    for (const { state } of this.jobs.values()) if (state !== 'aside') return false;
     for (let lane = 0; lane < this.engine.definition.laneCount; lane++)
       if (this.engine.peek(lane) >= 0) return false;
     return true;

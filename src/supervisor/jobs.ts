@@ -4,13 +4,12 @@ import { toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import type { NodeOutput } from '../base/model.js';
 import { LEAF } from '../engine/columns.js';
 import type { Effect } from '../engine/effects.js';
-import { finishThrough } from '../engine/readiness.js';
-import { stageOf } from '../graph/index.js';
 import type { QueueWish } from '../policy/queue.js';
-import type { FetchKind, Job, JobOutcome, Pool, RepeatCall, StepKind } from '../pool/index.js';
+import type { FetchKind, Job, JobOutcome, Pool, StepKind } from '../pool/index.js';
 import { safeFolder } from '../store/artifact-files.js';
 import type { ExecutionStore } from '../store/types.js';
 import type { ActiveExecution } from './active-execution.js';
+import { completedBefore, itemFolder, repeatOf } from './call-parts.js';
 import { numberOf } from './maps.js';
 import { cacheHash, isCached, lookUp } from './step-cache.js';
 import { outputText, textOf } from './outputs.js';
@@ -33,8 +32,11 @@ export interface RunningJob {
    * sent. null: all that have completed.
    */
   readonly given: ReadonlySet<number> | null;
-  /** held: waits for a commit or for its inputs; sent: the pool has it; dropped: cancelled while held. */
-  state: 'held' | 'sent' | 'dropped';
+  /**
+   * held: waits for a commit or for its inputs; aside: a compensation that waits until no child runs; sent: the pool has
+   * it; over: it has an outcome, or was cancelled before it was sent.
+   */
+  state: 'held' | 'aside' | 'sent' | 'over';
   stopTimers: CancelTimer[];
   /** Of a node whose results are kept: what they are made from; null until that is known. */
   cacheHash: string | null;
@@ -52,6 +54,8 @@ interface JobsOptions {
   readonly left: (wish: QueueWish) => void;
   /** Resolves when no child of an execution, or child of a child, runs any more. */
   readonly childrenStopped: (executionId: string) => Promise<void>;
+  /** Called when an attempt that stood aside goes on. */
+  readonly goesOn: (execution: ActiveExecution) => void;
   /** Called when a job needs no pool: its result is known. */
   readonly found: (jobId: number, outcome: JobOutcome, hash: string) => void;
 }
@@ -64,8 +68,8 @@ export class Jobs {
   private outbox: Job[] = [];
   /** Compensations beside which no child runs. */
   private readonly alone = new WeakSet<RunningJob>();
-  /** Compensations that wait until no child runs: they take no room, which those may need for compensations of theirs. */
-  private readonly aside = new Set<RunningJob>();
+  /** Attempts that stand aside: they take no room, which the children they wait for may need. */
+  private aside = 0;
   private nextId = 1;
 
   constructor(private readonly options: JobsOptions) {}
@@ -77,7 +81,7 @@ export class Jobs {
 
   /** Those of them that take room, or will at once. */
   get takingRoom(): number {
-    return this.jobs.size - this.aside.size;
+    return this.jobs.size - this.aside;
   }
 
   /** Attempts that the pool has. */
@@ -146,7 +150,7 @@ export class Jobs {
         this.enqueue(job, texts);
         this.flush();
       },
-      (error: unknown) => this.options.failed(job, toErrorDocument(error)),
+      (error: unknown) => this.lose(job, error),
     );
   }
 
@@ -156,18 +160,34 @@ export class Jobs {
     const isMeant =
       definition.compensations.has(job.node) && definition.workflow.spec.subworkflows !== undefined;
     if (!isMeant || this.alone.has(job)) return false;
-    if (!this.aside.has(job)) this.waitingByKind[definition.stepOf(job.node).kind]--;
-    this.aside.add(job);
+    this.move(job, 'aside');
     this.options.childrenStopped(id).then(
       () => {
+        if (job.state !== 'aside') return;
         this.alone.add(job);
-        if (this.aside.delete(job)) this.waitingByKind[definition.stepOf(job.node).kind]++;
+        this.move(job, 'held');
         this.send(job);
         this.flush();
+        this.options.goesOn(job.execution);
       },
-      (error: unknown) => this.options.failed(job, toErrorDocument(error)),
+      (error: unknown) => this.lose(job, error),
     );
     return true;
+  }
+
+  /** Its inputs cannot be read. */
+  private lose(job: RunningJob, error: unknown): void {
+    if (job.state === 'held' || job.state === 'aside') this.options.failed(job, toErrorDocument(error));
+  }
+
+  /** Keeps the counts of those that wait. */
+  private move(job: RunningJob, state: RunningJob['state']): void {
+    const { kind } = job.execution.definition.stepOf(job.node);
+    if (job.state === 'held') this.waitingByKind[kind]--;
+    if (job.state === 'aside') this.aside--;
+    job.state = state;
+    if (state === 'held') this.waitingByKind[kind]++;
+    if (state === 'aside') this.aside++;
   }
 
   /** What a step like this one gave before, from the same. */
@@ -193,13 +213,13 @@ export class Jobs {
     if (job.state === 'sent') {
       execution.stopping.add(job);
       this.options.pool.cancel(job.id, reason, this.options.graceMs);
-    } else this.remove(job, 'dropped');
+    } else this.remove(job);
   }
 
   /** The attempt has an outcome. @returns undefined when it is unknown (dropped before) */
   settle(id: number): RunningJob | undefined {
     const job = this.jobs.get(id);
-    if (job !== undefined) this.remove(job, job.state);
+    if (job !== undefined) this.remove(job);
     return job;
   }
 
@@ -262,10 +282,8 @@ export class Jobs {
     for (const job of this.jobs.values()) for (const stop of job.stopTimers) stop();
   }
 
-  private remove(job: RunningJob, state: RunningJob['state']): void {
-    if (job.state === 'held' && !this.aside.delete(job))
-      this.waitingByKind[job.execution.definition.stepOf(job.node).kind]--;
-    job.state = state;
+  private remove(job: RunningJob): void {
+    this.move(job, 'over');
     this.jobs.delete(job.id);
     if (job.execution.jobs.get(job.node) === job) job.execution.jobs.delete(job.node);
     for (const stop of job.stopTimers) stop();
@@ -312,8 +330,7 @@ export class Jobs {
     const nodeId = definition.plan.ids[node];
     const isItem = node >= definition.plan.fixedCount;
     const index = isItem ? numberOf(execution, node) : -1;
-    job.state = 'sent';
-    this.waitingByKind[step.kind]--;
+    this.move(job, 'sent');
     this.outbox.push({
       id: job.id,
       step,
@@ -365,31 +382,4 @@ export class Jobs {
       dependencyArtifacts: paths === '' ? '{}' : `{${paths}}`,
     };
   }
-}
-
-/** What a node that repeats is told of its loop. */
-function repeatOf({ execution, node }: RunningJob, large: ReadonlyMap<number, string>): RepeatCall | null {
-  if (!execution.definition.repeats.has(node)) return null;
-  const { columns } = execution.engine.state;
-  const before = columns.iterations.get(node)?.output ?? 'null';
-  const previousOutput = typeof before === 'string' ? before : (large.get(node) ?? 'null');
-  return { iteration: columns.iterationOf(node), previousOutput };
-}
-
-/** The same for an item of a map, whose id is `id[index]`. */
-function itemFolder(stageId: string, index: number): string {
-  return `${safeFolder(stageId)}%5B${index}%5D`;
-}
-
-/** What a node that a rule may let run early is given: what has completed by now, as it sees that. */
-function completedBefore({ definition, engine }: ActiveExecution, node: number): ReadonlySet<number> | null {
-  const stage = stageOf(definition.plan, node);
-  if (!definition.triggers.has(stage)) return null;
-  const { columns } = engine.state;
-  const given = new Set<number>();
-  // An edge that was not taken gives nothing. What an item depends on its stage does.
-  definition.eachInput(node, (at) => {
-    if (finishThrough(definition, columns, at, stage) === 'succeeded') given.add(at);
-  });
-  return given;
 }

@@ -7,7 +7,7 @@ import type { ExecutionEvent } from '../observe/events.js';
 import type { Meter } from '../observe/meter.js';
 import type { QueueLimits } from '../policy/queue.js';
 import { breachOf } from '../policy/contracts.js';
-import type { JobOutcome, Pool } from '../pool/index.js';
+import type { Pool } from '../pool/index.js';
 import type { KvOp } from '../store/kv.js';
 import type { ExecutionStore } from '../store/types.js';
 import type { ActiveExecution } from './active-execution.js';
@@ -85,8 +85,14 @@ export class Supervisor {
     this.timers = new TimerHeap(clock);
     this.jobs = new Jobs({
       ...options,
-      failed: (job, error) => this.loseInputs(job, error),
+      failed: ({ id: jobId }, error) =>
+        this.enqueue({ kind: 'settled', jobId, outcome: { ok: false, kind: 'error', error, durationMs: 0 } }),
       left: (wish) => this.queues.ended(wish),
+      goesOn: (execution) => {
+        // Nothing is to be stored, but with the next turn it is told that it does not only wait any more.
+        this.committer.turn.touched.add(execution);
+        this.schedule();
+      },
       found: (jobId, outcome, cached) => this.enqueue({ kind: 'settled', jobId, outcome, cached }),
     });
     this.logs = new StepLogs({
@@ -384,12 +390,6 @@ export class Supervisor {
     execution.stopTimers();
     execution.replicas?.stop();
     execution.engine.state.dispose();
-  }
-
-  private loseInputs(job: RunningJob, error: ErrorDocument): void {
-    if (job.state !== 'held') return;
-    const outcome: JobOutcome = { ok: false, kind: 'error', error, durationMs: 0 };
-    this.enqueue({ kind: 'settled', jobId: job.id, outcome });
   }
 
   private die(cause: unknown): void {

@@ -186,6 +186,40 @@ describe('compensation', () => {
     expect(await during(result, Date.UTC(2030, 0, 1, 1))).toMatchObject({ status: 'cancelled' });
     expect(sent.slice(-2)).toEqual(['e+child.0.1/compensate:done', 'e/compensate:own']);
   });
+
+  it.each([false, true])(
+    'of a parent leaves its place to the child that it waits for, until it goes on (paused: %s)',
+    async (pauses) => {
+      const nodes: Nodes = [
+        { id: 'own', compensate: { run: 'undo' } },
+        { id: 'child', type: 'subworkflow' },
+        { id: 'slow' },
+      ];
+      const workflow = made(nodes, workflowOf({}));
+      const last: Record<string, number> = { slow: 5_000, n0: 1_000, 'compensate:own': 10_000 };
+      const { boot, during, pass, sent, story } = quietWorld(workflow, (id) => succeeds(last[id] ?? 10), {
+        maxActiveExecutions: 1,
+      });
+      const { runtime } = await boot();
+      const { result } = await during(runtime!.start(workflow, {}, { executionId: 'e' }));
+      await pass(500);
+      await during(runtime!.cancel('e+child.0.1'));
+      await during(runtime!.retry('e+child.0.1'));
+      await pass(5_000);
+      if (pauses) await during(runtime!.pause('e'));
+      await pass(5_000);
+      expect(sent.slice(-2)).toEqual(['e+child.0.1/n0', 'e/compensate:own']);
+      const other = await during(runtime!.start(workflow, {}, { executionId: 'f' }));
+      await pass(2_000);
+      expect(story.at(-1)).toBe('compensate:own');
+      await pass(10_000);
+      const end = Date.UTC(2030, 0, 1, 1);
+      if (pauses) expect(await during(result, end)).toMatchObject({ status: 'paused' });
+      const ended = pauses ? (await during(runtime!.resume('e'))).result : result;
+      expect(await during(ended, end)).toMatchObject({ status: 'failed', failed_node: 'child' });
+      expect(await during(other.result, end)).toMatchObject({ status: 'completed' });
+    },
+  );
 });
 
 describe('maps', () => {
