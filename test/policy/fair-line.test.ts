@@ -86,13 +86,13 @@ describe('a fair line', () => {
 
 describe('queue options', () => {
   it.each([
-    [4, { size: 4, spacingMs: 0 }],
+    [4, { size: 4, rate: null, spacingMs: 0 }],
     [
       { size: 2, rate: '10/s' },
-      { size: 2, spacingMs: 100 },
+      { size: 2, rate: '10/s', spacingMs: 100 },
     ],
-    [{ rate: '30/m' }, { size: Infinity, spacingMs: 2000 }],
-    [{ rate: '1800/h' }, { size: Infinity, spacingMs: 2000 }],
+    [{ rate: '30/m' }, { size: Infinity, rate: '30/m', spacingMs: 2000 }],
+    [{ rate: '1800/h' }, { size: Infinity, rate: '1800/h', spacingMs: 2000 }],
   ])('%j are read', (option, limits) => {
     expect(queueLimits({ q: option }).get('q')).toEqual(limits);
   });
