@@ -366,7 +366,6 @@ export class KvExecutionStore implements ExecutionStore {
     return bytes && Buffer.from(unseal(key, bytes)).toString();
   }
 
-  /** The rows under a prefix; null for what is damaged. */
   private rememberDefinitions(ops: readonly KvOp[]): void {
     for (const { op, key } of ops)
       if (op === 'put' && key.startsWith(keys.DEFINITIONS))
