@@ -12,6 +12,11 @@ export function engineRequest(body: InboxBody): EngineEvent {
   return kind === 'cancel' ? { type: 'cancelRequested', reason, compensate } : { type: `${kind}Requested` };
 }
 
+/** Whether it is for a node that waits. */
+export function isAnswer({ type }: EngineEvent): boolean {
+  return type === 'signalReceived' || type === 'reviewDecided' || type === 'reviewCommented';
+}
+
 /** What users may send through an actor reference: requests, never facts. @throws USAGE */
 export function userEvent(node: number, event: NodeEvent | WorkflowEvent): EngineEvent {
   if (node !== WORKFLOW && event.type === 'cancelRequested') return { type: 'nodeCancelRequested', node };

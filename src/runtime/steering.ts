@@ -11,7 +11,7 @@ import { notFound } from './history.js';
 import { OneByOne } from './one-by-one.js';
 import type { Settings } from './options.js';
 import type { Ownership } from './ownership.js';
-import { engineRequest } from './requests.js';
+import { engineRequest, isAnswer } from './requests.js';
 import type { Residents } from './residents.js';
 import type { Results } from './results.js';
 import type { CancelOptions, Execution } from './types.js';
@@ -202,13 +202,15 @@ export class Steering {
 
   /**
    * Applies a request to an execution that is here, in memory or waiting; `ops` are committed with it.
-   * @returns false when it came to rest and left in the meantime: nothing was done
+   * @returns false when it came to rest in the meantime: nothing was done
    */
   async apply(executionId: string, event: EngineEvent, ops: readonly KvOp[]): Promise<boolean> {
     const { residents, supervisor } = this.host;
     await residents.arrival(executionId);
     const active = supervisor.active.get(executionId);
     if (active !== undefined) {
+      // What has ended hears no answer. Before it has left, a rerun may come that lets it hear those which are kept.
+      if (active.isEnded && isAnswer(event)) return false;
       await supervisor.request(active, event, ops);
       return true;
     }

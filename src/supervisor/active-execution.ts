@@ -41,6 +41,8 @@ export class ActiveExecution {
   suspended = false;
   /** True once it has left memory: whatever still arrives for it is dropped. */
   released = false;
+  /** What it has to start waits until its children have stopped. */
+  awaitsChildren = false;
   /** What stores it, while it is not: its first commit does, with the record as that turn has left it. */
   birth: ((record: ExecutionRecord) => KvOp[]) | null = null;
 
@@ -89,13 +91,13 @@ export class ActiveExecution {
 
   /**
    * Nothing in it can happen before an answer comes, a time is reached or a child ends. What is ready and held back (by
-   * fail_fast, a rerun, or the order) can not. Paused, it waits for the children that a compensation waits for.
+   * fail_fast, a rerun, or the order) can not.
    */
   get onlyWaits(): boolean {
     const { columns, workflowLeaf } = this.engine.state;
-    const waits = workflowLeaf === 'running' ? columns.waits.size : 0;
-    if (waits + this.jobs.size === 0 || !this.engine.isIdle(this.jobs.size)) return false;
-    for (const { state } of this.jobs.values()) if (state !== 'aside') return false;
+    if (workflowLeaf !== 'running' || this.jobs.size > 0 || !this.engine.isIdle()) return false;
+    if (this.awaitsChildren) return true;
+    if (columns.waits.size === 0) return false;
     for (let lane = 0; lane < this.engine.definition.laneCount; lane++)
       if (this.engine.peek(lane) >= 0) return false;
     return true;

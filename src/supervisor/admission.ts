@@ -1,5 +1,6 @@
 import { STEP_KINDS, type Pool, type StepKind, type StepRef } from '../pool/index.js';
 import type { ActiveExecution } from './active-execution.js';
+import type { ChildGate } from './child-gate.js';
 import type { Jobs } from './jobs.js';
 import type { Queues, Try } from './queues.js';
 
@@ -29,6 +30,7 @@ export class Admission {
     private readonly pool: Pool,
     private readonly concurrency: number,
     private readonly queues: Queues,
+    private readonly gate: Pick<ChildGate, 'holds'>,
   ) {}
 
   /** Something in this execution may have become startable. */
@@ -46,9 +48,10 @@ export class Admission {
   admit(nowMs: number, jobs: Jobs, touch: Touch): void {
     if (this.closed) return;
     this.lineUpAll();
-    const budget = new Budget(this.pool, jobs, this.concurrency - jobs.takingRoom);
+    const budget = new Budget(this.pool, jobs, this.concurrency - jobs.size);
     this.queues.admit(nowMs, {
-      start: (execution, lane) => startOne(execution, lane, budget, nowMs, touch),
+      start: (execution, lane) =>
+        this.gate.holds(execution) ? 'not now' : startOne(execution, lane, budget, nowMs, touch),
       offer: (execution) => this.offer(execution),
     });
     this.lineUpAll();
@@ -78,7 +81,7 @@ export class Admission {
     let misses = 0;
     for (const execution of line) {
       const before = budget.taken;
-      const wantsMore = startFrom(execution, kind, budget, nowMs, touch);
+      const wantsMore = !this.gate.holds(execution) && startFrom(execution, kind, budget, nowMs, touch);
       const started = budget.taken > before;
       if (wantsMore && !started) {
         if (budget.spent || ++misses === MISSES) return;

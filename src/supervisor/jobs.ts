@@ -32,11 +32,8 @@ export interface RunningJob {
    * sent. null: all that have completed.
    */
   readonly given: ReadonlySet<number> | null;
-  /**
-   * held: waits for a commit or for its inputs; aside: a compensation that waits until no child runs; sent: the pool has
-   * it; over: it has an outcome, or was cancelled before it was sent.
-   */
-  state: 'held' | 'aside' | 'sent' | 'over';
+  /** held: waits for a commit or for its inputs; sent: the pool has it; over: it has an outcome, or was cancelled before. */
+  state: 'held' | 'sent' | 'over';
   stopTimers: CancelTimer[];
   /** Of a node whose results are kept: what they are made from; null until that is known. */
   cacheHash: string | null;
@@ -52,10 +49,8 @@ interface JobsOptions {
   readonly failed: (job: RunningJob, error: ErrorDocument) => void;
   /** Called when a job has ended, however that was, whose node is in a queue. */
   readonly left: (wish: QueueWish) => void;
-  /** Resolves when no child of an execution, or child of a child, runs any more. */
-  readonly childrenStopped: (executionId: string) => Promise<void>;
-  /** Called when an attempt that stood aside goes on. */
-  readonly goesOn: (execution: ActiveExecution) => void;
+  /** Why it cannot be said whether the children of an execution that compensates have stopped. */
+  readonly childError: (execution: ActiveExecution) => ErrorDocument | undefined;
   /** Called when a job needs no pool: its result is known. */
   readonly found: (jobId: number, outcome: JobOutcome, hash: string) => void;
 }
@@ -66,10 +61,6 @@ export class Jobs {
   /** Attempts the pool does not have yet, by kind of step: they take room all the same. */
   private readonly waitingByKind: Record<StepKind, number> = { inline: 0, module: 0, process: 0, command: 0 };
   private outbox: Job[] = [];
-  /** Compensations beside which no child runs. */
-  private readonly alone = new WeakSet<RunningJob>();
-  /** Attempts that stand aside: they take no room, which the children they wait for may need. */
-  private aside = 0;
   private nextId = 1;
 
   constructor(private readonly options: JobsOptions) {}
@@ -77,11 +68,6 @@ export class Jobs {
   /** Attempts decided and not settled, over all executions. */
   get size(): number {
     return this.jobs.size;
-  }
-
-  /** Those of them that take room, or will at once. */
-  get takingRoom(): number {
-    return this.jobs.size - this.aside;
   }
 
   /** Attempts that the pool has. */
@@ -121,7 +107,11 @@ export class Jobs {
   /** Puts a job into the outbox, once its inputs are at hand. */
   send(job: RunningJob): void {
     if (job.state !== 'held') return;
-    if (job.execution.stopping.holds(job) || this.waitsForChildren(job)) return;
+    if (job.execution.stopping.holds(job)) return;
+    const error = job.execution.definition.compensations.has(job.node)
+      ? this.options.childError(job.execution)
+      : undefined;
+    if (error !== undefined) return this.options.failed(job, error);
     const large = this.largeInputs(job);
     const hasCache = isCached(job);
     const { execution, node: own } = job;
@@ -154,40 +144,15 @@ export class Jobs {
     );
   }
 
-  /** What is undone must not be in use any more: a compensation is sent when all children of its execution have stopped. */
-  private waitsForChildren(job: RunningJob): boolean {
-    const { definition, id } = job.execution;
-    const isMeant =
-      definition.compensations.has(job.node) && definition.workflow.spec.subworkflows !== undefined;
-    if (!isMeant || this.alone.has(job)) return false;
-    this.move(job, 'aside');
-    this.options.childrenStopped(id).then(
-      () => {
-        if (job.state !== 'aside') return;
-        this.alone.add(job);
-        this.move(job, 'held');
-        this.send(job);
-        this.flush();
-        this.options.goesOn(job.execution);
-      },
-      (error: unknown) => this.lose(job, error),
-    );
-    return true;
-  }
-
   /** Its inputs cannot be read. */
   private lose(job: RunningJob, error: unknown): void {
-    if (job.state === 'held' || job.state === 'aside') this.options.failed(job, toErrorDocument(error));
+    if (job.state === 'held') this.options.failed(job, toErrorDocument(error));
   }
 
   /** Keeps the counts of those that wait. */
-  private move(job: RunningJob, state: RunningJob['state']): void {
-    const { kind } = job.execution.definition.stepOf(job.node);
-    if (job.state === 'held') this.waitingByKind[kind]--;
-    if (job.state === 'aside') this.aside--;
+  private move(job: RunningJob, state: 'sent' | 'over'): void {
+    if (job.state === 'held') this.waitingByKind[job.execution.definition.stepOf(job.node).kind]--;
     job.state = state;
-    if (state === 'held') this.waitingByKind[kind]++;
-    if (state === 'aside') this.aside++;
   }
 
   /** What a step like this one gave before, from the same. */

@@ -13,8 +13,10 @@ import type { ExecutionStore } from '../store/types.js';
 import type { ActiveExecution } from './active-execution.js';
 import { ArtifactReader } from './artifacts.js';
 import { Admission } from './admission.js';
+import { ChildGate, type ChildrenStopped } from './child-gate.js';
 import { Committer } from './committer.js';
 import { answerTo } from './questions.js';
+import { Departures } from './departures.js';
 import { Jobs, type RunningJob } from './jobs.js';
 import { takeChildOutput, keepOutput } from './large-outputs.js';
 import type { LoopEvent } from './loop-event.js';
@@ -48,7 +50,7 @@ export interface SupervisorOptions {
   readonly printed: ((output: Printed) => void) | null;
   /** What concerns the executions that subworkflow nodes start, once what asks for it is durable. */
   readonly children: (parent: ActiveExecution, effect: ChildEffect) => void;
-  readonly childrenStopped: (executionId: string) => Promise<void>;
+  readonly childrenStopped: ChildrenStopped;
   /** Most that is stored of what one attempt writes, in characters; 0: nothing. */
   readonly maxLogChars: number;
   /** An attempt was lost with its worker: it runs again. */
@@ -69,8 +71,7 @@ export class Supervisor {
   private readonly logs: StepLogs;
   private readonly committer: Committer;
   private readonly admission: Admission;
-  /** Executions on their way out, and who waits until they have left. */
-  private readonly departing = new Map<string, (() => void)[]>();
+  private readonly departures = new Departures();
   private inbox: LoopEvent[] = [];
   private scheduled = false;
   private draining: (() => void) | null = null;
@@ -83,16 +84,18 @@ export class Supervisor {
     const { pool, clock, durability, artifactRoot } = options;
     options.store.onFailure((error) => this.die(error));
     this.timers = new TimerHeap(clock);
+    const gate = new ChildGate(options.childrenStopped, (execution) => {
+      // Nothing is to be stored, but with the next turn it is told that it does not only wait any more.
+      this.committer.turn.touched.add(execution);
+      this.admission.offer(execution);
+      this.schedule();
+    });
     this.jobs = new Jobs({
       ...options,
       failed: ({ id: jobId }, error) =>
         this.enqueue({ kind: 'settled', jobId, outcome: { ok: false, kind: 'error', error, durationMs: 0 } }),
+      childError: (execution) => gate.takeError(execution),
       left: (wish) => this.queues.ended(wish),
-      goesOn: (execution) => {
-        // Nothing is to be stored, but with the next turn it is told that it does not only wait any more.
-        this.committer.turn.touched.add(execution);
-        this.schedule();
-      },
       found: (jobId, outcome, cached) => this.enqueue({ kind: 'settled', jobId, outcome, cached }),
     });
     this.logs = new StepLogs({
@@ -103,12 +106,12 @@ export class Supervisor {
       due: (ops) => void this.commit(ops).catch(() => {}),
     });
     this.queues = new Queues(options.queues, this.timers, () => this.schedule());
-    this.admission = new Admission(pool, options.concurrency, this.queues);
+    this.admission = new Admission(pool, options.concurrency, this.queues, gate);
     this.committer = new Committer({
       ...options,
       leaving: (execution) => {
         this.leave(execution);
-        this.departing.set(execution.id, this.departing.get(execution.id) ?? []);
+        this.departures.begin(execution.id);
       },
       durable: (turn, records) => this.publish(turn, records),
       failed: (error) => this.die(error),
@@ -150,10 +153,8 @@ export class Supervisor {
 
   /** Waits until an execution that has ended, but has attempts to stop or a commit under way, has left. */
   whenGone(executionId: string): Promise<void> {
-    const lingers = this.active.get(executionId)?.isEnded === true;
-    if (lingers && !this.departing.has(executionId)) this.departing.set(executionId, []);
-    const waiting = this.departing.get(executionId);
-    return waiting === undefined ? Promise.resolve() : new Promise((gone) => waiting.push(gone));
+    if (this.active.get(executionId)?.isEnded === true) this.departures.begin(executionId);
+    return this.departures.when(executionId);
   }
 
   /** Everything in memory is left to be resumed by whoever opens the store next. Resolves once that is durable. */
@@ -183,7 +184,7 @@ export class Supervisor {
     this.jobs.abandon();
     this.committer.close(error);
     for (const execution of this.active.values()) this.release(execution);
-    for (const waiting of this.departing.values()) for (const gone of waiting) gone();
+    this.departures.endAll();
     this.draining?.();
   }
 
@@ -371,9 +372,7 @@ export class Supervisor {
       if (!record.atRest) continue;
       this.release(execution);
       this.options.atRest(execution);
-      const waiting = this.departing.get(execution.id) ?? [];
-      this.departing.delete(execution.id);
-      for (const gone of waiting) gone();
+      this.departures.end(execution.id);
     }
     for (const then of turn.afterwards) then();
     this.schedule();

@@ -187,39 +187,86 @@ describe('compensation', () => {
     expect(sent.slice(-2)).toEqual(['e+child.0.1/compensate:done', 'e/compensate:own']);
   });
 
-  it.each([false, true])(
-    'of a parent leaves its place to the child that it waits for, until it goes on (paused: %s)',
-    async (pauses) => {
-      const nodes: Nodes = [
-        { id: 'own', compensate: { run: 'undo' } },
-        { id: 'child', type: 'subworkflow' },
-        { id: 'slow' },
-      ];
-      const workflow = made(nodes, workflowOf({}));
-      const last: Record<string, number> = { slow: 5_000, n0: 1_000, 'compensate:own': 10_000 };
-      const { boot, during, pass, sent, story } = quietWorld(workflow, (id) => succeeds(last[id] ?? 10), {
-        maxActiveExecutions: 1,
-      });
-      const { runtime } = await boot();
-      const { result } = await during(runtime!.start(workflow, {}, { executionId: 'e' }));
+  it('of a parent leaves the slot of their queue to that of the child that it waits for', async () => {
+    const undoing = (target: string): NodeSpec => ({
+      id: 'undo',
+      name: 'undo',
+      type: 'custom',
+      run: 'x',
+      compensates: target,
+      queue: 'q',
+    });
+    const child = workflowFromSpec({
+      workflow: { id: 'c', name: 'c', compensate: 'always' },
+      nodes: [
+        { id: 'done', name: 'done', type: 'custom', run: 'x' },
+        { id: 'hangs', name: 'hangs', type: 'custom', run: 'x', dependencies: ['done'] },
+        undoing('done'),
+      ],
+    });
+    const nodes: Nodes = [
+      { id: 'own' },
+      { id: 'child', type: 'subworkflow', dependencies: ['own'] },
+      undoing('own'),
+    ];
+    const workflow = made(nodes, child);
+    const lastsMs = (id: string): number => (id === 'hangs' ? Infinity : 10);
+    const queues = { q: 1 };
+    const { boot, during, pass, sent } = quietWorld(workflow, (id) => succeeds(lastsMs(id)), { queues });
+    const { runtime } = await boot();
+    const { result } = await during(runtime!.start(workflow, {}, { executionId: 'e' }));
+    await pass(1_000);
+    await during(runtime!.cancel('e', 'no more', { compensate: true }));
+    expect(await during(result, Date.UTC(2030, 0, 1, 1))).toMatchObject({ status: 'cancelled' });
+    expect(sent.slice(-2)).toEqual(['e+child.0.1/undo', 'e/undo']);
+  });
+
+  describe('of a parent that waits for a retried child', () => {
+    const nodes: Nodes = [
+      { id: 'own', compensate: { run: 'undo' } },
+      { id: 'child', type: 'subworkflow' },
+      { id: 'slow' },
+    ];
+    const workflow = made(nodes, workflowOf({}));
+    const lasts: Record<string, number> = { slow: 5_000, n0: 1_000, 'compensate:own': 10_000 };
+    const end = Date.UTC(2030, 0, 1, 1);
+
+    /** Its compensation waits for the child, which waits for a place. */
+    async function waiting() {
+      const world = quietWorld(workflow, (id) => succeeds(lasts[id] ?? 10), { maxActiveExecutions: 1 });
+      const { boot, during, pass } = world;
+      const runtime = (await boot()).runtime!;
+      const { result } = await during(runtime.start(workflow, {}, { executionId: 'e' }));
       await pass(500);
-      await during(runtime!.cancel('e+child.0.1'));
-      await during(runtime!.retry('e+child.0.1'));
+      await during(runtime.cancel('e+child.0.1'));
+      await during(runtime.retry('e+child.0.1'));
       await pass(5_000);
-      if (pauses) await during(runtime!.pause('e'));
+      return { ...world, runtime, result };
+    }
+
+    it('leaves its place to that one, until it goes on', async () => {
+      const { during, pass, sent, story, runtime, result } = await waiting();
       await pass(5_000);
       expect(sent.slice(-2)).toEqual(['e+child.0.1/n0', 'e/compensate:own']);
-      const other = await during(runtime!.start(workflow, {}, { executionId: 'f' }));
+      const other = await during(runtime.start(workflow, {}, { executionId: 'f' }));
       await pass(2_000);
       expect(story.at(-1)).toBe('compensate:own');
       await pass(10_000);
-      const end = Date.UTC(2030, 0, 1, 1);
-      if (pauses) expect(await during(result, end)).toMatchObject({ status: 'paused' });
-      const ended = pauses ? (await during(runtime!.resume('e'))).result : result;
-      expect(await during(ended, end)).toMatchObject({ status: 'failed', failed_node: 'child' });
+      expect(await during(result, end)).toMatchObject({ status: 'failed', failed_node: 'child' });
       expect(await during(other.result, end)).toMatchObject({ status: 'completed' });
-    },
-  );
+    });
+
+    it('is held back by a pause', async () => {
+      const { during, pass, sent, runtime, result } = await waiting();
+      await during(runtime.pause('e'));
+      expect(await during(result, end)).toMatchObject({ status: 'paused' });
+      await pass(60_000);
+      expect(sent.at(-1)).toBe('e+child.0.1/n0');
+      const { result: resumed } = await during(runtime.resume('e'));
+      expect(await during(resumed, end)).toMatchObject({ status: 'failed', failed_node: 'child' });
+      expect(sent.at(-1)).toBe('e/compensate:own');
+    });
+  });
 });
 
 describe('maps', () => {
@@ -306,5 +353,28 @@ describe('groups', () => {
     const { node_states } = (await runtime!.get('e'))!;
     expect([node_states.g.status, node_states.after.status]).toEqual(['blocked', 'blocked']);
     expect(sent).toEqual(['e/a', 'e/first']);
+  });
+});
+
+describe('answers', () => {
+  it('that wait in the inbox beside a cancellation and a rerun are kept for what runs later', async () => {
+    const answer = { id: 'answer', run: undefined, wait_for: { signal: 's' }, dependencies: ['before'] };
+    const workflow = workflowOf({ id: 'again' }, { id: 'before' }, answer);
+    const lastsMs = { again: 10, before: Infinity };
+    const { boot, during, pass } = quietWorld(workflow, (id) => succeeds(lastsMs[id as 'again' | 'before']));
+    const owner = (await boot()).runtime!;
+    const other = (await boot()).runtime!;
+    await during(owner.start(workflow, {}, { executionId: 'e' }));
+    await pass(50);
+    lastsMs.again = 1_000;
+    const asked = [other.cancel('e'), other.signal('e', 's', 7), other.rerun('e', 'again')];
+    await during(Promise.all<unknown>(asked));
+    await pass(3_000);
+    expect(await owner.get('e')).toMatchObject({ node_states: { again: { status: 'completed' } } });
+    lastsMs.before = 10;
+    await during(owner.rerun('e', 'before'));
+    await pass(100);
+    const document = await owner.get('e');
+    expect(document!.node_states.answer).toMatchObject({ status: 'completed', output: 7 });
   });
 });

@@ -87,6 +87,8 @@ const MUTATIONS: Mutations = {
         }),
     }),
     codes: ['CHILD_ENDS_FIRST'],
+    // Others before find that what the child told is not stored.
+    from: 30,
   },
 };
 

@@ -45,6 +45,7 @@ export function featuresOf(seed: number): Features | null {
 
 /** The queues that processes are told of; `q3` is one that nobody configured. */
 export const QUEUES = { q1: 1, q2: { size: 2, rate: '5/s' } } as const;
+const QUEUE_NAMES = ['q1', 'q2', 'q2', 'q3'];
 
 /** Gives a workflow what its seed has. @param child makes what a subworkflow node runs */
 export function addFeatures(draft: Draft, { random, on }: Features, child: (id: string) => Planned): void {
@@ -221,7 +222,7 @@ class Maker {
     }
     for (const node of this.draft.nodes) {
       if (!this.isStep(node) || !this.chance(0.5)) continue;
-      node.queue = oneOf(this.random, ['q1', 'q2', 'q2', 'q3']);
+      node.queue = oneOf(this.random, QUEUE_NAMES);
       if (this.chance(0.5)) node.slots = oneOf(this.random, [1, 2, 5]);
       if (this.chance(0.3)) node.priority = oneOf(this.random, [-1, 1, 10]);
     }
@@ -235,19 +236,25 @@ class Maker {
   }
 
   addCompensations(): void {
-    let any = false;
-    for (const node of this.draft.nodes) {
+    const { nodes } = this.draft;
+    const compensations: NodeSpec[] = [];
+    for (const node of nodes) {
       if (node.type === 'parallel_group' || this.isMapped(node) || this.stages.has(node.id)) continue;
       if (!this.chance(0.5)) continue;
-      any = true;
-      node.compensate = {
+      const step = {
         run: 'simulated',
         ...(this.chance(0.5) && { retry_policy: { max_attempts: 2, retry_delay_seconds: 0.05 } }),
         ...(this.chance(0.2) && { total_timeout_seconds: 0.3 }),
       };
-      this.drawFates(`compensate:${node.id}`);
+      const id = `compensate:${node.id}`;
+      // A node of its own can be in a queue.
+      const queue = this.chance(0.3) ? oneOf(this.random, QUEUE_NAMES) : undefined;
+      if (queue === undefined) node.compensate = step;
+      compensations.push({ ...step, id, name: id, type: 'custom', compensates: node.id, queue });
+      this.drawFates(id);
     }
-    if (any)
+    nodes.push(...compensations.filter(({ queue }) => queue !== undefined));
+    if (compensations.length > 0)
       this.draft.header.compensate = oneOf(this.random, ['on_failure', 'on_cancel', 'always', 'always']);
   }
 

@@ -15,21 +15,36 @@ interface Told {
 
 const USAGE = 'usage: npm run test:sim -- [--seeds N] [--seed S] [--jobs N] [--json] [--max-failures N]';
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string', default: '2000' },
-    seed: { type: 'string', default: '1' },
-    jobs: { type: 'string', default: '1' },
-    'max-failures': { type: 'string', default: '5' },
-    json: { type: 'boolean', default: false },
-    worker: { type: 'string' },
-  },
-});
+function wrong(message: string): never {
+  process.stderr.write(`${message}\n${USAGE}\n`);
+  process.exit(2);
+}
+
+const { values } = (() => {
+  try {
+    return parseArgs({
+      options: {
+        seeds: { type: 'string', default: '2000' },
+        seed: { type: 'string', default: '1' },
+        jobs: { type: 'string', default: '1' },
+        'max-failures': { type: 'string', default: '5' },
+        json: { type: 'boolean', default: false },
+        worker: { type: 'string' },
+        help: { type: 'boolean', default: false },
+      },
+    });
+  } catch (error) {
+    return wrong((error as Error).message);
+  }
+})();
+
+if (values.help) {
+  process.stdout.write(`${USAGE}\n`);
+  process.exit(0);
+}
 
 function whole(name: string, text: string): number {
-  if (/^\d+$/.test(text)) return Number(text);
-  process.stderr.write(`--${name} must be a whole number\n${USAGE}\n`);
-  process.exit(2);
+  return /^\d+$/.test(text) ? Number(text) : wrong(`--${name} must be a whole number`);
 }
 
 const seeds = whole('seeds', values.seeds);

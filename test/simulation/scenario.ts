@@ -32,7 +32,8 @@ export type RequestFault = Asked & {
 };
 
 export type Asked =
-  | { readonly kind: 'pause' | 'resume' | 'cancel' | 'retry' }
+  | { readonly kind: 'pause' | 'resume' | 'retry' }
+  | { readonly kind: 'cancel'; readonly compensate: boolean }
   | { readonly kind: 'signal'; readonly name: string; readonly hasId: boolean }
   | { readonly kind: 'review'; readonly pick: number; readonly approve: boolean }
   | { readonly kind: 'rerun'; readonly pick: number; readonly cascade: boolean }
@@ -297,6 +298,8 @@ function requestOf(random: Random, executions: number): Fault {
 
 function askedOf(random: Random, kind: Asked['kind']): Asked {
   switch (kind) {
+    case 'cancel':
+      return { kind, compensate: random() < 0.4 };
     case 'signal':
       return { kind, name: oneOf(random, SIGNAL_NAMES), hasId: random() < 0.5 };
     case 'review':

@@ -4,7 +4,7 @@ import type { Timeline } from '../../src/simulation/timeline.js';
 import type { SimulatedProcess } from '../../src/simulation/world.js';
 import type { Workflow } from '../../src/spec/index.js';
 import { approves } from './model.js';
-import type { Planned, RequestFault, Scenario } from './scenario.js';
+import type { Asked, Planned, RequestFault, Scenario } from './scenario.js';
 import type { Shadow } from './shadow.js';
 import type { Witness } from './witness.js';
 
@@ -100,7 +100,7 @@ export class Users {
         await this.answered(process, 'collect', ({ runtime }) => runtime!.collect(request.policy));
         return;
       default:
-        return this.steer(shadow, request.kind, process, id);
+        return this.steer(shadow, request, process, id);
     }
   }
 
@@ -128,12 +128,12 @@ export class Users {
       for (const shadow of [...witness.shadows.values()]) {
         const processes = living();
         if (processes.length > 0 && shadow.damaged && !shadow.deleted)
-          await this.steer(shadow, 'cancel', processes[0], shadow.planned.id);
+          await this.steer(shadow, { kind: 'cancel', compensate: false }, processes[0], shadow.planned.id);
         if (processes.length === 0 || isDone(shadow) || shadow.record === null) continue;
         const { status, ownerId } = shadow.record;
         const owner = processes.find(({ name }) => witness.ownerIdOf(name) === ownerId) ?? processes[0];
         if (status === 'paused' || status === 'running')
-          await this.steer(shadow, 'resume', owner, shadow.planned.id);
+          await this.steer(shadow, { kind: 'resume' }, owner, shadow.planned.id);
         await this.answerAll(shadow, owner);
       }
       await timeline.sleep(1_000);
@@ -229,15 +229,20 @@ export class Users {
 
   private async steer(
     shadow: Shadow,
-    kind: 'pause' | 'resume' | 'cancel' | 'retry',
+    asked: Asked & { kind: 'pause' | 'resume' | 'cancel' | 'retry' },
     process: Process,
     id: string,
   ): Promise<void> {
+    const { kind } = asked;
+    const compensate = kind === 'cancel' && asked.compensate;
     if (kind === 'retry') shadow.againAsked = true;
     if (kind === 'cancel' || kind === 'retry') shadow.disturbed = true;
-    const handle = await this.answered(process, `${kind} ${id}`, async ({ runtime }) => {
+    if (compensate) shadow.compensationAsked = true;
+    const what = `${kind} ${id}${compensate ? ' with compensation' : ''}`;
+    const handle = await this.answered(process, what, async ({ runtime }) => {
       if (kind === 'resume' || kind === 'retry') return runtime![kind](id);
-      await runtime![kind](id);
+      if (kind === 'cancel') await runtime!.cancel(id, undefined, { compensate });
+      else await runtime!.pause(id);
       return undefined;
     });
     if (handle !== undefined) this.listen(id, process, handle.result);

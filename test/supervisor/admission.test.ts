@@ -44,17 +44,19 @@ class FakeExecution {
 function admission(executions: readonly FakeExecution[], concurrency = Infinity) {
   const room = { inline: 0, module: 0, process: 0, command: 0 };
   const pool = { room: ({ kind }: StepRef) => room[kind] } as unknown as Pool;
-  const subject = new Admission(pool, concurrency, new Queues(new Map(), { add: () => () => {} }, () => {}));
+  const queues = new Queues(new Map(), { add: () => () => {} }, () => {});
+  const held = new Set<unknown>();
+  const subject = new Admission(pool, concurrency, queues, { holds: (execution) => held.has(execution) });
   const offer = (execution: FakeExecution): void => subject.offer(execution as unknown as ActiveExecution);
   executions.forEach(offer);
   const admit = (free: Partial<typeof room>, size = 0): FakeExecution[] => {
     Object.assign(room, { inline: 0, module: 0, process: 0, command: 0 }, free);
     const touched = new Set<unknown>();
-    const jobs = { takingRoom: size, waiting: () => 0 } as unknown as Jobs;
+    const jobs = { size, waiting: () => 0 } as unknown as Jobs;
     subject.admit(0, jobs, (execution) => touched.add(execution));
     return executions.filter((execution) => touched.has(execution));
   };
-  return { subject, admit, offer };
+  return { subject, admit, offer, held };
 }
 
 describe('admission', () => {
@@ -107,6 +109,18 @@ describe('admission', () => {
     const everywhere = { inline: 5, module: 5, process: 5, command: 5 };
     for (let turn = 0; turn < 12; turn++) admit(everywhere);
     expect(execution.queues.map((queue) => queue.length)).toEqual([7, 7, 7, 7]);
+  });
+
+  it('starts nothing of what is held back until that is offered again', () => {
+    const [a, b] = [new FakeExecution({ inline: 2 }), new FakeExecution({ inline: 2 })];
+    const { admit, offer, held } = admission([a, b]);
+    held.add(a);
+    expect(admit({ inline: 3 })).toEqual([b]);
+    held.delete(a);
+    expect(admit({ inline: 3 })).toEqual([]);
+    offer(a);
+    expect(admit({ inline: 3 })).toEqual([a]);
+    expect([a.waiting, b.waiting]).toEqual([0, 0]);
   });
 
   it('starts nothing of what was withdrawn, and nothing once closed', () => {
