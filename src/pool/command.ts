@@ -6,7 +6,7 @@ import { MaestroError, toErrorDocument, type ErrorDocument } from '../base/error
 import { BoundedText } from './bounded-text.js';
 import { LastJsonLine } from './json-line.js';
 import type { ResolvedPoolSettings } from './options.js';
-import type { OutputStream, StepCall, StepRef } from './port.js';
+import { artifactDirOf, idempotencyKeyOf, type OutputStream, type StepCall, type StepRef } from './port.js';
 import { encodeError, encodeOutput, type StepResult } from './step-result.js';
 
 /** Most of each stream that is kept for an output or an error, in characters. */
@@ -72,7 +72,8 @@ export class RunningCommand {
   }
 
   #start(step: CommandStep, call: StepCall, globalContext: string): void {
-    if (call.artifactDir !== '') mkdirSync(call.artifactDir, { recursive: true });
+    const artifactDir = artifactDirOf(call);
+    if (artifactDir !== '') mkdirSync(artifactDir, { recursive: true });
     const child = spawn(step.command, {
       shell: true,
       cwd: step.cwd,
@@ -176,8 +177,8 @@ function environmentOf(call: StepCall): Record<string, string> {
     MAESTRO_EXECUTION_ID: call.executionId,
     MAESTRO_NODE_ID: call.nodeId,
     MAESTRO_ATTEMPT: String(call.attempt),
-    MAESTRO_IDEMPOTENCY_KEY: call.idempotencyKey,
-    MAESTRO_ARTIFACT_DIR: call.artifactDir,
+    MAESTRO_IDEMPOTENCY_KEY: idempotencyKeyOf(call),
+    MAESTRO_ARTIFACT_DIR: artifactDirOf(call),
     ...(call.repeat !== null && { MAESTRO_ITERATION: String(call.repeat.iteration) }),
   };
 }
@@ -190,8 +191,8 @@ function documentOf(call: StepCall, globalContext: string): string {
     node_id: call.nodeId,
     node_name: call.nodeName,
     attempt: call.attempt,
-    idempotency_key: call.idempotencyKey,
-    artifact_dir: call.artifactDir,
+    idempotency_key: idempotencyKeyOf(call),
+    artifact_dir: artifactDirOf(call),
   });
   return (
     `${plain.slice(0, -1)},"node_config":${call.nodeConfig},"dependency_outputs":${call.dependencyOutputs},` +

@@ -1,3 +1,4 @@
+import { safeFolder } from '../base/safe-folder.js';
 import type { ErrorDocument } from '../base/errors.js';
 import type { StepFunction } from '../base/step.js';
 import type { WorkersStatus } from '../base/workers.js';
@@ -35,8 +36,10 @@ export interface StepCall {
   readonly nodeId: string;
   readonly nodeName: string;
   readonly attempt: number;
-  readonly idempotencyKey: string;
-  readonly artifactDir: string;
+  /** Which run of its node it is: what starts over begins a new one. */
+  readonly run: number;
+  /** The folder of the execution's artifacts, with a separator at its end; empty: steps have none. */
+  readonly artifactFolder: string;
   /** JSON text of an object. */
   readonly nodeConfig: string;
   /** JSON text of {id: output}. */
@@ -51,6 +54,16 @@ export interface StepCall {
   readonly index: number;
   /** JSON text of that item; null: there is none. */
   readonly item: string | null;
+}
+
+/** The same for all attempts of one run of a node, whatever crashes. */
+export function idempotencyKeyOf({ executionId, nodeId, run }: StepCall): string {
+  return `${executionId}/${nodeId}/${run}`;
+}
+
+/** The folder of a node's artifacts; empty: it has none. */
+export function artifactDirOf({ artifactFolder, nodeId }: StepCall): string {
+  return artifactFolder === '' ? '' : artifactFolder + safeFolder(nodeId);
 }
 
 /** Where a node that repeats is in its loop. */

@@ -6,7 +6,8 @@ import type { ResolvedPoolSettings } from './options.js';
 import { crashed, decodeResult, lost } from './outcome.js';
 import type { FetchKind, JobOutcome, OutputStream, PoolListener } from './port.js';
 import { SlotPool, type SlotJob } from './slot-pool.js';
-import { encodeBatch, FromWorker, ToWorker, type WorkerMessage } from './worker/protocol.js';
+import { FromWorker, ToWorker, type WorkerMessage } from './worker/protocol.js';
+import { encodeBatch } from './worker/wire.js';
 
 /** A child that nobody needed for this long is ended. */
 const IDLE_MS = 30_000;

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { ERROR_CODES, type ErrorCode } from '../base/error-codes.js';
 import { MaestroError, type ErrorDocument } from '../base/errors.js';
 import type { StepContext, StepFunction } from '../base/step.js';
-import type { FetchKind, StepCall } from './port.js';
+import { artifactDirOf, idempotencyKeyOf, type FetchKind, type StepCall } from './port.js';
 import { encodeError, encodeOutput, type StepResult } from './step-result.js';
 
 /** What a running step can ask of the place it runs in. */
@@ -83,6 +83,7 @@ const LAZY_FIELDS = [
   'allOutputs',
   'allArtifacts',
   'artifactDir',
+  'idempotencyKey',
   'heartbeat',
   'progress',
 ] as const satisfies readonly (keyof StepContext)[];
@@ -95,7 +96,6 @@ class LazyContext {
   readonly nodeId: string;
   readonly nodeName: string;
   readonly attempt: number;
-  readonly idempotencyKey: string;
   readonly iteration: number;
   readonly index: number | undefined;
   readonly #call: StepCall;
@@ -113,7 +113,6 @@ class LazyContext {
     this.nodeId = call.nodeId;
     this.nodeName = call.nodeName;
     this.attempt = call.attempt;
-    this.idempotencyKey = call.idempotencyKey;
     this.iteration = call.repeat?.iteration ?? 1;
     this.index = call.index < 0 ? undefined : call.index;
   }
@@ -149,7 +148,9 @@ class LazyContext {
       case 'allArtifacts':
         return async (): Promise<unknown> => JSON.parse(await host.fetch(field));
       case 'artifactDir':
-        return (): string => folder(this.#call.artifactDir);
+        return (): string => folder(artifactDirOf(this.#call));
+      case 'idempotencyKey':
+        return idempotencyKeyOf(this.#call);
       case 'heartbeat':
         return () => host.heartbeat();
       case 'progress':

@@ -3,13 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import { MaestroError } from '../base/errors.js';
-import {
-  HELLO,
-  type Hello,
-  type HostMessage,
-  type WireBatch,
-  type WorkerSettings,
-} from './worker/protocol.js';
+import { HELLO, type Hello, type HostMessage, type WorkerSettings } from './worker/protocol.js';
+import type { WireBatch } from './worker/wire.js';
 
 /** A worker that nobody needed for this long is ended. */
 const IDLE_MS = 30_000;

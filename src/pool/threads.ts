@@ -11,12 +11,12 @@ import { Batch, ThreadJob } from './thread-batch.js';
 import { Crew, type WorkerLink } from './threads-crew.js';
 import {
   CELLS_PER_SLOT,
-  encodeBatch,
   FromWorker,
   RESULT_STRIDE,
   ToWorker,
   type WorkerMessage,
 } from './worker/protocol.js';
+import { encodeBatch } from './worker/wire.js';
 
 /** A batch that is still running after this long was taken for shorter: what has not begun is taken back. */
 const STALL_MS = 10;

@@ -4,6 +4,7 @@ import { access, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMaestroError, MaestroError } from '../base/errors.js';
 import { isValidId } from '../base/ids.js';
+import { safeFolder } from '../base/safe-folder.js';
 import type { KvOp } from '../store/kv.js';
 import type { ArtifactFile, ArtifactManifest } from '../store/artifact-rows.js';
 import {
@@ -12,7 +13,6 @@ import {
   foldersIn,
   openWithin,
   removeFolder,
-  safeFolder,
   writeWhole,
 } from '../store/artifact-files.js';
 import type { ExecutionRecord, ExecutionStore } from '../store/types.js';

@@ -47,7 +47,7 @@ export class SeedFates {
   attemptOf({ call }: Job): Fate {
     const { model, seed } = this;
     const node = model.nodeOf(call.nodeId);
-    const run = runOf(call);
+    const { run } = call;
     const random = keyedRandom(seed, 'attempt', call.nodeId, run, call.attempt);
     const { failureRate = 0, error = FAILED } = model.outcomeOf(node);
     const { timeout_seconds: timeout, heartbeat_timeout_seconds: heartbeat } = model.nodes[node];
@@ -113,11 +113,6 @@ export class SeedFates {
       timeout_seconds * IN_TIME,
     );
   }
-}
-
-/** Which run of its node a call belongs to: what starts over begins a new one. */
-export function runOf({ idempotencyKey }: Job['call']): number {
-  return Number(idempotencyKey.slice(idempotencyKey.lastIndexOf('/') + 1));
 }
 
 /** How long a step of ours takes: that is known; undefined for all others. */

@@ -13,7 +13,7 @@ import type { FaultKind } from './fault-plan.js';
 import { keyedRandom } from './keyed-random.js';
 import { SimulatedPool } from './pool.js';
 import { Respondent } from './respondent.js';
-import { runOf, SeedFates, type Cause, type Fate } from './seed-fates.js';
+import { SeedFates, type Cause, type Fate } from './seed-fates.js';
 import { Timeline } from './timeline.js';
 import type { WorkflowModel } from './workflow-model.js';
 import { World, type BootOptions, type SimulatedProcess } from './world.js';
@@ -148,7 +148,7 @@ class TrialRun {
   private attemptOf(job: Job): Fate {
     const { nodeId, attempt } = job.call;
     const fate = this.fates.attemptOf(job);
-    if (fate.cause !== null) this.causes.set(key(nodeId, runOf(job.call), attempt), fate.cause);
+    if (fate.cause !== null) this.causes.set(key(nodeId, job.call.run, attempt), fate.cause);
     if (fate.cause === 'timeout' || fate.cause === 'error') this.struck[fate.cause]++;
     return fate;
   }

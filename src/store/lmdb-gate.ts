@@ -1,8 +1,11 @@
 import {
   closeSync,
+  existsSync,
+  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -22,7 +25,7 @@ const LOOK_MS = 1;
  * the gate keeps apart are some microseconds of each.
  */
 const PATIENCE_MS = 5_000;
-const [OPENING, USER] = ['opening-', 'user-'];
+const [OPENING, USER] = ['opening', 'user-'];
 const [IDLE, WRITING] = [Buffer.from('0'), Buffer.from('1')];
 
 /**
@@ -34,11 +37,12 @@ const [IDLE, WRITING] = [Buffer.from('0'), Buffer.from('1')];
  * locks that one which is just opening it takes for good (`mdb_env_close_active`).
  *
  * So each process has a file `user-…` beside the data, whose first byte says whether it commits (or closes) right now, and
- * for as long as it opens the environment a file `opening-…`. Who wants to commit says so first and then looks for the others (Dekker's
- * algorithm: whoever comes second sees the first), and takes it back while one of them opens; who opens waits until
- * nobody commits. Files of processes that have died count for nothing.
+ * for as long as it opens the environment a file in the folder `opening`, which is there while that is not empty. Who wants to
+ * commit says so first and then looks for the folder (Dekker's algorithm: whoever comes second sees the first), and takes it
+ * back while somebody opens; who opens waits until nobody commits. Files of processes that have died count for nothing.
  */
 export class LmdbGate {
+  private readonly opening: string;
   private readonly intent: string;
   private readonly user: string;
   private readonly text: string;
@@ -50,7 +54,8 @@ export class LmdbGate {
     private readonly self: ProcessIdentity = currentProcess(),
   ) {
     const id = uuid();
-    this.intent = join(folder, OPENING + id);
+    this.opening = join(folder, OPENING);
+    this.intent = join(this.opening, id);
     this.user = join(folder, USER + id);
     this.text = JSON.stringify(self);
   }
@@ -58,23 +63,24 @@ export class LmdbGate {
   /** Opens what `open` opens, while nobody commits. @throws what `open` and the file system throw */
   async whileNobodyWrites<T>(open: () => T): Promise<T> {
     try {
-      writeFileSync(this.intent, `0${this.text}`);
+      while (!this.announce());
     } catch (error) {
       // On a full disk nobody commits, and what is stored can be read all the same.
       if (!isFull(error)) throw error;
     }
     try {
-      await this.until(() => !this.said(USER).includes('1'));
+      await this.until(() => !this.saidIn(this.folder, USER).includes('1'));
       return open();
     } finally {
       rmSync(this.intent, { force: true });
+      this.removeIfEmpty();
     }
   }
 
   /** Before a commit; undefined: at once. Each is followed by `leave`. @throws what the file system throws */
   enter(): Promise<void> | undefined {
     this.say(WRITING);
-    return namesIn(this.folder, OPENING).length === 0 ? undefined : this.wait();
+    return existsSync(this.opening) ? this.wait() : undefined;
   }
 
   /** The commit is over, however it went. */
@@ -90,10 +96,38 @@ export class LmdbGate {
     rmSync(this.user, { force: true });
   }
 
+  /** @returns false when the folder went just before the file came */
+  private announce(): boolean {
+    try {
+      mkdirSync(this.opening);
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error;
+    }
+    try {
+      writeFileSync(this.intent, `0${this.text}`);
+      return true;
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error;
+      return false;
+    }
+  }
+
+  /** Somebody else may still be opening, or have been faster. */
+  private removeIfEmpty(): void {
+    try {
+      rmdirSync(this.opening);
+    } catch {
+      // The next one does it.
+    }
+  }
+
   private async wait(): Promise<void> {
     const isFree = (): boolean => {
       this.say(WRITING);
-      if (this.said(OPENING).length === 0) return true;
+      if (this.saidIn(this.opening).length === 0) {
+        this.removeIfEmpty();
+        return true;
+      }
       this.say(IDLE);
       return false;
     };
@@ -101,9 +135,9 @@ export class LmdbGate {
   }
 
   /** What files of live processes say; removes those of dead ones. */
-  private said(prefix: string): string[] {
-    return namesIn(this.folder, prefix).flatMap((name) => {
-      const path = join(this.folder, name);
+  private saidIn(folder: string, prefix = ''): string[] {
+    return namesIn(folder, prefix).flatMap((name) => {
+      const path = join(folder, name);
       const text = textOf(path);
       if (text === undefined) return [];
       if (!this.isLeftBehind(text)) return ageMs(path) > STALE_MS ? [] : [text.slice(0, 1)];
@@ -144,7 +178,11 @@ export class LmdbGate {
 }
 
 function isFull(error: unknown): boolean {
-  return ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '');
+  return ['ENOSPC', 'EDQUOT'].includes(codeOf(error) ?? '');
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
 }
 
 /** None where the folder was taken away. */

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import { isMaestroError, type ErrorDocument } from '../base/errors.js';
 import type { Durability } from '../base/model.js';
+import { safeFolder } from '../base/safe-folder.js';
 import type { JobOutcome } from '../pool/index.js';
 import type { ArtifactFile } from '../store/artifact-rows.js';
 import {
@@ -9,7 +10,6 @@ import {
   mediaTypeOf,
   openWithin,
   pathWithin,
-  safeFolder,
   syncFolders,
   writeWhole,
 } from '../store/artifact-files.js';

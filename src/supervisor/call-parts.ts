@@ -1,7 +1,6 @@
 import { finishThrough } from '../engine/readiness.js';
 import { stageOf } from '../graph/index.js';
 import type { RepeatCall } from '../pool/index.js';
-import { safeFolder } from '../store/artifact-files.js';
 import type { ActiveExecution } from './active-execution.js';
 import type { RunningJob } from './jobs.js';
 
@@ -15,11 +14,6 @@ export function repeatOf(
   const before = columns.iterations.get(node)?.output ?? 'null';
   const previousOutput = typeof before === 'string' ? before : (large.get(node) ?? 'null');
   return { iteration: columns.iterationOf(node), previousOutput };
-}
-
-/** The folder of the artifacts of an item of a map, whose id is `id[index]`, in that of its execution. */
-export function itemFolder(stageId: string, index: number): string {
-  return `${safeFolder(stageId)}%5B${index}%5D`;
 }
 
 /** What a node that a rule may let run early is given: what has completed by now, as it sees that. */

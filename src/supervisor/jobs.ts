@@ -6,10 +6,9 @@ import { LEAF } from '../engine/columns.js';
 import type { Effect } from '../engine/effects.js';
 import type { QueueWish } from '../policy/queue.js';
 import type { FetchKind, Job, JobOutcome, Pool, StepKind } from '../pool/index.js';
-import { safeFolder } from '../store/artifact-files.js';
 import type { ExecutionStore } from '../store/types.js';
 import type { ActiveExecution } from './active-execution.js';
-import { completedBefore, itemFolder, repeatOf } from './call-parts.js';
+import { completedBefore, repeatOf } from './call-parts.js';
 import { numberOf } from './maps.js';
 import { cacheHash, isCached, lookUp } from './step-cache.js';
 import { outputText, textOf } from './outputs.js';
@@ -306,8 +305,8 @@ export class Jobs {
         nodeId,
         nodeName: spec.name,
         attempt: job.attempt,
-        idempotencyKey: `${execution.id}/${nodeId}/${job.run}`,
-        artifactDir: this.folderOf(execution) + (isItem ? itemFolder(spec.id, index) : safeFolder(nodeId)),
+        run: job.run,
+        artifactFolder: this.folderOf(execution),
         nodeConfig: definition.configOf(node),
         ...this.inputs(job, large),
         index,

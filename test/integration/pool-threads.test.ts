@@ -1,6 +1,6 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createPool, resolveStep, type Pool, type PoolSettings, type StepRef } from '../../src/pool/index.js';
 import { poolContract } from '../contracts/pool.contract.js';
@@ -41,7 +41,7 @@ describe('what a step on a thread is given', () => {
       nodeId: 'n1',
       nodeName: 'node 1',
       attempt: 3,
-      idempotencyKey: 'e/n1',
+      idempotencyKey: 'e/n1/0',
       iteration: 1,
       previousOutput: null,
       nodeConfig: { c: 1 },
@@ -103,10 +103,11 @@ describe('what a step on a thread is given', () => {
   it('creates the artifact folder when asked for', async () => {
     open();
     const root = mkdtempSync(join(tmpdir(), 'maestro-'));
-    const artifactDir = join(root, 'w', 'e', 'n');
-    await recorder.run(step('quick'), {}, { artifactDir });
+    const artifactFolder = join(root, 'w', 'e') + sep;
+    const artifactDir = join(artifactFolder, 'n');
+    await recorder.run(step('quick'), {}, { artifactFolder, nodeId: 'n' });
     expect(existsSync(artifactDir)).toBe(false);
-    await recorder.run(step('folder'), {}, { artifactDir });
+    await recorder.run(step('folder'), {}, { artifactFolder, nodeId: 'n' });
     expect(existsSync(artifactDir)).toBe(true);
     rmSync(root, { recursive: true });
   });

@@ -1,6 +1,6 @@
 import { existsSync, mkdtempSync, realpathSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createPool } from '../../src/pool/index.js';
@@ -47,7 +47,8 @@ describe('commands', () => {
   const output = (outcome: JobOutcome): unknown => (outcome.ok ? JSON.parse(outcome.output) : outcome);
 
   it('get the call as JSON on stdin and in the environment', async () => {
-    const artifactDir = join(folder, 'artifacts', 'n');
+    const artifactFolder = join(folder, 'artifacts') + sep;
+    const artifactDir = join(artifactFolder, 'n');
     const outcome = await recorder.run(
       command(
         `read -r line; echo "$line" > "$MAESTRO_ARTIFACT_DIR/in.json"; ` +
@@ -56,9 +57,9 @@ describe('commands', () => {
         { COLOUR: 'blue' },
       ),
       { c: 1 },
-      { nodeId: 'n', artifactDir, dependencyOutputs: '{"a":{"x":1}}', globalContext: null },
+      { nodeId: 'n', artifactFolder, dependencyOutputs: '{"a":{"x":1}}', globalContext: null },
     );
-    expect(output(outcome)).toEqual(['w', 'e', 'n', '1', expect.any(String), 'blue', folder]);
+    expect(output(outcome)).toEqual(['w', 'e', 'n', '1', 'e/n/0', 'blue', folder]);
     expect(JSON.parse(readFileSync(join(artifactDir, 'in.json'), 'utf8'))).toEqual({
       workflow_id: 'w',
       execution_id: 'e',
@@ -69,7 +70,7 @@ describe('commands', () => {
       dependency_artifacts: {},
       global_context: { kind: 'globalContext' },
       attempt: 1,
-      idempotency_key: expect.any(String),
+      idempotency_key: 'e/n/0',
       artifact_dir: artifactDir,
     });
   });

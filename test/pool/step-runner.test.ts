@@ -1,6 +1,6 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MaestroError } from '../../src/base/errors.js';
@@ -50,7 +50,7 @@ describe('the context of a step', () => {
       attempt: 1,
       iteration: 1,
       previousOutput: null,
-      idempotencyKey: 'e/n1',
+      idempotencyKey: 'e/n1/0',
       nodeConfig: { c: 1 },
       dependencyOutputs: { a: [1] },
       dependencyArtifacts: { a: ['f'] },
@@ -63,9 +63,13 @@ describe('the context of a step', () => {
 
   it('creates the artifact folder on the first call only', async () => {
     const root = mkdtempSync(join(tmpdir(), 'maestro-'));
-    const artifactDir = join(root, 'w', 'e', 'n');
-    await run(() => expect(existsSync(artifactDir)).toBe(false), { artifactDir });
-    await run((context) => expect(context.artifactDir()).toBe(context.artifactDir()), { artifactDir });
+    const artifactFolder = join(root, 'w', 'e') + sep;
+    const artifactDir = join(artifactFolder, 'n');
+    await run(() => expect(existsSync(artifactDir)).toBe(false), { artifactFolder, nodeId: 'n' });
+    await run((context) => expect(context.artifactDir()).toBe(context.artifactDir()), {
+      artifactFolder,
+      nodeId: 'n',
+    });
     expect(existsSync(artifactDir)).toBe(true);
     rmSync(root, { recursive: true });
   });

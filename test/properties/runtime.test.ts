@@ -1,3 +1,4 @@
+import { idempotencyKeyOf } from '../../src/pool/port.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/base/random.js';
@@ -103,7 +104,7 @@ async function runToEnd(scenario: Scenario, kv = new MemoryKv()): Promise<Ended>
   const dispatched = pool.dispatched.map(({ call }) => ({
     nodeId: call.nodeId,
     attempt: call.attempt,
-    key: call.idempotencyKey,
+    key: idempotencyKeyOf(call),
     inputs: Object.keys(JSON.parse(call.dependencyOutputs) as object),
   }));
   return { document, live, stored, dispatched, maxBusy: pool.maxBusy };
@@ -212,8 +213,9 @@ describe('a whole runtime over random workflows', () => {
         await quiet();
         for (const { call } of pool.dispatched) {
           if (scenario.durability !== 'exit') expect(before.has(call.nodeId)).toBe(false);
-          expect(keys.get(call.nodeId) ?? call.idempotencyKey).toBe(call.idempotencyKey);
-          keys.set(call.nodeId, call.idempotencyKey);
+          const key = idempotencyKeyOf(call);
+          expect(keys.get(call.nodeId) ?? key).toBe(key);
+          keys.set(call.nodeId, key);
         }
         await buryOwners(kv);
       }

@@ -6,10 +6,10 @@ import { isMaestroError, toErrorDocument } from '../../src/base/errors.js';
 import { isWorkflowStatusEnded } from '../../src/base/model.js';
 import type { ExecutionEvent } from '../../src/observe/events.js';
 import type { Job } from '../../src/pool/index.js';
+import { artifactDirOf, idempotencyKeyOf } from '../../src/pool/port.js';
 import type { ArtifactDocument, Execution, ExecutionDocument, Runtime } from '../../src/runtime/types.js';
 import { SimulatedDisk, type CommitFault } from '../../src/simulation/disk.js';
 import { SimulatedPool, type SimulatedAttempt } from '../../src/simulation/pool.js';
-import { runOf } from '../../src/simulation/seed-fates.js';
 import { Timeline } from '../../src/simulation/timeline.js';
 import { World, type BootOptions, type SimulatedProcess } from '../../src/simulation/world.js';
 import { loadWorkflowFile, type Workflow } from '../../src/spec/index.js';
@@ -38,7 +38,7 @@ function stepOf(call: Job['call'], ending: Ending): Step {
       if (isFirst) return { output: {} };
       return attempt === 2 ? 'fail' : { output: { items: ITEMS, errors: 0 } };
     case 'api':
-      return runOf(call) === 0 ? 'fail' : { output: { port: 80 } };
+      return call.run === 0 ? 'fail' : { output: { port: 80 } };
     case 'fetch[1]':
     case 'compensate:poll':
       return isFirst ? 'fail' : { output: 1 };
@@ -151,7 +151,7 @@ class Together {
           slots: 100,
           attemptOf: (job) => this.attemptOf(job),
           settled: ({ call }, outcome) => {
-            this.running.delete(call.idempotencyKey);
+            this.running.delete(idempotencyKeyOf(call));
             this.settled.set(`${call.executionId}/${call.nodeId}`, loopKey(call));
             if (outcome.ok && outcome.artifacts.length > 0) this.readingSince = this.disk.commits;
           },
@@ -195,7 +195,8 @@ class Together {
   }
 
   private attemptOf({ call }: Job): SimulatedAttempt {
-    const { nodeId, idempotencyKey, artifactDir } = call;
+    const { nodeId } = call;
+    const [idempotencyKey, artifactDir] = [idempotencyKeyOf(call), artifactDirOf(call)];
     if (this.done.has(loopKey(call))) this.failure ??= new Error(`${loopKey(call)} runs after it was told`);
     if (this.running.has(idempotencyKey)) this.failure ??= new Error(`${idempotencyKey} runs twice at once`);
     this.running.add(idempotencyKey);
@@ -295,8 +296,8 @@ const UNDO = 'compensate:';
 const ITEMS_SHOWN = ITEMS.flatMap(({ n }) => [`fetch[${n}]`, `parse[${n}]`]);
 
 /** One run of a node, and of a loop one iteration. */
-function loopKey({ executionId, nodeId, idempotencyKey, repeat }: Job['call']): string {
-  return `${executionId} ${nodeId} ${idempotencyKey} ${repeat?.iteration ?? ''}`;
+function loopKey(call: Job['call']): string {
+  return `${call.executionId} ${call.nodeId} ${idempotencyKeyOf(call)} ${call.repeat?.iteration ?? ''}`;
 }
 
 /** How often each thing happened that happens once, whatever crashes: not what is begun again, or made ready again. */

@@ -32,7 +32,7 @@ export class OpenAttempts {
   sent(process: string, { id, call }: Job, shadow: Shadow, isCertain: boolean): void {
     const attempts = this.open.get(process) ?? new Map<number, OpenAttempt>();
     this.open.set(process, attempts);
-    const run = Number(call.idempotencyKey.split('/').at(-1));
+    const run = call.run;
     const { nodes } = shadow.planned.workflow.spec;
     const spec = nodes.find((node) => node.id === stageIdOf(shadow, call.nodeId))!;
     const group = nodes.find(({ members }) => members?.includes(spec.id));

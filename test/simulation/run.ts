@@ -237,8 +237,7 @@ export class Run {
   }
 
   private attemptOf(process: { name: string }, job: Job): SimulatedAttempt {
-    const { executionId, nodeId, attempt, idempotencyKey } = job.call;
-    const run = Number(idempotencyKey.split('/').at(-1));
+    const { executionId, nodeId, attempt, run } = job.call;
     const owner = this.processes.find(({ name }) => name === process.name)!;
     this.witness.dispatched(owner, job);
     this.note(`${process.name} ${nameOf(job)} is sent`);

@@ -110,15 +110,9 @@ export class Witness {
   /** An attempt was handed to the pool. */
   dispatched(user: DiskUser, job: Job): void {
     this.watch(() => {
-      const { executionId, nodeId, idempotencyKey, dependencyOutputs } = job.call;
+      const { executionId, nodeId, run, dependencyOutputs } = job.call;
       const shadow = this.shadowOf(executionId)!;
       const name = `${executionId}: ${nodeId}`;
-      const run = idempotencyKey.split('/').at(-1)!;
-      demand(
-        idempotencyKey === `${executionId}/${nodeId}/${run}`,
-        'IDEMPOTENCY_KEY',
-        `${name} has ${idempotencyKey}`,
-      );
       // Who was wrongly taken for dead learns of it at its next commit: until then it goes on from what it knows.
       const isCertain = !shadow.damaged && this.owns(user, shadow);
       const seesAll = isCertain && this.durability === 'sync';
@@ -130,6 +124,10 @@ export class Witness {
         'DURABLE_DEPENDENCIES',
         `${name} was sent before it was on disk`,
       );
+      if (node !== undefined && seesAll) {
+        const own = shadow.state.columns.run[node];
+        demand(run === own, 'IDEMPOTENCY_KEY', `${name} was sent as run ${run}; on disk it is ${own}`);
+      }
       if (node !== undefined) checkInputs(shadow, node, dependencyOutputs, seesAll);
       if (!isCertain || node === undefined) return;
       if (this.durability !== 'exit') {

@@ -11,15 +11,13 @@ import {
   BEGUN,
   CELLS_PER_SLOT,
   CLOSED,
-  decodeCall,
   FromWorker,
-  JOB_STRIDE,
   ToWorker,
   type HostMessage,
   type ToHost,
-  type WireBatch,
   type WorkerSettings,
 } from './protocol.js';
+import { BatchReader, type WireBatch, type WireJob } from './wire.js';
 
 interface CurrentJob {
   readonly line: JobLine;
@@ -54,8 +52,8 @@ export class BatchRunner {
   async run(batch: WireBatch): Promise<unknown[]> {
     const { cells, maxLogChars } = this.#settings;
     const at = batch.slot * CELLS_PER_SLOT;
-    const count = batch.jobs.length / JOB_STRIDE;
-    let call: StepCall | undefined;
+    const { count } = batch;
+    const reader = new BatchReader(batch);
     let nowMs = performance.now();
     this.#toHost.postMessage([FromWorker.taken, batch.id]);
     this.#outbox.open(batch.id, nowMs);
@@ -64,11 +62,10 @@ export class BatchRunner {
       Atomics.store(cells, at + BEGUN, index + 1);
       if (Atomics.load(cells, at + CLOSED) === 1) break;
       this.#outbox.flushIfDue(nowMs);
-      call = decodeCall(batch, index, call);
       const line = new JobLine(batch.id, index, this.#toHost, this.#questions, maxLogChars);
       const job: CurrentJob = { line, startedMs: nowMs };
       this.#current = job;
-      let result = this.#runJob(batch, index, call, job);
+      let result = this.#runJob(reader.next(), job);
       if (result instanceof Promise) {
         this.#outbox.flushSoon();
         result = await result;
@@ -106,15 +103,7 @@ export class BatchRunner {
   }
 
   /** Synchronous when the step is, its module is loaded and its global context is at hand. */
-  #runJob(
-    batch: WireBatch,
-    index: number,
-    call: StepCall,
-    job: CurrentJob,
-  ): StepResult | Promise<StepResult> {
-    const stepAt = (batch.jobs[index * JOB_STRIDE] as number) * 2;
-    const url = batch.steps[stepAt];
-    const exportName = batch.steps[stepAt + 1];
+  #runJob({ url, exportName, call }: WireJob, job: CurrentJob): StepResult | Promise<StepResult> {
     const step = findStep(url, exportName);
     const globalContext = call.globalContext ?? this.#contexts.get(call.executionId);
     if (step !== undefined && globalContext !== undefined)

@@ -1,7 +1,8 @@
 import { MessageChannel, parentPort, workerData } from 'node:worker_threads';
 import { BatchRunner } from './batch-runner.js';
 import { divertPrints } from './divert.js';
-import { HELLO, type Hello, type HostMessage, type WireBatch, type WorkerSettings } from './protocol.js';
+import { HELLO, type Hello, type HostMessage, type WorkerSettings } from './protocol.js';
+import type { WireBatch } from './wire.js';
 
 /** What a worker thread runs. Batches come as Piscina tasks, everything else over a port of our own. */
 

@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { FetchKind, Job, OutputStream, StepCall, StepRef } from '../port.js';
+import type { FetchKind, OutputStream } from '../port.js';
+import type { WireBatch } from './wire.js';
 
 /**
  * What host and workers say to each other: one protocol for threads and for child processes. A thread gets a batch
@@ -72,69 +73,7 @@ export type HostMessage =
   /** To a child process, which runs one batch at a time. */
   | readonly [typeof ToWorker.run, WireBatch];
 
-/** Jobs that travel together. `jobs` is flat: JOB_STRIDE fields per job, `undefined` where a job is like the one before. */
-export interface WireBatch {
-  readonly id: number;
-  readonly slot: number;
-  /** Two fields per step: URL and export name. */
-  readonly steps: readonly string[];
-  readonly jobs: readonly unknown[];
-}
-
-const CALL_FIELDS = [
-  'workflowId',
-  'executionId',
-  'nodeId',
-  'nodeName',
-  'attempt',
-  'idempotencyKey',
-  'artifactDir',
-  'nodeConfig',
-  'dependencyOutputs',
-  'dependencyArtifacts',
-  'globalContext',
-  'repeat',
-  'index',
-  'item',
-] as const satisfies readonly (keyof StepCall)[];
-
-export const JOB_STRIDE = CALL_FIELDS.length + 1;
-
-/** Writes a batch of jobs whose steps are in modules. */
-export function encodeBatch(id: number, slot: number, jobs: readonly Job[]): WireBatch {
-  const steps: string[] = [];
-  const stepIndex = new Map<StepRef, number>();
-  const fields = new Array<unknown>(jobs.length * JOB_STRIDE);
-  let at = 0;
-  let before: StepCall | undefined;
-  for (const { step, call } of jobs) {
-    if (step.kind !== 'module' && step.kind !== 'process') continue;
-    let index = stepIndex.get(step);
-    if (index === undefined) {
-      index = steps.push(step.url, step.exportName) / 2 - 1;
-      stepIndex.set(step, index);
-    }
-    fields[at++] = index;
-    for (const field of CALL_FIELDS)
-      fields[at++] = before !== undefined && before[field] === call[field] ? undefined : call[field];
-    before = call;
-  }
-  fields.length = at;
-  return { id, slot, steps, jobs: fields };
-}
-
-/** Reads one job's call. `before`: the call of the job before it in the batch. */
-export function decodeCall(batch: WireBatch, index: number, before: StepCall | undefined): StepCall {
-  const at = index * JOB_STRIDE + 1;
-  const call: Record<string, unknown> = { ...before };
-  for (let i = 0; i < CALL_FIELDS.length; i++) {
-    const value = batch.jobs[at + i];
-    if (value !== undefined) call[CALL_FIELDS[i]] = value;
-  }
-  return call as unknown as StepCall;
-}
-
-/** Results are flat too: so many fields each. */
+/** Results are flat: so many fields each. */
 export const RESULT_STRIDE = 5;
 /** Index, whether it succeeded, output or error document as JSON text, artifacts, milliseconds. */
 export type WireResult = [

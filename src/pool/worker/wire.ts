@@ -1,0 +1,139 @@
+import type { Job, StepCall, StepRef } from '../port.js';
+
+/**
+ * Jobs that travel together. `jobs` is flat: for each job the number of its step, which fields of its call are others than
+ * those of the job before it, as bits, and these fields. Most are the same, and each costs when it is cloned.
+ */
+export interface WireBatch {
+  readonly id: number;
+  readonly slot: number;
+  readonly count: number;
+  /** Two fields per step: URL and export name. */
+  readonly steps: readonly string[];
+  readonly jobs: readonly unknown[];
+}
+
+const WORKFLOW_ID = 1 << 0;
+const EXECUTION_ID = 1 << 1;
+const NODE_ID = 1 << 2;
+const NODE_NAME = 1 << 3;
+const ATTEMPT = 1 << 4;
+const RUN = 1 << 5;
+const ARTIFACT_FOLDER = 1 << 6;
+const NODE_CONFIG = 1 << 7;
+const DEPENDENCY_OUTPUTS = 1 << 8;
+const DEPENDENCY_ARTIFACTS = 1 << 9;
+const GLOBAL_CONTEXT = 1 << 10;
+const REPEAT = 1 << 11;
+const INDEX = 1 << 12;
+const ITEM = 1 << 13;
+
+/** What the first job of a batch is told apart from. */
+const NONE: StepCall = {
+  workflowId: '',
+  executionId: '',
+  nodeId: '',
+  nodeName: '',
+  attempt: 1,
+  run: 0,
+  artifactFolder: '',
+  nodeConfig: '{}',
+  dependencyOutputs: '{}',
+  dependencyArtifacts: '{}',
+  globalContext: '{}',
+  repeat: null,
+  index: -1,
+  item: null,
+};
+
+/** Writes a batch of jobs whose steps are in modules. */
+export function encodeBatch(id: number, slot: number, jobs: readonly Job[]): WireBatch {
+  const steps: string[] = [];
+  const stepIndex = new Map<StepRef, number>();
+  const fields: unknown[] = [];
+  let before = NONE;
+  let count = 0;
+  for (const { step, call } of jobs) {
+    if (step.kind !== 'module' && step.kind !== 'process') continue;
+    let index = stepIndex.get(step);
+    if (index === undefined) {
+      index = steps.push(step.url, step.exportName) / 2 - 1;
+      stepIndex.set(step, index);
+    }
+    fields.push(index);
+    writeCall(fields, call, before);
+    before = call;
+    count++;
+  }
+  return { id, slot, count, steps, jobs: fields };
+}
+
+function writeCall(fields: unknown[], call: StepCall, before: StepCall): void {
+  const at = fields.push(0) - 1;
+  let bits = 0;
+  if (call.workflowId !== before.workflowId) bits |= push(fields, WORKFLOW_ID, call.workflowId);
+  if (call.executionId !== before.executionId) bits |= push(fields, EXECUTION_ID, call.executionId);
+  if (call.nodeId !== before.nodeId) bits |= push(fields, NODE_ID, call.nodeId);
+  if (call.nodeName !== before.nodeName) bits |= push(fields, NODE_NAME, call.nodeName);
+  if (call.attempt !== before.attempt) bits |= push(fields, ATTEMPT, call.attempt);
+  if (call.run !== before.run) bits |= push(fields, RUN, call.run);
+  if (call.artifactFolder !== before.artifactFolder)
+    bits |= push(fields, ARTIFACT_FOLDER, call.artifactFolder);
+  if (call.nodeConfig !== before.nodeConfig) bits |= push(fields, NODE_CONFIG, call.nodeConfig);
+  if (call.dependencyOutputs !== before.dependencyOutputs)
+    bits |= push(fields, DEPENDENCY_OUTPUTS, call.dependencyOutputs);
+  if (call.dependencyArtifacts !== before.dependencyArtifacts)
+    bits |= push(fields, DEPENDENCY_ARTIFACTS, call.dependencyArtifacts);
+  if (call.globalContext !== before.globalContext) bits |= push(fields, GLOBAL_CONTEXT, call.globalContext);
+  if (call.repeat !== before.repeat) bits |= push(fields, REPEAT, call.repeat);
+  if (call.index !== before.index) bits |= push(fields, INDEX, call.index);
+  if (call.item !== before.item) bits |= push(fields, ITEM, call.item);
+  fields[at] = bits;
+}
+
+function push(fields: unknown[], bit: number, value: unknown): number {
+  fields.push(value);
+  return bit;
+}
+
+/** A job as a worker reads it. */
+export interface WireJob {
+  readonly url: string;
+  readonly exportName: string;
+  readonly call: StepCall;
+}
+
+/** Reads the jobs of a batch one after another, as often as there are jobs. */
+export class BatchReader {
+  #at = 0;
+  #before = NONE;
+
+  constructor(private readonly batch: WireBatch) {}
+
+  next(): WireJob {
+    const { jobs, steps } = this.batch;
+    const before = this.#before;
+    let at = this.#at;
+    const step = (jobs[at++] as number) * 2;
+    const bits = jobs[at++] as number;
+    const call: StepCall = {
+      workflowId: bits & WORKFLOW_ID ? (jobs[at++] as string) : before.workflowId,
+      executionId: bits & EXECUTION_ID ? (jobs[at++] as string) : before.executionId,
+      nodeId: bits & NODE_ID ? (jobs[at++] as string) : before.nodeId,
+      nodeName: bits & NODE_NAME ? (jobs[at++] as string) : before.nodeName,
+      attempt: bits & ATTEMPT ? (jobs[at++] as number) : before.attempt,
+      run: bits & RUN ? (jobs[at++] as number) : before.run,
+      artifactFolder: bits & ARTIFACT_FOLDER ? (jobs[at++] as string) : before.artifactFolder,
+      nodeConfig: bits & NODE_CONFIG ? (jobs[at++] as string) : before.nodeConfig,
+      dependencyOutputs: bits & DEPENDENCY_OUTPUTS ? (jobs[at++] as string) : before.dependencyOutputs,
+      dependencyArtifacts: bits & DEPENDENCY_ARTIFACTS ? (jobs[at++] as string) : before.dependencyArtifacts,
+      globalContext: bits & GLOBAL_CONTEXT ? (jobs[at++] as StepCall['globalContext']) : before.globalContext,
+      repeat: bits & REPEAT ? (jobs[at++] as StepCall['repeat']) : before.repeat,
+      index: bits & INDEX ? (jobs[at++] as number) : before.index,
+      item: bits & ITEM ? (jobs[at++] as StepCall['item']) : before.item,
+    };
+    this.#at = at;
+    this.#before = call;
+    return { url: steps[step], exportName: steps[step + 1], call };
+  }
+}
