@@ -265,7 +265,7 @@ export class Witness {
 
   /** Results that have rows of their own: they are there before whoever names them. */
   private takeOutput(key: string, value: Uint8Array): void {
-    if (this.tornKeys.has(key)) return;
+    if (this.isTorn(key, value)) return;
     const shadow = this.shadowOf(executionOf(key) ?? '');
     if (key.startsWith(keys.CACHED)) {
       const { output } = unsealJson(key, value) as CachedResult;
@@ -277,9 +277,20 @@ export class Witness {
     }
   }
 
+  /** Until it is written again. */
+  private isTorn(key: string, value: Uint8Array): boolean {
+    if (!this.tornKeys.has(key)) return false;
+    try {
+      unseal(key, value);
+      return false;
+    } catch {
+      return true;
+    }
+  }
+
   /** What is kept for others is a result that counts. */
   private checkKept(key: string, value: Uint8Array): void {
-    if (this.tornKeys.has(key)) return;
+    if (this.isTorn(key, value)) return;
     const { executionId, nodeId, output } = unsealJson(key, value) as CachedResult;
     const shadow = this.shadowOf(executionId)!;
     if (shadow.damaged || this.durability === 'exit') return;
