@@ -1,7 +1,7 @@
 import { MaestroError, toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import type { JobOutcome } from './port.js';
 import type { StepResult } from './step-result.js';
-import { RESULT_STRIDE, type WireResult } from './worker/protocol.js';
+import type { WireResult } from './worker/protocol.js';
 
 export function toOutcome(result: StepResult, durationMs: number): JobOutcome {
   if (result.ok) return { ok: true, output: result.output, artifacts: result.artifacts, durationMs };
@@ -30,9 +30,13 @@ export function crashed(message: string, durationMs: number, cause?: unknown): J
 
 /** Reads one result as a worker sends it, from `at` on: see RESULT_STRIDE. */
 export function decodeResult(fields: readonly unknown[], at: number): JobOutcome & { durationMs: number } {
-  const [, ok, text, artifacts, durationMs] = fields.slice(at, at + RESULT_STRIDE) as WireResult;
-  if (ok) return { ok, output: text, artifacts: artifacts ?? NO_ARTIFACTS, durationMs };
-  return { ok, kind: 'error', error: JSON.parse(text) as ErrorDocument, durationMs };
+  const text = fields[at + 2] as WireResult[2];
+  const durationMs = fields[at + 4] as WireResult[4];
+  if (fields[at + 1] === true) {
+    const artifacts = (fields[at + 3] as WireResult[3]) ?? NO_ARTIFACTS;
+    return { ok: true, output: text, artifacts, durationMs };
+  }
+  return { ok: false, kind: 'error', error: JSON.parse(text) as ErrorDocument, durationMs };
 }
 
 const NO_ARTIFACTS: readonly string[] = [];

@@ -65,6 +65,9 @@ const NEWER_WORKFLOW_EVENTS: ReadonlySet<WorkflowEvent['type']> = new Set([
   'migrated',
 ]);
 
+const IS_NEWER_NODE_CODE = NODE_EVENT_TYPES.map((type) => NEWER_NODE_EVENTS.has(type));
+const IS_NEWER_WORKFLOW_CODE = WORKFLOW_EVENT_TYPES.map((type) => NEWER_WORKFLOW_EVENTS.has(type));
+
 const writer = new ByteWriter();
 
 /** The stored value of a journal record under `key`. */
@@ -79,11 +82,12 @@ export function encodeJournalRecord(key: string, record: JournalRecord): Uint8Ar
   for (const entry of record.entries) {
     const same = entry.atMs === atMs ? SAME_TIME : 0;
     if (isWorkflowEntry(entry)) {
-      if (NEWER_WORKFLOW_EVENTS.has(entry.event.type)) version = FORMAT_VERSION;
-      writer.byte(OF_WORKFLOW | same | codeOf(WORKFLOW_CODES, entry.event.type));
+      const code = codeOf(WORKFLOW_CODES, entry.event.type);
+      if (IS_NEWER_WORKFLOW_CODE[code]) version = FORMAT_VERSION;
+      writer.byte(OF_WORKFLOW | same | code);
     } else {
-      if (NEWER_NODE_EVENTS.has(entry.event.type)) version = FORMAT_VERSION;
       const code = codeOf(NODE_CODES, entry.event.type);
+      if (IS_NEWER_NODE_CODE[code]) version = FORMAT_VERSION;
       writer.byte(entry.node === node ? SAME_NODE | same | code : same | code);
       if (entry.node !== node) writer.varint((node = entry.node));
     }

@@ -51,26 +51,20 @@ export async function lookUp(
   return execution.record.options.cache === false ? undefined : store.cached.get(hash, nowMs);
 }
 
-/** A success as it is settled. */
-interface Success {
-  readonly output: string;
-  readonly artifacts: readonly string[];
-  /** The artifacts, once they were read. */
-  readonly files?: readonly ArtifactFile[];
-  /** Its hash, when it was kept from before. */
-  readonly cached?: string;
-}
-
 const NO_ROWS: readonly KvOp[] = [];
 
 /**
  * What is stored beside a success: the manifest of its artifacts, and itself if it is to be kept. One with artifacts is
  * not: files belong to their execution, and go with it.
+ * @param files the artifacts, once they were read
+ * @param cached its hash, when it was kept from before
  */
 export function resultRows(
   store: ExecutionStore,
   job: RunningJob,
-  { output, artifacts, files, cached }: Success,
+  { output, artifacts }: { readonly output: string; readonly artifacts: readonly string[] },
+  files: readonly ArtifactFile[] | undefined,
+  cached: string | undefined,
   nowMs: number,
 ): readonly KvOp[] {
   const { execution, node, run, attempt, cacheHash: hash } = job;

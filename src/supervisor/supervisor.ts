@@ -2,11 +2,9 @@ import type { Clock } from '../base/clock.js';
 import { toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import type { Durability } from '../base/model.js';
 import type { ChildEffect, Effect, EngineEvent } from '../engine/effects.js';
-import { stageOf } from '../graph/index.js';
 import type { ExecutionEvent } from '../observe/events.js';
 import type { Meter } from '../observe/meter.js';
 import type { QueueLimits } from '../policy/queue.js';
-import { breachOf } from '../policy/contracts.js';
 import type { Pool } from '../pool/index.js';
 import type { KvOp } from '../store/kv.js';
 import type { ExecutionStore } from '../store/types.js';
@@ -22,7 +20,7 @@ import { takeChildOutput, keepOutput } from './large-outputs.js';
 import type { LoopEvent } from './loop-event.js';
 import { PoolRelay, type Printed } from './pool-relay.js';
 import { Queues } from './queues.js';
-import { resultRows } from './step-cache.js';
+import { reportOf } from './reports.js';
 import { StepLogs } from './step-logs.js';
 import { TimerHeap } from './timer-heap.js';
 import type { Turn, TurnRecord } from './turn.js';
@@ -266,35 +264,16 @@ export class Supervisor {
     }
   }
 
-  private takeOutcome(
-    { jobId, outcome, files, cached }: LoopEvent & { kind: 'settled' },
-    nowMs: number,
-  ): void {
-    const job = this.jobs.settle(jobId);
+  private takeOutcome(settled: LoopEvent & { kind: 'settled' }, nowMs: number): void {
+    const job = this.jobs.settle(settled.jobId);
     if (job === undefined) return;
     if (this.jobs.size === 0) this.draining?.();
+    const { turn } = this.committer;
     const log = this.logs.settle(job);
-    if (log !== undefined) this.committer.turn.ops.push(log);
-    const { execution, node, run, attempt } = job;
-    if (outcome.ok) {
-      const { artifacts, durationMs } = outcome;
-      if (cached === undefined)
-        execution.definition.estimates.note(stageOf(execution.definition.plan, node), durationMs);
-      const contracts = execution.definition.contracts?.verify(node, outcome.output);
-      const error = contracts && breachOf(contracts, execution.definition.plan.ids[node]);
-      const attemptOf = { node, run, attempt, durationMs, contracts };
-      if (error) return this.apply(execution, { type: 'attemptFailed', error, ...attemptOf }, nowMs);
-      const output = keepOutput(this.committer.turn, this.options.store, job, outcome.output);
-      const rows = resultRows(this.options.store, job, { ...outcome, files, cached }, nowMs);
-      for (const row of rows) this.committer.turn.ops.push(row);
-      this.apply(execution, { type: 'attemptSucceeded', output, artifacts, cached, ...attemptOf }, nowMs);
-    } else if (outcome.kind === 'lost') {
-      this.options.lost(job, outcome.error);
-      this.apply(execution, { type: 'attemptLost', node, run, attempt }, nowMs);
-    } else {
-      const { error, durationMs } = outcome;
-      this.apply(execution, { type: 'attemptFailed', node, run, attempt, error, durationMs }, nowMs);
-    }
+    if (log !== undefined) turn.ops.push(log);
+    const { outcome } = settled;
+    if (!outcome.ok && outcome.kind === 'lost') this.options.lost(job, outcome.error);
+    this.apply(job.execution, reportOf(turn, this.options.store, job, settled, nowMs), nowMs);
   }
 
   private apply(execution: ActiveExecution, event: EngineEvent, nowMs: number): void {
