@@ -1,7 +1,11 @@
-/** How much work one message should carry, in milliseconds: enough to make its cost (25–40 µs) small. */
-export const TARGET_MS = 1;
+/** How much work one message carries at most, in milliseconds: enough to make its cost small, and that of its answer. */
+export const TARGET_MS = 2;
+/** A job that takes longer travels alone, in milliseconds. */
+const LONG_MS = 1;
 /** Less work than this is not split over idle workers: a message of its own would cost more than it gains. */
 export const MIN_SHARE_MS = 0.05;
+/** Less than this is not left for workers that are not idle yet: one that waits for the next message waits as long. */
+const MIN_TAIL_MS = 0.3;
 /** Most jobs in one message, however short they are. */
 export const MAX_BATCH = 256;
 /** Work that a worker is given ahead, in milliseconds. */
@@ -28,7 +32,7 @@ export class Durations {
   /** Milliseconds that a job of this step is expected to take, or ALONE when that is unknown or long. */
   cost(key: string): number {
     const known = this.#byKey.get(key);
-    return known === undefined || known > TARGET_MS ? ALONE : known + OVERHEAD_MS;
+    return known === undefined || known > LONG_MS ? ALONE : known + OVERHEAD_MS;
   }
 
   #oldest(): string {
@@ -38,29 +42,39 @@ export class Durations {
 }
 
 /**
- * How many of the first `ready` jobs go into the next message, when `idle` workers wait for one. What is ready is
- * shared between them; a message holds about TARGET_MS of work, a job that must travel alone does.
+ * How much work goes into the next message, in milliseconds: what is ready is shared between the workers that have not got
+ * their part yet, so that all are through with it at the same time.
+ * @param areSomeBusy some of them do not wait for a message yet
  */
-export function batchLength(costAt: (index: number) => number, ready: number, idle: number): number {
-  if (ready === 0 || idle === 0) return 0;
-  const shareMs = fairShareMs(costAt, ready, idle);
+export function shareMs(
+  costAt: (index: number) => number,
+  ready: number,
+  workers: number,
+  areSomeBusy: boolean,
+): number {
+  let sightMs = 0;
+  for (let i = 0; i < ready && sightMs < TARGET_MS * workers; i++) sightMs += Math.min(costAt(i), TARGET_MS);
+  return Math.min(TARGET_MS, Math.max(areSomeBusy ? MIN_TAIL_MS : MIN_SHARE_MS, sightMs / workers));
+}
+
+/**
+ * How many of the first `ready` jobs go into a message of so much work, rounded: a share must not leave one job behind. A job
+ * that must travel alone does.
+ */
+export function batchLength(costAt: (index: number) => number, ready: number, shareMs: number): number {
   let length = 0;
   let sumMs = 0;
   while (length < Math.min(ready, MAX_BATCH)) {
-    sumMs += costAt(length);
-    if (length > 0 && sumMs > shareMs) break;
+    const costMs = costAt(length);
+    if (length > 0 && sumMs + costMs / 2 > shareMs * DRIFT) break;
     length += 1;
-    if (sumMs > shareMs) break;
+    sumMs += costMs;
   }
   return length;
 }
 
-function fairShareMs(costAt: (index: number) => number, ready: number, idle: number): number {
-  if (idle === 1) return TARGET_MS;
-  let sightMs = 0;
-  for (let i = 0; i < ready && sightMs < TARGET_MS * idle; i++) sightMs += Math.min(costAt(i), TARGET_MS);
-  return Math.min(TARGET_MS, Math.max(MIN_SHARE_MS, sightMs / idle));
-}
+/** Sums of fractions drift. */
+const DRIFT = 1 + 1e-9;
 
 /** What a pool has in hand: jobs that travel alone, and the summed cost of the others in milliseconds. */
 export interface Load {
@@ -83,6 +97,15 @@ export class RunningLoad implements Load {
     if (costMs === ALONE) this.alone--;
     else this.shortMs -= costMs;
     if (isLast) this.shortMs = 0;
+  }
+
+  /**
+   * For how long each of so many workers has work, at least. How much is over of a long job that runs is not known; how
+   * long one takes that waits is known to be long.
+   */
+  aheadMs(threads: number, free: number): number {
+    const waiting = Math.max(0, this.alone - (threads - free));
+    return (this.shortMs + waiting * LONG_MS) / threads;
   }
 }
 

@@ -42,8 +42,12 @@ class PoolRouter implements Pool {
     return this.#all.reduce((sum, pool) => sum + pool.busy, 0);
   }
 
-  get isDue(): boolean {
-    return this.#adapters.module.isDue === true;
+  get dueMs(): number {
+    return this.#adapters.module.dueMs ?? 0;
+  }
+
+  get aheadMs(): number {
+    return this.#adapters.module.aheadMs ?? 0;
   }
 
   status(): readonly WorkersStatus[] {

@@ -143,8 +143,10 @@ export interface Pool {
   room(step: StepRef): number;
   /** Jobs dispatched and not settled. */
   readonly busy: number;
-  /** Results are about to come: short jobs of known duration are out. */
-  readonly isDue?: boolean;
+  /** In how many milliseconds, at most, the results of all short jobs of known duration should be here; 0: none is out. */
+  readonly dueMs?: number;
+  /** For how many milliseconds, at least, each worker has work in hand. */
+  readonly aheadMs?: number;
   /** How its workers are, by kind. */
   status(): readonly WorkersStatus[];
   /** Ends all workers. Jobs still running are cancelled through the ladder; none settles afterwards. */

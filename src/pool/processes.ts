@@ -1,10 +1,11 @@
 import { atMost, type CancelTimer } from '../base/clock.js';
 import { invariant } from '../base/assert.js';
-import { toErrorDocument, type ErrorDocument } from '../base/errors.js';
+import { type ErrorDocument } from '../base/errors.js';
+import { answer } from './answer.js';
 import { Child, type ChildEnd } from './child.js';
 import type { ResolvedPoolSettings } from './options.js';
 import { crashed, decodeResult, lost } from './outcome.js';
-import type { FetchKind, JobOutcome, OutputStream, PoolListener } from './port.js';
+import type { JobOutcome, OutputStream, PoolListener } from './port.js';
 import { SlotPool, type SlotJob } from './slot-pool.js';
 import { FromWorker, ToWorker, type WorkerMessage } from './worker/protocol.js';
 import { encodeBatch } from './worker/wire.js';
@@ -155,7 +156,7 @@ export class ProcessPool extends SlotPool<ProcessRun> {
         );
         return;
       case FromWorker.fetch:
-        void this.#answer(worker, run, message[3], message[4]);
+        void answer(worker.child, message[3], () => this.fetch(run.entry, message[4]));
         return;
       case FromWorker.output:
         // What children print comes through their pipes.
@@ -166,14 +167,6 @@ export class ProcessPool extends SlotPool<ProcessRun> {
         // What the step has printed is in the pipes by now, and is read before the next turn.
         if (message[0] === FromWorker.over) setImmediate(() => this.#onOver(worker, run));
         return;
-    }
-  }
-
-  async #answer(worker: Worker, run: ProcessRun, request: number, kind: FetchKind): Promise<void> {
-    try {
-      worker.child.post([ToWorker.answer, request, true, await this.fetch(run.entry, kind)]);
-    } catch (error) {
-      worker.child.post([ToWorker.answer, request, false, JSON.stringify(toErrorDocument(error))]);
     }
   }
 

@@ -1,7 +1,8 @@
 import { atMost } from '../base/clock.js';
 import { MaestroError, toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import type { WorkersStatus } from '../base/workers.js';
-import { ALONE, batchLength, Durations, roomFor, RunningLoad, OVERHEAD_MS } from './batching.js';
+import { answer } from './answer.js';
+import { ALONE, batchLength, Durations, roomFor, RunningLoad, shareMs } from './batching.js';
 import { Deaths, poolStopped } from './deaths.js';
 import { JobQueue } from './job-queue.js';
 import type { ResolvedPoolSettings } from './options.js';
@@ -69,8 +70,12 @@ export class ThreadPool implements Pool {
     return this.#jobs.size;
   }
 
-  get isDue(): boolean {
-    return this.#load.shortMs > OVERHEAD_MS / 2;
+  get dueMs(): number {
+    return this.#load.shortMs;
+  }
+
+  get aheadMs(): number {
+    return this.#load.aheadMs(this.#settings.threads, this.#freeSlots.length);
   }
 
   status(): readonly WorkersStatus[] {
@@ -156,8 +161,11 @@ export class ThreadPool implements Pool {
       const { job } = this.#queue.at(index);
       return job.exclusive ? ALONE : this.#durations.cost(job.step.key);
     };
-    while (this.#queue.length > 0 && this.#freeSlots.length > 0)
-      this.#send(this.#queue.take(batchLength(costAt, this.#queue.length, this.#freeSlots.length)));
+    let workers = this.#settings.threads;
+    while (this.#queue.length > 0 && this.#freeSlots.length > 0) {
+      const share = shareMs(costAt, this.#queue.length, workers, this.#freeSlots.length < workers--);
+      this.#send(this.#queue.take(batchLength(costAt, this.#queue.length, share)));
+    }
   }
 
   #send(jobs: readonly ThreadJob[]): void {
@@ -247,7 +255,7 @@ export class ThreadPool implements Pool {
     else if (message[0] === FromWorker.progress) this.#listener?.progress(job.id, message[3], message[4]);
     else if (message[0] === FromWorker.output)
       this.#listener?.output(job.id, message[3], message[4], message[5]);
-    else if (message[0] === FromWorker.fetch) void this.#answer(link, job, message[3], message[4]);
+    else if (message[0] === FromWorker.fetch) this.#answer(link, job, message[3], message[4]);
   }
 
   #onTaken(batch: Batch, link: WorkerLink): void {
@@ -271,14 +279,10 @@ export class ThreadPool implements Pool {
     }
   }
 
-  async #answer(link: WorkerLink, job: Job, request: number, kind: FetchKind): Promise<void> {
-    try {
-      if (!FETCH_KINDS.includes(kind) || this.#listener === undefined) return;
-      const text = await this.#listener.fetch(job.id, kind);
-      link.post([ToWorker.answer, request, true, text]);
-    } catch (error) {
-      link.post([ToWorker.answer, request, false, JSON.stringify(toErrorDocument(error))]);
-    }
+  #answer(link: WorkerLink, job: Job, request: number, kind: FetchKind): void {
+    const listener = this.#listener;
+    if (FETCH_KINDS.includes(kind) && listener !== undefined)
+      void answer(link, request, () => listener.fetch(job.id, kind));
   }
 
   // Ending

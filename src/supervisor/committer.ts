@@ -10,6 +10,8 @@ import { Turn, type TurnRecord } from './turn.js';
 
 /** How long started attempts may wait for a commit that something else needs. */
 const LAZY_MS = 5;
+/** How long a commit may wait for results that are late. */
+const HOLD_MS = 1;
 
 interface CommitterOptions {
   readonly store: ExecutionStore;
@@ -17,7 +19,7 @@ interface CommitterOptions {
   readonly clock: Clock;
   readonly durability: Durability;
   readonly meter: Meter;
-  readonly pool: Pick<Pool, 'isDue'>;
+  readonly pool: Pick<Pool, 'dueMs' | 'aheadMs'>;
   /** What is at rest with the turn being committed leaves: requests that come from now on find it in the store. */
   readonly leaving: (execution: ActiveExecution) => void;
   /** The turn is durable (under `exit`: decided): publish it, send what it held, and call `flush` again. */
@@ -33,9 +35,9 @@ export class Committer {
   /** Number of the last durable turn: what it made ready may be sent at once. */
   durableTurn = 0;
   private committing = false;
-  private holding = false;
   private readonly pacing = new Pacing();
   private stopLazy: CancelTimer | null = null;
+  private stopHold: CancelTimer | null = null;
   private closed = false;
   /** Under `exit`: ops of turns already told, written at the next rest. */
   private deferred: KvOp[] = [];
@@ -55,8 +57,7 @@ export class Committer {
       return;
     }
     if (this.holds()) return;
-    this.stopLazy?.();
-    this.stopLazy = null;
+    this.stopWaits();
     const turn = this.turn;
     this.turn = new Turn(turn.number + 1);
     this.committing = true;
@@ -65,13 +66,13 @@ export class Committer {
 
   /** Only under `sync` anybody waits for a commit to go on. Whoever asked for something is not kept waiting. */
   private holds(): boolean {
-    if (this.holding) return true;
-    const { durability, pool, meter } = this.options;
+    const { durability, pool, meter, clock } = this.options;
     if (durability !== 'sync' || this.turn.waiters.length > 0) return false;
-    if (!this.pacing.holds(pool.isDue === true, meter.nowMs())) return false;
-    this.holding = true;
-    setImmediate(() => {
-      this.holding = false;
+    const { dueMs = 0, aheadMs = 0 } = pool;
+    if (!this.pacing.holds({ dueMs, aheadMs }, meter.nowMs())) return false;
+    // What comes asks again: the timer is for what does not come as soon as it should.
+    this.stopHold ??= clock.setTimer(HOLD_MS, () => {
+      this.stopHold = null;
       this.flush();
     });
     return true;
@@ -86,8 +87,15 @@ export class Committer {
   /** No further commits. Those who wait for the open turn are told `error`. */
   close(error: unknown): void {
     this.closed = true;
-    this.stopLazy?.();
+    this.stopWaits();
     for (const waiter of this.turn.waiters) waiter.failed(error);
+  }
+
+  private stopWaits(): void {
+    this.stopLazy?.();
+    this.stopLazy = null;
+    this.stopHold?.();
+    this.stopHold = null;
   }
 
   private flushLater(): void {

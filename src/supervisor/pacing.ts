@@ -1,13 +1,28 @@
-/** Part of a commit's usual duration that a turn waits at most for company. */
-const PART = 0.5;
-/** Longest wait, in milliseconds: what is longer gains nothing on any disk worth it. */
-const MAX_MS = 0.5;
+/** Part of a commit's usual duration that a turn waits at most for company that is about to come. */
+const COMPANY_PART = 0.5;
+/** Longest wait for company, in milliseconds: what is longer gains nothing on any disk worth it. */
+const MAX_COMPANY_MS = 0.5;
+/** Workers that have work for so many times the duration of a commit do not need what it would let start. */
+const AHEAD_TIMES = 1;
+/** How long a turn waits at most while they have, in durations of a commit, and in milliseconds. */
+const PLENTY_TIMES = 4;
+const MAX_PLENTY_MS = 4;
 /** Weight of the newest commit. */
 const NEWEST_WEIGHT = 0.2;
 
+/** What workers have in hand. */
+interface InHand {
+  /** In how many milliseconds the last result should be here that is about to come; 0: none is. */
+  readonly dueMs: number;
+  /** For how many milliseconds each worker has work. */
+  readonly aheadMs: number;
+}
+
 /**
- * Whether a commit waits a moment for results that are about to come: one commit then carries what two would, and the
- * nodes that depend on both start earlier. As PostgreSQL's commit_delay with commit_siblings, but by what is measured.
+ * Whether a commit waits a moment. For results that are about to come: one commit then carries what two would, and the
+ * nodes that depend on both start earlier, as PostgreSQL's commit_delay with commit_siblings, but by what is measured. And
+ * while workers have plenty of work: what it would let start could not start yet, and a commit takes time of the cores that
+ * they run on.
  */
 export class Pacing {
   private commitMs = 0;
@@ -19,13 +34,19 @@ export class Pacing {
     this.commitMs += NEWEST_WEIGHT * (durationMs - this.commitMs);
   }
 
-  /**
-   * Whether the open turn is to wait; asked again as often as the event loop turns.
-   * @param isCompanyDue results of short attempts are about to come
-   */
-  holds(isCompanyDue: boolean, nowMs: number): boolean {
-    if (!isCompanyDue) return false;
+  /** Whether the open turn is to wait; asked again when something comes. */
+  holds(inHand: InHand, nowMs: number): boolean {
+    const mostMs = this.mostMs(inHand);
+    if (mostMs === 0) return false;
     if (this.sinceMs === 0) this.sinceMs = nowMs;
-    return nowMs - this.sinceMs < Math.min(MAX_MS, PART * this.commitMs);
+    return nowMs - this.sinceMs < mostMs;
+  }
+
+  private mostMs({ dueMs, aheadMs }: InHand): number {
+    const { commitMs } = this;
+    if (aheadMs > AHEAD_TIMES * commitMs) return Math.min(MAX_PLENTY_MS, PLENTY_TIMES * commitMs);
+    const mostMs = Math.min(MAX_COMPANY_MS, COMPANY_PART * commitMs);
+    // What takes longer than that comes with the next commit.
+    return dueMs > 0 && dueMs <= mostMs ? mostMs : 0;
   }
 }

@@ -7,59 +7,98 @@ import {
   MAX_BATCH,
   MIN_SHARE_MS,
   roomFor,
+  shareMs,
   TARGET_MS,
 } from '../../src/pool/batching.js';
 
 const cost = fc.oneof(fc.double({ min: 0.001, max: TARGET_MS, noNaN: true }), fc.constant(ALONE));
 
-describe('the length of a batch', () => {
-  it('is at least one, holds the target, and never takes what must travel alone along', () => {
+/** The batches that go out at once to workers of which so many are idle. */
+function sent(costs: readonly number[], idle: number, threads: number): number[] {
+  const lengths: number[] = [];
+  let at = 0;
+  const costAt = (index: number): number => costs[at + index];
+  for (let worker = 0; worker < idle && at < costs.length; worker++) {
+    const share = shareMs(costAt, costs.length - at, threads - worker, threads > idle);
+    const length = batchLength(costAt, costs.length - at, share);
+    lengths.push(length);
+    at += length;
+  }
+  return lengths;
+}
+
+describe('batches', () => {
+  it('have one job at least, hold the target, and never take what must travel alone along', () => {
     fc.assert(
       fc.property(
         fc.array(cost, { minLength: 1, maxLength: 600 }),
         fc.integer({ min: 1, max: 8 }),
-        (costs, idle) => {
-          const length = batchLength((i) => costs[i], costs.length, idle);
-          expect(length).toBeGreaterThanOrEqual(1);
-          expect(length).toBeLessThanOrEqual(Math.min(costs.length, MAX_BATCH));
-          if (length === 1) return;
-          const sumMs = costs.slice(0, length).reduce((sum, ms) => sum + ms, 0);
-          expect(sumMs).toBeLessThanOrEqual(TARGET_MS);
+        fc.integer({ min: 0, max: 8 }),
+        (costs, idle, busy) => {
+          let at = 0;
+          for (const length of sent(costs, idle, idle + busy)) {
+            expect(length).toBeGreaterThanOrEqual(1);
+            expect(length).toBeLessThanOrEqual(Math.min(costs.length - at, MAX_BATCH));
+            const sumMs = costs.slice(at, at + length).reduce((sum, ms) => sum + ms, 0);
+            const halfMs = costs[at + length - 1] / 2;
+            if (length > 1) expect(sumMs - halfMs).toBeLessThanOrEqual(TARGET_MS * 1.000001);
+            at += length;
+          }
         },
       ),
       { numRuns: 500 },
     );
   });
 
-  it('leaves work for every idle worker when there is enough to share', () => {
+  it('leave work for every idle worker when there is enough to share', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 2, max: 400 }),
         fc.integer({ min: 2, max: 8 }),
         fc.double({ min: 0.002, max: TARGET_MS, noNaN: true }),
         (jobs, idle, ms) => {
-          let left = jobs;
-          let sent = 0;
-          for (let worker = idle; worker > 0 && left > 0; worker--) {
-            left -= batchLength(() => ms, left, worker);
-            sent += 1;
-          }
           const worthSharing = Math.min(jobs, idle, Math.ceil((jobs * ms) / (MIN_SHARE_MS + ms)));
-          expect(sent).toBeGreaterThanOrEqual(worthSharing);
+          const costs = Array.from({ length: jobs }, () => ms);
+          expect(sent(costs, idle, idle).length).toBeGreaterThanOrEqual(worthSharing);
         },
       ),
       { numRuns: 500 },
     );
   });
 
-  it('is nothing when nothing is ready or nobody is idle', () => {
-    expect(batchLength(() => 1, 0, 3)).toBe(0);
-    expect(batchLength(() => 1, 3, 0)).toBe(0);
+  it('share equally what one round takes: nothing is left for a second', () => {
+    const costs = Array.from({ length: 100 }, () => 0.032);
+    expect(sent(costs, 2, 2)).toEqual([50, 50]);
+    expect(sent(costs.slice(0, 97), 2, 2)).toEqual([49, 48]);
+    expect(sent(costs.slice(0, 99), 3, 3)).toEqual([33, 33, 33]);
   });
 
-  it('fills one message for the only idle worker', () => {
-    expect(batchLength(() => 1 / 128, 1_000, 1)).toBe(128);
-    expect(batchLength(() => ALONE, 1_000, 1)).toBe(1);
+  it('leave to workers that are still busy what is theirs, unless it is too little', () => {
+    const costs = Array.from({ length: 100 }, () => 0.02);
+    expect(sent(costs, 1, 2)).toEqual([50]);
+    expect(sent(costs.slice(0, 15), 1, 2)).toEqual([15]);
+  });
+
+  it('are none when nothing is ready or nobody is idle', () => {
+    expect(sent([], 3, 3)).toEqual([]);
+    expect(sent([1, 1, 1], 0, 3)).toEqual([]);
+  });
+
+  it('are full when there is much, and one each when each must travel alone', () => {
+    expect(
+      sent(
+        Array.from({ length: 1_000 }, () => 1 / 64),
+        1,
+        1,
+      ),
+    ).toEqual([128]);
+    expect(
+      sent(
+        Array.from({ length: 1_000 }, () => ALONE),
+        1,
+        1,
+      ),
+    ).toEqual([1]);
   });
 });
 

@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { Pacing } from '../../src/supervisor/pacing.js';
 
 function paced(commitMs: number) {
-  const world = { nowMs: 1000, due: true };
+  const world = { nowMs: 1000, dueMs: 0.1, aheadMs: 0.1 };
   const pacing = new Pacing();
   for (let k = 0; k < 50; k++) pacing.note(commitMs);
-  return { world, pacing, holds: () => pacing.holds(world.due, world.nowMs) };
+  return { world, pacing, holds: () => pacing.holds(world, world.nowMs) };
 }
 
 describe('a commit', () => {
@@ -21,7 +21,26 @@ describe('a commit', () => {
 
   it('waits for nobody: a chain never does', () => {
     const { world, holds } = paced(0.4);
-    world.due = false;
+    world.dueMs = world.aheadMs = 0;
+    expect(holds()).toBe(false);
+  });
+
+  it('does not wait for what takes longer than it would wait', () => {
+    const { world, holds } = paced(0.4);
+    world.dueMs = 0.3;
+    expect(holds()).toBe(false);
+  });
+
+  it('waits for longer while workers have plenty of work, and no longer when they have not', () => {
+    const { world, holds } = paced(0.4);
+    Object.assign(world, { dueMs: 0, aheadMs: 1 });
+    expect(holds()).toBe(true);
+    world.nowMs += 1.5;
+    expect(holds()).toBe(true);
+    world.aheadMs = 0.3;
+    expect(holds()).toBe(false);
+    world.aheadMs = 1;
+    world.nowMs += 0.11;
     expect(holds()).toBe(false);
   });
 
@@ -36,16 +55,22 @@ describe('a commit', () => {
 
   it('never waits long, however slow the disk is and however much is due', () => {
     fc.assert(
-      fc.property(fc.double({ min: 0, max: 100, noNaN: true }), fc.array(fc.nat(200)), (commitMs, steps) => {
-        const { world, holds } = paced(commitMs);
-        const sinceMs = world.nowMs;
-        for (const step of steps) {
-          const held = holds();
-          if (held) expect(world.nowMs - sinceMs).toBeLessThan(0.5);
-          else break;
-          world.nowMs += step / 1000;
-        }
-      }),
+      fc.property(
+        fc.double({ min: 0, max: 100, noNaN: true }),
+        fc.double({ min: 0, max: 100, noNaN: true }),
+        fc.array(fc.nat(900)),
+        (commitMs, aheadMs, steps) => {
+          const { world, holds } = paced(commitMs);
+          Object.assign(world, { aheadMs });
+          const sinceMs = world.nowMs;
+          for (const step of steps) {
+            const held = holds();
+            if (held) expect(world.nowMs - sinceMs).toBeLessThan(4);
+            else break;
+            world.nowMs += step / 1000;
+          }
+        },
+      ),
     );
   });
 });
