@@ -102,6 +102,7 @@ class LazyContext {
   readonly #globalContext: string;
   readonly #host: StepHost;
   readonly #signal: () => AbortSignal;
+  #made: Partial<Record<LazyField, unknown>> | undefined;
 
   constructor(call: StepCall, globalContext: string, host: StepHost, signal: () => AbortSignal) {
     this.#call = call;
@@ -117,19 +118,21 @@ class LazyContext {
     this.index = call.index < 0 ? undefined : call.index;
   }
 
-  /** The value becomes a property of the object: it is made once. */
-  make(field: LazyField): unknown {
-    const value = this.#valueOf(field);
-    Object.defineProperty(this, field, { value, enumerable: true, configurable: true });
-    return value;
+  /** Made once. Kept beside the object: to define a property costs more than a short step. */
+  read(field: LazyField): unknown {
+    const made = (this.#made ??= {});
+    return Object.hasOwn(made, field) ? made[field] : (made[field] = this.#make(field));
   }
 
   /** All fields as own properties. */
   makeAll(): void {
-    for (const field of LAZY_FIELDS) if (!Object.hasOwn(this, field)) this.make(field);
+    for (const field of LAZY_FIELDS) {
+      if (Object.hasOwn(this, field)) continue;
+      Object.defineProperty(this, field, { value: this.read(field), enumerable: true, configurable: true });
+    }
   }
 
-  #valueOf(field: LazyField): unknown {
+  #make(field: LazyField): unknown {
     const host = this.#host;
     switch (field) {
       case 'nodeConfig':
@@ -162,7 +165,7 @@ class LazyContext {
 
 for (const field of LAZY_FIELDS) {
   const get = function (this: LazyContext): unknown {
-    return this.make(field);
+    return this.read(field);
   };
   Object.defineProperty(LazyContext.prototype, field, { get, configurable: true });
 }

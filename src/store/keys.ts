@@ -118,6 +118,10 @@ export function hexTime(atMs: number): string {
   return hex(Math.min(Math.max(0, Math.floor(atMs)), MAX_TIME), TIME_DIGITS);
 }
 
+const ZEROS = '0'.repeat(16);
+
+/** `padStart` makes a string of its own to pad with, for every key. */
 function hex(value: number, digits: number): string {
-  return value.toString(16).padStart(digits, '0');
+  const text = value.toString(16);
+  return text.length < digits ? ZEROS.slice(text.length - digits) + text : text;
 }
