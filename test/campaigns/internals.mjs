@@ -6,4 +6,4 @@ export { compileCondition } from '../../dist/src/policy/condition.js';
 export { decodeChunk, encodeChunk } from '../../dist/src/store/checkpoint-codec.js';
 export { seal, unseal } from '../../dist/src/store/envelope.js';
 export { decodeJournalRecord, encodeJournalRecord } from '../../dist/src/store/journal-codec.js';
-export { safeFolder } from '../../dist/src/store/artifact-files.js';
+export { safeFolder } from '../../dist/src/base/safe-folder.js';
