@@ -49,7 +49,11 @@ export class Children {
       if (parent.released) return;
       this.open.set(link.id, link);
       this.run(link, () => this.begin(link));
-    } else this.run(link, () => this.steer(link, effect.what));
+      return;
+    }
+    // One that is not wanted any more is not begun either.
+    if (effect.what === 'cancel') this.open.delete(link.id);
+    this.run(link, () => this.steer(link, effect.what));
   }
 
   /** An execution here has come to rest. */
@@ -107,6 +111,12 @@ export class Children {
       while (!(await this.hasStopped(child))) await this.rest();
       await this.stopped(child);
     }
+  }
+
+  /** Resolves when nothing is under way for the children of an execution. */
+  async doneFor(executionId: string): Promise<void> {
+    for (let works = this.ofParent.get(executionId); works; works = this.ofParent.get(executionId))
+      await Promise.all(works);
   }
 
   /** Nothing more is started. */
@@ -208,7 +218,6 @@ export class Children {
   private async steer({ id }: ChildLink, what: 'cancel' | 'pause' | 'resume'): Promise<void> {
     try {
       if (what === 'cancel') {
-        this.open.delete(id);
         await this.steering.cancel(id, 'its parent does not wait for it any more');
         await this.steering.host.supervisor.whenGone(id);
       } else if (what === 'pause') await this.steering.pause(id);
@@ -257,11 +266,6 @@ export class Children {
         else if (!this.steering.host.residents.isHere(link.id)) this.run(link, () => this.begin(link));
       }
     });
-  }
-
-  private async doneFor(executionId: string): Promise<void> {
-    for (let works = this.ofParent.get(executionId); works; works = this.ofParent.get(executionId))
-      await Promise.all(works);
   }
 
   private childrenOf(executionId: string): Promise<string[]> {

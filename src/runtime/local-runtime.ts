@@ -149,6 +149,7 @@ export class LocalRuntime implements Runtime, HandleHost {
       ownership: this.ownership,
       residents: this.residents,
       inTurn: (id, work) => this.steering.inTurn(id, work),
+      childrenDone: (id) => this.children.doneFor(id),
       get: (id) => this.get(id),
       abandon: (id, error) => this.steering.abandon(id, error),
     });

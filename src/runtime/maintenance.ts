@@ -24,6 +24,8 @@ interface MaintenanceHost {
   readonly residents: Pick<Residents, 'size' | 'isHere'>;
   /** Requests about one execution one after another. */
   readonly inTurn: <T>(executionId: string, work: () => Promise<T>) => Promise<T>;
+  /** Resolves when nothing is under way for the children of an execution. */
+  readonly childrenDone: (executionId: string) => Promise<void>;
   readonly get: (executionId: string) => Promise<ExecutionDocument | undefined>;
   readonly artifactRoot: string;
   /** Fails an execution that nobody runs. */
@@ -183,6 +185,8 @@ export class Maintenance {
   /** Whom it still names as its owner, though dead as far as anybody knows, is kept from writing about it again. */
   private async remove(record: ExecutionRecord): Promise<boolean> {
     const { store, ownership, clock, artifactRoot } = this.host;
+    // What its end has left under way may add rows.
+    await this.host.childrenDone(record.executionId);
     // A crash in between leaves the parent, which leads to what is left.
     for (const child of await store.children(record.executionId)) await this.removeChild(child);
     const { ownerId } = ownership.self;

@@ -154,7 +154,7 @@ export class Steering {
     await this.takeOver(record);
     await this.forgetPauses(executionId);
     const handle = this.host.results.handle(executionId, workflowId);
-    await this.host.residents.admit({ executionId, events, workflow });
+    await this.orLetGo(executionId, this.host.residents.admit({ executionId, events, workflow }));
     return handle;
   }
 
@@ -189,7 +189,22 @@ export class Steering {
       return;
     }
     await this.takeOver(record);
-    await this.host.residents.bring({ executionId, events: [event], workflow: undefined }, true);
+    const waiting = { executionId, events: [event], workflow: undefined };
+    await this.orLetGo(executionId, this.host.residents.bring(waiting, true));
+  }
+
+  /** What was taken over and cannot be brought in is nobody's again: others would wait for this process to run it. */
+  private async orLetGo(executionId: string, arrival: Promise<void>): Promise<void> {
+    try {
+      await arrival;
+    } catch (error) {
+      const { store, supervisor, residents, ownership } = this.host;
+      const record = await store.getRecord(executionId).catch(() => undefined);
+      const isOurs = record?.ownerId === ownership.self.ownerId && !residents.isHere(executionId);
+      // Who cannot write any more owns nothing for long.
+      if (isOurs) await supervisor.commit(store.update(record, { ...record, ownerId: null })).catch(() => {});
+      throw error;
+    }
   }
 
   /** Leaves a request to whoever runs the execution, or will. Resolves once it is durable. */

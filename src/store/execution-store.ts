@@ -123,7 +123,7 @@ export class KvExecutionStore implements ExecutionStore {
   async commitOwned(ownerId: string, ops: readonly KvOp[]): Promise<void> {
     const fence = notFenced(ownerId);
     await this.kv.commit(ops, [fence]).catch((cause: unknown) => {
-      throw leaseLost(cause, fence);
+      throw this.lost(cause, fence);
     });
     this.rememberDefinitions(ops);
   }
@@ -136,7 +136,9 @@ export class KvExecutionStore implements ExecutionStore {
   }
 
   async commitNew(record: ExecutionRecord, ops: readonly KvOp[], guard?: KvGuard): Promise<void> {
-    const { executionId: id } = record;
+    const { executionId: id, ownerId } = record;
+    // Who was taken for dead starts nothing: what it is late with may have been and gone in the hands of its successor.
+    const fence = ownerId === null ? undefined : notFenced(ownerId);
     // Left-overs of a deleted execution with this id must be gone before the id is used again.
     if (await this.kv.get(keys.deletionKey(id))) await purge(this.kv, id);
     try {
@@ -144,8 +146,11 @@ export class KvExecutionStore implements ExecutionStore {
         { key: keys.recordKey(id), value: null },
         { key: keys.deletionKey(id), value: null },
         ...(guard === undefined ? [] : [guard]),
+        ...(fence === undefined ? [] : [fence]),
       ]);
-    } catch (error) {
+    } catch (cause) {
+      const error = this.lost(cause, fence);
+      if (error !== cause) throw error;
       if (!isMaestroError(error, 'STORE_CONFLICT') || (guard && error.details.key === guard.key)) throw error;
       throw new MaestroError('EXECUTION_EXISTS', `there is already an execution ${id}`, { cause: error });
     }
@@ -199,7 +204,7 @@ export class KvExecutionStore implements ExecutionStore {
     // Who was taken for dead takes nothing over: what it has in hand of it may run still.
     const fence = next.ownerId === null ? undefined : notFenced(next.ownerId);
     await this.kv.commit(ops, fence === undefined ? [guard] : [guard, fence]).catch((cause: unknown) => {
-      throw leaseLost(cause, fence);
+      throw this.lost(cause, fence);
     });
   }
 
@@ -359,6 +364,13 @@ export class KvExecutionStore implements ExecutionStore {
 
   close(): Promise<void> {
     return this.kv.close();
+  }
+
+  /** An owner that was taken for dead can store nothing any more, whatever it was that found that out. */
+  private lost(cause: unknown, fence: KvGuard | undefined): unknown {
+    const error = leaseLost(cause, fence);
+    if (error !== cause) this.failed(error as MaestroError);
+    return error;
   }
 
   private async getText(key: string): Promise<string | undefined> {

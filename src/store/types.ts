@@ -148,7 +148,10 @@ export interface ExecutionStore {
   putRequest(request: InboxRequest): KvOp;
   deleteRequest(request: InboxRequest): KvOp;
 
-  /** Sets who is told that a commit failed, whoever made it: nothing is written any more until the store is reopened. */
+  /**
+   * Sets who is told that a commit failed, whoever made it: nothing is written any more until the store is reopened, or, where
+   * its owner was taken for dead, by this owner.
+   */
   onFailure(failed: (error: MaestroError) => void): void;
   commit(ops: readonly KvOp[]): Promise<void>;
   /**
@@ -160,7 +163,7 @@ export interface ExecutionStore {
   deleteFences(untilMs: number): Promise<KvOp[]>;
   /**
    * Creates unless the id is taken, and a guard of the caller's holds if there is one.
-   * @throws EXECUTION_EXISTS, STORE_CONFLICT for the guard
+   * @throws EXECUTION_EXISTS; STORE_CONFLICT for the guard; LEASE_LOST when its owner was taken for dead
    */
   commitNew(record: ExecutionRecord, ops: readonly KvOp[], guard?: KvGuard): Promise<void>;
   /** Every schedule that can be read, by workflow id, and the ids of those that cannot. */

@@ -163,20 +163,22 @@ export function executionStoreContract(name: string, open: () => Promise<Kv>): v
       test(
         'who lost an execution to another owner commits nothing more, until the fence is old',
         withStore(async (store, kv) => {
+          let told = 0;
+          store.onFailure(({ code }) => (told += code === 'LEASE_LOST' ? 1 : 0));
           const created = record('e1', { ownerId: 'frozen' });
           await store.commitOwned('frozen', store.create(created, SPEC, '{}'));
           const process = { pid: 1, processStart: '1@pid', bootId: 'b', hostname: 'h', createdAtMs: 1 };
           await store.commit([store.putOwner({ ownerId: 'frozen', ...process })]);
           await store.takeOver(created, { ...created, ownerId: 'me', updatedAtMs: 5_000 });
           expect(await store.owners()).toEqual([]);
-
+          const LOST = { code: 'LEASE_LOST' };
           const late = store.commitOwned('frozen', [store.appendJournal('e1', { sequence: 0, entries: [] })]);
-          await expect(late).rejects.toMatchObject({ code: 'LEASE_LOST' });
+          await expect(late).rejects.toMatchObject(LOST);
           const taken = (await store.getRecord('e1'))!;
-          const back = store.takeOver(taken, { ...taken, ownerId: 'frozen' });
-          await expect(back).rejects.toMatchObject({ code: 'LEASE_LOST' });
-          expect(await store.getRecord('e1')).toEqual(taken);
-          expect(await store.lastSequence('e1')).toBe(-1);
+          await expect(store.takeOver(taken, { ...taken, ownerId: 'frozen' })).rejects.toMatchObject(LOST);
+          const e2 = { ...taken, executionId: 'e2', ownerId: 'frozen' };
+          await expect(store.commitNew(e2, [])).rejects.toMatchObject(LOST);
+          expect([told, await store.getRecord('e1'), await store.lastSequence('e1')]).toEqual([3, taken, -1]);
           await store.commitOwned('me', [store.appendJournal('e1', { sequence: 0, entries: [] })]);
           expect(await store.lastSequence('e1')).toBe(0);
 

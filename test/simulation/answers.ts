@@ -9,8 +9,9 @@ import { demand } from './violation.js';
 interface SaidDecision {
   readonly node: number;
   readonly decision: Decision['decision'];
-  /** It was acknowledged. */
-  told: boolean;
+  /** When it was asked for, and acknowledged: as numbers that count what happens. */
+  readonly asked: number;
+  told: number;
 }
 
 /**
@@ -29,6 +30,8 @@ export class Answers {
   private readonly inbox = new Map<string, WaitAnswer>();
   /** Who decided a run of a node, as `node/run`. */
   private readonly decided = new Map<string, string | null>();
+  /** Counts what was said and told of decisions. */
+  private happened = 0;
   /** What ended the wait of a node whose outcome has not been seen yet. */
   private ending: {
     readonly node: number;
@@ -48,7 +51,7 @@ export class Answers {
   }
 
   decides(reviewer: string, node: number, decision: Decision['decision']): void {
-    this.decisions.set(reviewer, { node, decision, told: false });
+    this.decisions.set(reviewer, { node, decision, asked: ++this.happened, told: Infinity });
   }
 
   /** The sender of a signal was told that it has arrived. */
@@ -67,7 +70,7 @@ export class Answers {
     const { node } = said;
     const run = this.columns.run[node];
     const by = this.decided.get(`${node}/${run}`);
-    said.told = true;
+    said.told = ++this.happened;
     const waits = this.inInbox((answer) => reviewerOf(answer) === reviewer);
     if (by === undefined || by === reviewer || waits || this.isOver()) return;
     const what = `${this.name}: ${reviewer} was told to have decided node ${node}; ${by ?? 'the deadline'} had`;
@@ -156,14 +159,15 @@ export class Answers {
   private checkDecision(node: number, { reviewer, decision }: ReturnType<typeof decisionOf>): void {
     const run = this.columns.run[node];
     const said = this.decisions.get(reviewer);
-    const asked = said?.node === node && said.decision === decision;
     const what = `${this.name}: node ${node} has the decision ${decision} of ${reviewer}`;
-    demand(asked, 'REVIEW_IS_FINAL', `${what}, who did not say so`);
+    if (said?.node !== node || said.decision !== decision)
+      return demand(false, 'REVIEW_IS_FINAL', `${what}, who did not say so`);
     this.decided.set(`${node}/${run}`, reviewer);
     for (const answer of this.inbox.values()) {
       const other = answer.type === 'reviewDecided' ? answer.reviewer! : reviewer;
       const isOf = 'node' in answer && answer.node === node && answer.run === run;
-      const overruled = isOf && other !== reviewer && this.decisions.get(other)!.told;
+      // One that was on its way to the disk already holds.
+      const overruled = isOf && other !== reviewer && this.decisions.get(other)!.told < said.asked;
       demand(!overruled, 'REVIEW_IS_FINAL', `${what}; ${other} had been told to have decided`);
     }
   }

@@ -355,26 +355,3 @@ describe('groups', () => {
     expect(sent).toEqual(['e/a', 'e/first']);
   });
 });
-
-describe('answers', () => {
-  it('that wait in the inbox beside a cancellation and a rerun are kept for what runs later', async () => {
-    const answer = { id: 'answer', run: undefined, wait_for: { signal: 's' }, dependencies: ['before'] };
-    const workflow = workflowOf({ id: 'again' }, { id: 'before' }, answer);
-    const lastsMs = { again: 10, before: Infinity };
-    const { boot, during, pass } = quietWorld(workflow, (id) => succeeds(lastsMs[id as 'again' | 'before']));
-    const owner = (await boot()).runtime!;
-    const other = (await boot()).runtime!;
-    await during(owner.start(workflow, {}, { executionId: 'e' }));
-    await pass(50);
-    lastsMs.again = 1_000;
-    const asked = [other.cancel('e'), other.signal('e', 's', 7), other.rerun('e', 'again')];
-    await during(Promise.all<unknown>(asked));
-    await pass(3_000);
-    expect(await owner.get('e')).toMatchObject({ node_states: { again: { status: 'completed' } } });
-    lastsMs.before = 10;
-    await during(owner.rerun('e', 'before'));
-    await pass(100);
-    const document = await owner.get('e');
-    expect(document!.node_states.answer).toMatchObject({ status: 'completed', output: 7 });
-  });
-});

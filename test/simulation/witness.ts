@@ -302,7 +302,9 @@ export class Witness {
     const { id } = shadow.planned;
     const status = shadow.record?.status;
     const { parent } = shadow;
-    const withParent = parent !== null && (parent.forced || parent.damaged || parent.deleted);
+    // It goes with its parent, which goes after it: also one that was taken up by itself again, and rests.
+    const isWithIt = parent?.hasEnded === true && status === 'paused';
+    const withParent = parent !== null && (isWithIt || parent.forced || parent.damaged || parent.deleted);
     const mayGo = shadow.hasEnded || shadow.forced || shadow.damaged || withParent;
     demand(mayGo, 'DELETED_WHEN_ENDED', `${id} was deleted while ${status}`);
     shadow.deleted = true;
