@@ -61,6 +61,16 @@ export class Maintenance {
     }
     if (record === undefined) return false;
     await this.assertMayGo(record, force);
+    await this.host.childrenDone(executionId);
+    const child = await this.heldBelow(executionId);
+    if (child !== undefined)
+      throw new MaestroError(
+        'EXECUTION_OWNED',
+        `execution ${child}, which belongs to it, is still being stopped`,
+        {
+          next: 'Try again in a moment.',
+        },
+      );
     return this.remove(record);
   }
 
@@ -179,14 +189,16 @@ export class Maintenance {
   private removeInTurn(record: ExecutionRecord): Promise<boolean> {
     const { inTurn, residents } = this.host;
     const { executionId } = record;
-    return inTurn(executionId, async () => !residents.isHere(executionId) && this.remove(record));
+    return inTurn(executionId, async () => {
+      if (residents.isHere(executionId)) return false;
+      await this.host.childrenDone(executionId);
+      return (await this.heldBelow(executionId)) === undefined && this.remove(record);
+    });
   }
 
   /** Whom it still names as its owner, though dead as far as anybody knows, is kept from writing about it again. */
   private async remove(record: ExecutionRecord): Promise<boolean> {
     const { store, ownership, clock, artifactRoot } = this.host;
-    // What its end has left under way may add rows.
-    await this.host.childrenDone(record.executionId);
     // A crash in between leaves the parent, which leads to what is left.
     for (const child of await store.children(record.executionId)) await this.removeChild(child);
     const { ownerId } = ownership.self;
@@ -199,6 +211,21 @@ export class Maintenance {
     // After its record: what a crash leaves in between is found by the next collection.
     await removeArtifacts(store, artifactRoot, record).catch(() => {});
     return true;
+  }
+
+  /** A child, or child of a child, that somebody still has in hand: after the end of its parent, too, it may be stopping. */
+  private async heldBelow(executionId: string): Promise<string | undefined> {
+    const { store, residents, ownership } = this.host;
+    for (const child of await store.children(executionId)) {
+      const owner = await store.getRecord(child).then(
+        (record) => record?.ownerId ?? null,
+        () => null,
+      );
+      if (residents.isHere(child) || (await ownership.holder(owner)) !== undefined) return child;
+      const below = await this.heldBelow(child);
+      if (below !== undefined) return below;
+    }
+    return undefined;
   }
 
   /** What a parent has started lives as long as it. What still runs of it is at its end, and belongs to nobody then. */

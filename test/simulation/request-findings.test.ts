@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { workflowFromSpec } from '../../src/spec/index.js';
 import { decodeRecord } from '../../src/store/record-codec.js';
 import { quietWorld, succeeds, workflowOf } from './quiet-world.js';
 
@@ -46,4 +47,31 @@ it('what was taken over and could not be brought in is nobody’s again', async 
     await expect(during<unknown>(asked())).rejects.toMatchObject({ code: 'RECORD_CORRUPT' });
     expect(owners.slice(-2)).toEqual([expect.any(String), null]);
   }
+});
+
+it('what has ended is not collected while its child is still at its end, in the hands of another process', async () => {
+  const child = workflowFromSpec({
+    workflow: { id: 'c', name: 'c', compensate: 'always' },
+    nodes: [
+      { id: 'done', name: 'done', type: 'custom', run: 'x', compensate: { run: 'undo' } },
+      { id: 'hangs', name: 'hangs', type: 'custom', run: 'x', dependencies: ['done'] },
+    ],
+  });
+  const workflow = workflowFromSpec({
+    workflow: { id: 'p', name: 'p', timeout_seconds: 1 },
+    nodes: [{ id: 'child', name: 'child', type: 'subworkflow', definition: child.definitionHash }],
+    subworkflows: { [child.definitionHash]: child.spec },
+  });
+  const lastsMs: Record<string, number> = { done: 10, hangs: Infinity, 'compensate:done': 10_000 };
+  const { boot, during, pass } = quietWorld(workflow, (id) => succeeds(lastsMs[id]));
+  const owner = (await boot()).runtime!;
+  const other = (await boot()).runtime!;
+  const { result } = await during(owner.start(workflow, {}, { executionId: 'e' }));
+  expect(await during(result)).toMatchObject({ status: 'failed' });
+  await pass(3_000);
+  expect(await during(other.collect({ olderThanMs: 0 }))).toMatchObject({ deleted: [] });
+  await expect(during(other.delete('e'))).rejects.toMatchObject({ code: 'EXECUTION_OWNED' });
+  await pass(20_000);
+  expect(owner.failure).toBeUndefined();
+  expect(await during(other.collect({ olderThanMs: 0 }))).toMatchObject({ deleted: ['e'] });
 });
