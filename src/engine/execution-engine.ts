@@ -229,9 +229,9 @@ export class ExecutionEngine {
     return taken;
   }
 
-  /** Nothing executes but so many nodes, and nothing is being evaluated. */
-  isIdle(but = 0): boolean {
-    return this.columns.executing === but && this.propagation.evaluating === 0;
+  /** Nothing executes and nothing is being evaluated. */
+  get isIdle(): boolean {
+    return this.columns.executing === 0 && this.propagation.evaluating === 0;
   }
 
   /**

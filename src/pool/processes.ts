@@ -1,6 +1,6 @@
 import { atMost, type CancelTimer } from '../base/clock.js';
 import { invariant } from '../base/assert.js';
-import { type ErrorDocument } from '../base/errors.js';
+import type { ErrorDocument } from '../base/errors.js';
 import { answer } from './answer.js';
 import { Child, type ChildEnd } from './child.js';
 import type { ResolvedPoolSettings } from './options.js';

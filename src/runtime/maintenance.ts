@@ -61,7 +61,6 @@ export class Maintenance {
     }
     if (record === undefined) return false;
     await this.assertMayGo(record, force);
-    await this.host.childrenDone(executionId);
     const child = await this.heldBelow(executionId);
     if (child !== undefined)
       throw new MaestroError(
@@ -191,7 +190,6 @@ export class Maintenance {
     const { executionId } = record;
     return inTurn(executionId, async () => {
       if (residents.isHere(executionId)) return false;
-      await this.host.childrenDone(executionId);
       return (await this.heldBelow(executionId)) === undefined && this.remove(record);
     });
   }
@@ -215,7 +213,9 @@ export class Maintenance {
 
   /** A child, or child of a child, that somebody still has in hand: after the end of its parent, too, it may be stopping. */
   private async heldBelow(executionId: string): Promise<string | undefined> {
-    const { store, residents, ownership } = this.host;
+    const { store, residents, ownership, childrenDone } = this.host;
+    // What the end of a parent has left under way may add rows.
+    await childrenDone(executionId);
     for (const child of await store.children(executionId)) {
       const owner = await store.getRecord(child).then(
         (record) => record?.ownerId ?? null,

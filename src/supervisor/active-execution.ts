@@ -85,7 +85,7 @@ export class ActiveExecution {
    * memory, and another process may run it.
    */
   get isAtRest(): boolean {
-    const isPaused = this.engine.state.workflowLeaf === 'paused' && this.engine.isIdle();
+    const isPaused = this.engine.state.workflowLeaf === 'paused' && this.engine.isIdle;
     return (this.isEnded || isPaused) && this.jobs.size === 0 && this.stopping.isEmpty;
   }
 
@@ -95,7 +95,7 @@ export class ActiveExecution {
    */
   get onlyWaits(): boolean {
     const { columns, workflowLeaf } = this.engine.state;
-    if (workflowLeaf !== 'running' || this.jobs.size > 0 || !this.engine.isIdle()) return false;
+    if (workflowLeaf !== 'running' || this.jobs.size > 0 || !this.engine.isIdle) return false;
     if (this.awaitsChildren) return true;
     if (columns.waits.size === 0) return false;
     for (let lane = 0; lane < this.engine.definition.laneCount; lane++)

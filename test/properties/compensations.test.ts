@@ -85,7 +85,7 @@ it('compensations over random graphs run after an end that asks for them, one at
       for (const { engine } of [driver, after]) {
         const { columns, workflowLeaf } = engine.state;
         expect(['completed', 'failed', 'cancelled']).toContain(workflowLeaf);
-        expect(engine.isIdle()).toBe(true);
+        expect(engine.isIdle).toBe(true);
         for (const [node, target] of script.compensations!) {
           if (columns.leaf[node] === LEAF.completed) expect(columns.leaf[target]).toBe(LEAF.completed);
           if (workflowLeaf === 'completed') expect(columns.leaf[node]).not.toBe(LEAF.pending);

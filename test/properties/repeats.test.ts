@@ -176,7 +176,7 @@ describe('loops over random graphs', () => {
           if (what === 'pause' && state.workflowLeaf === 'running') {
             driver.apply({ type: 'pauseRequested' });
             driver.play();
-            expect(driver.engine.isIdle()).toBe(true);
+            expect(driver.engine.isIdle).toBe(true);
             expect(state.workflowLeaf).toBe('paused');
             driver.apply({ type: 'resumeRequested' });
           }

@@ -208,7 +208,7 @@ describe('waits over random graphs', () => {
             driver.apply({ type: 'pauseRequested' });
             const waiting = state.columns.waits.size;
             driver.play();
-            expect(driver.engine.isIdle()).toBe(true);
+            expect(driver.engine.isIdle).toBe(true);
             expect(state.columns.waits.size).toBeLessThanOrEqual(waiting);
             driver.apply({ type: 'resumeRequested' });
           }
