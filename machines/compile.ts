@@ -99,9 +99,10 @@ export function compileMachine<M extends AnyStateMachine>(
     if (edge === undefined) return undefined;
     return { leaf: edge.target, context: edge.update === null ? context : edge.update(context, event) };
   };
+  const ignored = cells.map((cell) => cell?.every((edge) => edge.ignored) === true);
   const ignores = (leaf: number, type: string): boolean => {
     const index = column.get(type);
-    return index !== undefined && cells[leaf * width + index]?.every((edge) => edge.ignored) === true;
+    return index !== undefined && ignored[leaf * width + index];
   };
 
   return {

@@ -1,3 +1,4 @@
+import { RareMap } from '../base/rare-map.js';
 import type { EdgeVerdict } from '../../machines/events.js';
 
 /** A verdict as a checkpoint keeps it. */
@@ -9,7 +10,7 @@ export type EdgeRow = readonly [from: number, to: number, verdict: EdgeVerdict];
  */
 export class EdgeVerdicts {
   /** By the node an edge leads to, then by the one it comes from. */
-  private readonly byTarget = new Map<number, Map<number, EdgeVerdict>>();
+  private readonly byTarget = new RareMap<number, Map<number, EdgeVerdict>>();
 
   get isEmpty(): boolean {
     return this.byTarget.size === 0;

@@ -1,3 +1,4 @@
+import { RareMap } from '../base/rare-map.js';
 import { dependenciesOf } from '../graph/queries.js';
 import { LEAF } from './columns.js';
 import type { EngineDefinition } from './definition.js';
@@ -11,7 +12,7 @@ import type { ExecutionState } from './execution-state.js';
  */
 export class Edges {
   /** Asked and not answered: the number of the last question about each edge. */
-  private readonly questions = new Map<string, number>();
+  private readonly questions = new RareMap<string, number>();
   private asked = 0;
 
   constructor(

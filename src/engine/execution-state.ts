@@ -9,6 +9,8 @@ import {
 import { compiledNode, compiledWorkflow } from '../../machines/index.js';
 import { MaestroError } from '../base/errors.js';
 import { isWorkflowStatusEnded } from '../base/model.js';
+import { RareMap } from '../base/rare-map.js';
+import { RareSet } from '../base/rare-set.js';
 import { growingPlan, planForExecution } from '../graph/growing-plan.js';
 import type { Plan } from '../graph/plan.js';
 import { dependentsOf } from '../graph/queries.js';
@@ -39,11 +41,11 @@ export class ExecutionState {
   private endedAtMs = 0;
   private reopenedAtMs = 0;
   /** Nodes that keep results whose inputs were made again since. */
-  private outdated = new Set<number>();
+  private readonly outdated = new RareSet<number>();
   /** When each group was restarted since a retry or rerun was last asked for: newest first, and no more than matter. */
-  private restarts = new Map<number, RestartWindow>();
+  private readonly restarts = new RareMap<number, RestartWindow>();
   /** The nodes that could be compensated, in the order in which they completed last. */
-  private completions = new Set<number>();
+  private readonly completions = new RareSet<number>();
   /** When anything in it changed last, as far as entries say; 0 when none has been seen since a checkpoint. */
   changedAtMs = 0;
   /** Told of every change of a node's leaf but those replayed. */
@@ -100,9 +102,15 @@ export class ExecutionState {
       rerun: row.rerun ?? null,
       compensating: row.compensating ?? null,
     };
-    this.outdated = new Set(row.outdated);
-    this.restarts = new Map(row.restarts);
-    this.completions = new Set(row.completions?.flatMap((id) => this.plan.indexOf.get(id) ?? []));
+    this.outdated.clear();
+    this.restarts.clear();
+    this.completions.clear();
+    for (const node of row.outdated ?? []) this.outdated.add(node);
+    for (const [group, times] of row.restarts ?? []) this.restarts.set(group, times);
+    for (const id of row.completions ?? []) {
+      const node = this.plan.indexOf.get(id);
+      if (node !== undefined) this.completions.add(node);
+    }
     this.startedAtMs = row.startedAtMs;
     this.endedAtMs = row.endedAtMs;
     this.reopenedAtMs = row.reopenedAtMs ?? 0;

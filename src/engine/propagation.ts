@@ -2,6 +2,7 @@ import type { ErrorDocument } from '../base/errors.js';
 import { unverified, type Contracts } from '../policy/contracts.js';
 import { dependenciesOf } from '../graph/queries.js';
 import { RareMap } from '../base/rare-map.js';
+import { RareSet } from '../base/rare-set.js';
 import type { Plan } from '../graph/plan.js';
 import type { TriggerDecision } from '../policy/trigger.js';
 import { LEAF } from './columns.js';
@@ -40,7 +41,7 @@ export class Propagation {
   private readonly questions = new RareMap<number, number>();
   private asked = 0;
   /** Let through although dependencies are unfinished, which will not run. */
-  private readonly finally = new Set<number>();
+  private readonly finally = new RareSet<number>();
   /** How many ends are being told, one because of another. */
   private telling = 0;
   /** Nodes that failed meanwhile. Restarts count anew from the leaves, where what is not told everywhere shows already. */
@@ -68,9 +69,10 @@ export class Propagation {
   /** Tells the dependents of a finished node, and theirs as far as the news travels. Iterative: graphs are deep. */
   tell(first: number, finish: Finish, atMs: number): void {
     const { dependentOffsets, dependents } = this.plan;
-    const work: End[] = [{ node: first, finish }];
+    // Most news ends with those it is told first.
+    let work: End[] | null = null;
     this.telling++;
-    for (let item = work.pop(); item !== undefined; item = work.pop()) {
+    for (let item: End | undefined = { node: first, finish }; item !== undefined; item = work?.pop()) {
       for (let k = dependentOffsets[item.node]; k < dependentOffsets[item.node + 1]; k++) {
         const dependent = dependents[k];
         if (item.finish === 'succeeded' && this.edges.isConditional(item.node, dependent)) {
@@ -78,7 +80,7 @@ export class Propagation {
           continue;
         }
         const end = this.note(dependent, item, atMs);
-        if (end !== null) work.push(end);
+        if (end !== null) (work ??= []).push(end);
       }
       if (item.node >= this.plan.fixedCount) this.maps?.ended(item.node, item.finish, atMs);
     }

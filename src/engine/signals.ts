@@ -1,11 +1,12 @@
 import { invariant } from '../base/assert.js';
 import { RareMap } from '../base/rare-map.js';
+import { RareSet } from '../base/rare-set.js';
 import type { SignalsRow } from './entries.js';
 
 /** Signals that came and were not taken yet, first come first served by name; and which came before. */
 export class Signals {
   private readonly open = new RareMap<string, string[]>();
-  private readonly ids = new Set<string>();
+  private readonly ids = new RareSet<string>();
 
   /** How many are kept: those not taken, and ids that must be recognised. */
   get size(): number {

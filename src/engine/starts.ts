@@ -1,4 +1,5 @@
 import { grown } from '../base/grown.js';
+import { RareSet } from '../base/rare-set.js';
 import { stageOf } from '../graph/index.js';
 import type { EngineDefinition } from './definition.js';
 import type { ExecutionState } from './execution-state.js';
@@ -13,7 +14,7 @@ export class Starts {
   readonly groups: Groups;
   /** Nodes that fail_fast does not hold back although they wait for others, dependencies first. */
   readonly outlasting: readonly number[];
-  private readonly exempt: ReadonlySet<number>;
+  private readonly exempt: RareSet<number>;
   private readonly limit: StartLimit;
   /** The turn that made each node ready: its dispatch must wait until that turn is durable. */
   private readyTurn: Uint32Array;
@@ -24,8 +25,10 @@ export class Starts {
   ) {
     const { plan, triggers } = definition;
     this.readyTurn = new Uint32Array(plan.nodeCount);
-    const outlasting = [...triggers].flatMap(([node, trigger]) => (outlastsFailure(trigger) ? [node] : []));
-    this.exempt = new Set([...outlasting, ...definition.compensations.keys()]);
+    const { compensations } = definition;
+    const outlasting: number[] = [];
+    for (const [node, trigger] of triggers) if (outlastsFailure(trigger)) outlasting.push(node);
+    this.exempt = new RareSet([...outlasting, ...compensations.keys()]);
     this.outlasting = outlasting.sort((a, b) => plan.rank[a] - plan.rank[b]);
     this.limit = new StartLimit(
       (node) => this.isExempt(node),

@@ -35,7 +35,7 @@ export class EventDeriver {
   private readonly iterations = new RareMap<number, number>();
 
   /** By hash: what is said once the execution has gone over to that definition. */
-  private readonly sources = new Map<string, EventSource>();
+  private readonly sources = new RareMap<string, EventSource>();
 
   constructor(
     private source: EventSource,

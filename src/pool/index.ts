@@ -59,6 +59,10 @@ class PoolRouter implements Pool {
   }
 
   dispatch(jobs: readonly Job[]): void {
+    const [first] = jobs;
+    if (first === undefined) return;
+    const { kind: only } = first.step;
+    if (jobs.every(({ step }) => step.kind === only)) return this.#adapters[only].dispatch(jobs);
     const byKind = new Map<StepKind, Job[]>();
     for (const job of jobs) {
       const same = byKind.get(job.step.kind);

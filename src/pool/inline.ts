@@ -2,14 +2,38 @@ import type { CancelTimer } from '../base/clock.js';
 import { invariant } from '../base/assert.js';
 import type { ErrorDocument } from '../base/errors.js';
 import type { ResolvedPoolSettings } from './options.js';
-import type { PoolListener } from './port.js';
+import type { FetchKind, PoolListener } from './port.js';
 import { SlotPool, type SlotJob } from './slot-pool.js';
 import type { StepResult } from './step-result.js';
-import { RunningStep } from './step-runner.js';
+import { RunningStep, type StepHost } from './step-runner.js';
 
-interface InlineRun {
+/** A step that runs here, and the place it runs in. */
+class InlineRun implements StepHost {
   readonly step: RunningStep;
-  clearGrace?: CancelTimer;
+  /** What a synchronous step came to. */
+  result: StepResult | undefined;
+  clearGrace: CancelTimer | undefined;
+
+  constructor(
+    private readonly pool: InlinePool,
+    private readonly entry: SlotJob<InlineRun>,
+    private readonly listener: PoolListener,
+    globalContext: string,
+  ) {
+    this.step = new RunningStep(entry.job.call, globalContext, this);
+  }
+
+  heartbeat(): void {
+    if (this.pool.isLive(this.entry)) this.listener.heartbeat(this.entry.job.id);
+  }
+
+  progress(fraction: number, message: string | undefined): void {
+    if (this.pool.isLive(this.entry)) this.listener.progress(this.entry.job.id, fraction, message);
+  }
+
+  fetch(kind: FetchKind): Promise<string> {
+    return this.pool.fetch(this.entry, kind);
+  }
 }
 
 /**
@@ -30,24 +54,17 @@ export class InlinePool extends SlotPool<InlineRun> {
     globalContext: string,
     listener: PoolListener,
   ): InlineRun {
-    const { id, call, step } = entry.job;
+    const { step } = entry.job;
     invariant(step.kind === 'inline', 'the inline pool was given a step of another kind');
-    const run: InlineRun = {
-      step: new RunningStep(call, globalContext, {
-        heartbeat: () => {
-          if (this.isLive(entry)) listener.heartbeat(id);
-        },
-        progress: (fraction, message) => {
-          if (this.isLive(entry)) listener.progress(id, fraction, message);
-        },
-        fetch: (kind) => this.fetch(entry, kind),
-      }),
-    };
+    const run = new InlineRun(this, entry, listener, globalContext);
     const result = run.step.run(step.fn, this.#settings.maxOutputBytes);
     if (result instanceof Promise) void result.then((settled) => this.#finish(entry, run, settled));
-    // Never before the handle has been returned.
-    else queueMicrotask(() => this.#finish(entry, run, result));
+    else run.result = result;
     return run;
+  }
+
+  protected override executing(entry: SlotJob<InlineRun>, run: InlineRun): void {
+    if (run.result !== undefined) this.#finish(entry, run, run.result);
   }
 
   protected override abort(

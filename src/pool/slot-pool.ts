@@ -52,6 +52,8 @@ export abstract class SlotPool<Run> implements Pool {
    * `globalContext` is JSON text; of a remote worker's job, only when it is in the call.
    */
   protected abstract execute(entry: SlotJob<Run>, globalContext: string, listener: PoolListener): Run;
+  /** The job's handle is known: what is over already may be told. */
+  protected executing(_entry: SlotJob<Run>, _run: Run): void {}
   /** Ends an executing job, softly first; it must `settle` soon after `graceMs` in any case. */
   protected abstract abort(entry: SlotJob<Run>, run: Run, reason: ErrorDocument, graceMs: number): void;
 
@@ -156,11 +158,11 @@ export abstract class SlotPool<Run> implements Pool {
   }
 
   /** False once the job has settled, or was dropped by close. */
-  protected isLive(entry: SlotJob<Run>): boolean {
+  isLive(entry: SlotJob<Run>): boolean {
     return this.#jobs.get(entry.job.id) === entry;
   }
 
-  protected async fetch(entry: SlotJob<Run>, kind: FetchKind): Promise<string> {
+  async fetch(entry: SlotJob<Run>, kind: FetchKind): Promise<string> {
     if (this.#listener === undefined || !this.isLive(entry))
       throw new MaestroError('STEP_CANCELLED', `the attempt is over: ${kind} cannot be fetched any more`);
     return this.#listener.fetch(entry.job.id, kind);
@@ -202,5 +204,6 @@ export abstract class SlotPool<Run> implements Pool {
     if (!this.isLive(entry) || entry.cancelled !== undefined || this.#listener === undefined) return;
     if (this.#options.remote !== true) this.started(entry);
     entry.run = this.execute(entry, globalContext, this.#listener);
+    this.executing(entry, entry.run);
   }
 }

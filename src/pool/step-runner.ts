@@ -22,7 +22,7 @@ export class RunningStep {
   #reason: ErrorDocument | undefined;
 
   constructor(call: StepCall, globalContext: string, host: StepHost) {
-    const lazy = new LazyContext(call, globalContext, host, () => this.#signal());
+    const lazy = new LazyContext(call, globalContext, host, this);
     this.context = new Proxy(lazy, AS_OWN) as unknown as StepContext;
   }
 
@@ -51,7 +51,8 @@ export class RunningStep {
     return this.#reason === undefined ? result : { ok: false, error: this.#reason };
   }
 
-  #signal(): AbortSignal {
+  /** Made when it is first read. */
+  get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
       if (this.#reason !== undefined) this.#controller.abort(toAbortError(this.#reason));
@@ -101,14 +102,14 @@ class LazyContext {
   readonly #call: StepCall;
   readonly #globalContext: string;
   readonly #host: StepHost;
-  readonly #signal: () => AbortSignal;
+  readonly #running: RunningStep;
   #made: Partial<Record<LazyField, unknown>> | undefined;
 
-  constructor(call: StepCall, globalContext: string, host: StepHost, signal: () => AbortSignal) {
+  constructor(call: StepCall, globalContext: string, host: StepHost, running: RunningStep) {
     this.#call = call;
     this.#globalContext = globalContext;
     this.#host = host;
-    this.#signal = signal;
+    this.#running = running;
     this.workflowId = call.workflowId;
     this.executionId = call.executionId;
     this.nodeId = call.nodeId;
@@ -146,7 +147,7 @@ class LazyContext {
       case 'globalContext':
         return JSON.parse(this.#globalContext);
       case 'signal':
-        return this.#signal();
+        return this.#running.signal;
       case 'allOutputs':
       case 'allArtifacts':
         return async (): Promise<unknown> => JSON.parse(await host.fetch(field));

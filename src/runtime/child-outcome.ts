@@ -48,7 +48,7 @@ async function finalOutputs({ definition, state, outputText }: EndedChild): Prom
   for (let node = 0; node < plan.fixedCount; node++) {
     if (state.columns.leaf[node] !== LEAF.completed) continue;
     if (dependentsOf(plan, node).some((dependent) => !compensations.has(dependent))) continue;
-    parts.push(`${definition.quotedId(node)}:${await outputText(node)}`);
+    parts.push(definition.keyOf(node) + (await outputText(node)));
   }
   return `{${parts.join()}}`;
 }

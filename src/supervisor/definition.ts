@@ -42,7 +42,9 @@ export class Definition {
   /** By their source: many nodes and edges may have the same one. */
   private readonly conditions = new Map<string, CompiledCondition>();
   private readonly cacheKeys = new Map<string, CompiledValue>();
-  private readonly quotedIds: (string | undefined)[];
+  /** What `forEngine` gave last: for linear mode or not, with retries or not. */
+  private readonly engines: (EngineDefinition | undefined)[] = [];
+  private readonly keys: (string | undefined)[];
   readonly estimates: Estimates;
   /** Of the nodes that wait instead of executing something. */
   readonly waits: ReadonlyMap<number, WaitPlan>;
@@ -73,7 +75,7 @@ export class Definition {
     this.kinds = new Uint8Array(nodeCount);
     this.configs = new Array<string | undefined>(nodeCount);
     this.policies = new Array<RetryPolicy | undefined>(nodeCount);
-    this.quotedIds = new Array<string | undefined>(nodeCount);
+    this.keys = new Array<string | undefined>(nodeCount);
     this.estimates = new Estimates(this.plan, (node) => {
       const { expected_seconds, sleep } = this.nodeSpec(node);
       return expected_seconds ?? sleep?.seconds;
@@ -117,10 +119,13 @@ export class Definition {
     return (this.configs[node] ??= JSON.stringify(this.nodeSpec(node).config ?? {}));
   }
 
-  /** The node's id as JSON text: a key in the documents that steps are given. An item goes by the id of its stage. */
-  quotedId(given: number): string {
+  /**
+   * The node's id as a key, with its colon, in the JSON texts of documents that steps are given. An item goes by the id of
+   * its stage.
+   */
+  keyOf(given: number): string {
     const node = stageOf(this.plan, given);
-    return (this.quotedIds[node] ??= JSON.stringify(this.plan.ids[node]));
+    return (this.keys[node] ??= `${JSON.stringify(this.plan.ids[node])}:`);
   }
 
   policyOf(given: number): RetryPolicy {
@@ -208,7 +213,12 @@ export class Definition {
   forEngine(mode: ExecutionMode, retries: boolean): EngineDefinition {
     const { spec } = this.workflow;
     const linear = mode === 'linear';
-    return {
+    const ranks = linear ? null : this.estimates.current();
+    const place = Number(linear) * 2 + Number(retries);
+    const known = this.engines[place];
+    // Another plan is that of an execution that has maps.
+    if (known !== undefined && known.plan === this.plan && known.ranks === ranks) return known;
+    return (this.engines[place] = {
       plan: this.plan,
       failureMode: spec.workflow.on_failure ?? 'fail_fast',
       compensateOn: spec.workflow.compensate ?? 'on_failure',
@@ -223,14 +233,14 @@ export class Definition {
       edgeConditions: this.edgeConditions,
       conditionText: (node) => this.conditionText(node),
       groups: this.groups,
-      ranks: linear ? null : this.estimates.current(),
+      ranks,
       contracts: this.contracts,
       maps: this.maps,
       laneOf: (node) => (linear ? 0 : (this.queues?.laneOf(node) ?? this.kindOf(node))),
       repeats: this.repeats,
       laneCount: linear ? 1 : STEP_KINDS.length + (this.queues?.laneCount ?? 0),
       startOrder: linear ? 'topological' : 'ready',
-    };
+    });
   }
 
   /** The kind of step, without resolving it: executions whose functions are not known here can still be ended. */

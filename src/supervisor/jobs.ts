@@ -33,7 +33,8 @@ export interface RunningJob {
   readonly given: ReadonlySet<number> | null;
   /** held: waits for a commit or for its inputs; sent: the pool has it; over: it has an outcome, or was cancelled before. */
   state: 'held' | 'sent' | 'over';
-  stopTimers: CancelTimer[];
+  /** null: it has no deadline. */
+  stopTimers: CancelTimer[] | null;
   /** Of a node whose results are kept: what they are made from; null until that is known. */
   cacheHash: string | null;
 }
@@ -52,6 +53,10 @@ interface JobsOptions {
   readonly childError: (execution: ActiveExecution) => ErrorDocument | undefined;
   /** Called when a job needs no pool: its result is known. */
   readonly found: (jobId: number, outcome: JobOutcome, hash: string) => void;
+}
+
+function stopAll({ stopTimers }: RunningJob): void {
+  if (stopTimers !== null) for (const stop of stopTimers) stop();
 }
 
 /** The attempts under way: builds their calls, sends them to the pool in batches, keeps their deadlines. */
@@ -94,7 +99,7 @@ export class Jobs {
       run,
       given: completedBefore(execution, node),
       state: 'held',
-      stopTimers: [],
+      stopTimers: null,
       cacheHash: null,
     };
     this.jobs.set(job.id, job);
@@ -202,7 +207,7 @@ export class Jobs {
     const seconds = job?.execution.definition.nodeSpec(job.node).heartbeat_timeout_seconds;
     if (job === undefined || seconds === undefined) return;
     // The heartbeat timer is the last one armed by `started`.
-    job.stopTimers.pop()?.();
+    job.stopTimers?.pop()?.();
     this.deadline(job, seconds, 'STEP_HEARTBEAT');
   }
 
@@ -221,7 +226,7 @@ export class Jobs {
         kind === 'allOutputs'
           ? await this.outputText(execution, node)
           : JSON.stringify(columns.artifacts.get(node) ?? []);
-      parts.push(`${execution.definition.quotedId(node)}:${text}`);
+      parts.push(execution.definition.keyOf(node) + text);
     }
     return `{${parts.join()}}`;
   }
@@ -243,14 +248,14 @@ export class Jobs {
 
   /** Nothing of what runs is waited for any more. */
   abandon(): void {
-    for (const job of this.jobs.values()) for (const stop of job.stopTimers) stop();
+    for (const job of this.jobs.values()) stopAll(job);
   }
 
   private remove(job: RunningJob): void {
     this.move(job, 'over');
     this.jobs.delete(job.id);
     if (job.execution.jobs.get(job.node) === job) job.execution.jobs.delete(job.node);
-    for (const stop of job.stopTimers) stop();
+    stopAll(job);
     const wish = job.execution.definition.queues?.wishOf(job.node);
     if (wish !== undefined) this.options.left(wish);
     for (const next of job.execution.stopping.ended(job)) this.send(next);
@@ -262,7 +267,7 @@ export class Jobs {
       code === 'STEP_TIMEOUT' ? `took longer than ${seconds} s` : `sent no heartbeat for ${seconds} s`;
     const message = `attempt ${job.attempt} of node "${job.execution.definition.plan.ids[job.node]}" ${what}`;
     const fire = (): void => pool.cancel(job.id, { name: 'MaestroError', code, message }, graceMs);
-    job.stopTimers.push(after(clock, seconds * 1000, fire));
+    (job.stopTimers ??= []).push(after(clock, seconds * 1000, fire));
   }
 
   private largeInputs(job: RunningJob): number[] {
@@ -294,6 +299,7 @@ export class Jobs {
     const nodeId = definition.plan.ids[node];
     const isItem = node >= definition.plan.fixedCount;
     const index = isItem ? numberOf(execution, node) : -1;
+    const { dependencyOutputs, dependencyArtifacts } = this.inputs(job, large);
     this.move(job, 'sent');
     this.outbox.push({
       id: job.id,
@@ -308,7 +314,8 @@ export class Jobs {
         run: job.run,
         artifactFolder: this.folderOf(execution),
         nodeConfig: definition.configOf(node),
-        ...this.inputs(job, large),
+        dependencyOutputs,
+        dependencyArtifacts,
         index,
         item: isItem ? execution.mapValues.textOf(execution, node) : null,
         globalContext: globalContext.length <= INLINE_CONTEXT_CHARS ? globalContext : null,
@@ -334,16 +341,16 @@ export class Jobs {
     let paths = '';
     definition.eachInput(job.node, (dependency) => {
       if (leaf[dependency] !== LEAF.completed || job.given?.has(dependency) === false) return;
-      const key = definition.quotedId(dependency);
+      const key = definition.keyOf(dependency);
       const inline = output[dependency];
       const text = typeof inline === 'string' ? inline : (large.get(dependency) ?? 'null');
-      outputs += `${outputs === '' ? '' : ','}${key}:${text}`;
+      outputs += (outputs === '' ? '{' : ',') + key + text;
       const files = artifacts.get(dependency);
-      if (files !== undefined) paths += `${paths === '' ? '' : ','}${key}:${JSON.stringify(files)}`;
+      if (files !== undefined) paths += (paths === '' ? '{' : ',') + key + JSON.stringify(files);
     });
     return {
-      dependencyOutputs: outputs === '' ? '{}' : `{${outputs}}`,
-      dependencyArtifacts: paths === '' ? '{}' : `{${paths}}`,
+      dependencyOutputs: outputs === '' ? '{}' : outputs + '}',
+      dependencyArtifacts: paths === '' ? '{}' : paths + '}',
     };
   }
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { MaestroError, toErrorDocument } from '../base/errors.js';
+import { RareMap } from '../base/rare-map.js';
 import type { MapList } from '../engine/effects.js';
 import { growingPlan, mapOfNode } from '../graph/index.js';
 import { MAX_MAP_NODES } from '../policy/map.js';
@@ -24,8 +25,8 @@ const HASHED_AT_ONCE = 1000;
  * over stored outputs, which do not change before the map starts over, so they are evaluated again after a restart.
  */
 export class MapValues {
-  private readonly known = new Map<number, Values>();
-  private readonly loading = new Map<number, Promise<Values>>();
+  private readonly known = new RareMap<number, Values>();
+  private readonly loading = new RareMap<number, Promise<Values>>();
 
   /** Evaluates the list of the map with this gate. Never rejects: what goes wrong is the answer. */
   async expand(execution: ActiveExecution, gate: number, outputText: OutputText): Promise<MapList> {

@@ -9,7 +9,14 @@ export class SinceCheckpoint {
   readonly chunks = new Set<number>();
 
   note(entries: readonly Entry[]): void {
-    for (const { node } of entries) if (node >= 0) this.chunks.add(Math.floor(node / CHECKPOINT_CHUNK));
+    // Entries that follow each other are mostly of one chunk.
+    let last = -1;
+    for (const { node } of entries) {
+      if (node < 0) continue;
+      const chunk = Math.floor(node / CHECKPOINT_CHUNK);
+      if (chunk !== last) this.chunks.add(chunk);
+      last = chunk;
+    }
     this.entries += entries.length;
   }
 

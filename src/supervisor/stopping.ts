@@ -2,6 +2,8 @@ import { RareMap } from '../base/rare-map.js';
 import { mapOfNode } from '../graph/index.js';
 import type { RunningJob } from './jobs.js';
 
+const NONE: readonly RunningJob[] = [];
+
 /**
  * Attempts that were cancelled and have not ended, and those that wait for them: no attempt of a node is sent while an
  * earlier one still stops, and none of a group while any of its members does. So attempts of one node never overlap,
@@ -43,7 +45,7 @@ export class Stopping {
 
   /** An attempt has ended, told to stop or not. @returns those that need not wait any more */
   ended(job: RunningJob): readonly RunningJob[] {
-    if (this.isEmpty) return [];
+    if (this.isEmpty) return NONE;
     const key = familyOf(job);
     const family = this.families.get(key);
     if (family?.open.delete(job.id) !== true) return [];

@@ -38,7 +38,7 @@ it('gives a worker each job of a batch as it was, whatever came before it', () =
       expect(batch).toMatchObject({ id: 3, slot: 1, count: jobs.length });
       for (const { step, call } of jobs) {
         const { url, exportName } = step as StepRef & { kind: 'module' };
-        expect(reader.next()).toEqual({ url, exportName, call });
+        expect(reader.next()).toMatchObject({ url, exportName, call });
       }
     }),
   );

@@ -40,6 +40,8 @@ export class BatchRunner {
   /** Whose code is running: follows timers and promises, so that a late error is charged to the job it comes from. */
   readonly #culprit = new AsyncLocalStorage<JobLine>();
   #current: CurrentJob | undefined;
+  /** By their number in the batch: found once for all its jobs. */
+  #steps: (LoadedStep | undefined)[] = [];
   #lastWordsSaid = false;
 
   constructor(toHost: ToHost, settings: WorkerSettings) {
@@ -54,6 +56,7 @@ export class BatchRunner {
     const at = batch.slot * CELLS_PER_SLOT;
     const { count } = batch;
     const reader = new BatchReader(batch);
+    this.#steps = [];
     let nowMs = performance.now();
     this.#toHost.postMessage([FromWorker.taken, batch.id]);
     this.#outbox.open(batch.id, nowMs);
@@ -103,8 +106,8 @@ export class BatchRunner {
   }
 
   /** Synchronous when the step is, its module is loaded and its global context is at hand. */
-  #runJob({ url, exportName, call }: WireJob, job: CurrentJob): StepResult | Promise<StepResult> {
-    const step = findStep(url, exportName);
+  #runJob({ step: number, url, exportName, call }: WireJob, job: CurrentJob): StepResult | Promise<StepResult> {
+    const step = (this.#steps[number] ??= findStep(url, exportName));
     const globalContext = call.globalContext ?? this.#contexts.get(call.executionId);
     if (step !== undefined && globalContext !== undefined)
       return this.#execute(step, call, globalContext, job);

@@ -98,6 +98,8 @@ function push(fields: unknown[], bit: number, value: unknown): number {
 
 /** A job as a worker reads it. */
 export interface WireJob {
+  /** The number of its step in the batch. */
+  readonly step: number;
   readonly url: string;
   readonly exportName: string;
   readonly call: StepCall;
@@ -114,7 +116,7 @@ export class BatchReader {
     const { jobs, steps } = this.batch;
     const before = this.#before;
     let at = this.#at;
-    const step = (jobs[at++] as number) * 2;
+    const step = jobs[at++] as number;
     const bits = jobs[at++] as number;
     const call: StepCall = {
       workflowId: bits & WORKFLOW_ID ? (jobs[at++] as string) : before.workflowId,
@@ -134,6 +136,6 @@ export class BatchReader {
     };
     this.#at = at;
     this.#before = call;
-    return { url: steps[step], exportName: steps[step + 1], call };
+    return { step, url: steps[step * 2], exportName: steps[step * 2 + 1], call };
   }
 }
