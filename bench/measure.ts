@@ -102,21 +102,26 @@ async function withRuntime<T>(
   }
 }
 
-/** Any graph that does no work, then what is measured itself, unless that is large: its definition is then stored. */
+/**
+ * Any graph that does no work, then what is measured itself for as long, unless that is large: its definition is then
+ * stored.
+ */
 async function warmUp(
   runtime: Runtime,
   each: BenchCase,
-  { dependencies }: BenchGraph,
+  { dependencies, executions }: BenchGraph,
   workflow: Workflow,
 ): Promise<void> {
   const noop: BenchCase = { ...each, shape: 'layered', body: { kind: 'noop' } };
   const any = workflowOf(noop, graphOf('layered', { nodes: WARM_STEP, seed: each.seed }));
-  const endMs = performance.now() + WARM_SECONDS * 1000;
+  let endMs = performance.now() + WARM_SECONDS * 1000;
   for (let done = 0; done < WARM_NODES && performance.now() < endMs; done += WARM_STEP)
     await runAll(runtime, any, 1);
-  const nodes = dependencies.length;
-  if (nodes <= SMALL_NODES && nodes * meanSeconds(each.body) <= WARM_SECONDS)
-    await runAll(runtime, workflow, 1);
+  const nodes = executions * dependencies.length;
+  if (nodes > SMALL_NODES || nodes * meanSeconds(each.body) > WARM_SECONDS) return;
+  endMs = performance.now() + WARM_SECONDS * 1000;
+  for (let done = 0; done < WARM_NODES && performance.now() < endMs; done += nodes)
+    await runAll(runtime, workflow, executions);
 }
 
 async function runAll(runtime: Runtime, workflow: Workflow, executions: number): Promise<void> {

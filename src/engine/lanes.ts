@@ -9,20 +9,17 @@ import { FifoQueue, PriorityQueue, RankQueue, type ReadyQueue } from './ready-qu
  * share one. A node stands in line once only, however often it is told to.
  */
 export class Lanes {
-  private readonly queues: readonly ReadyQueue[];
+  /** Made when something stands in them: most executions use one or two. */
+  private readonly queues: (ReadyQueue | undefined)[];
   private inLine: Uint8Array;
   /** Nodes that stand aside until their group has room, by group and lane. They count as in line. */
   private readonly aside = new RareMap<number, ReadyQueue[]>();
 
   constructor(private readonly definition: EngineDefinition) {
-    const { plan, laneCount, ranks, startOrder } = definition;
+    const { plan, laneCount, startOrder } = definition;
     this.inLine = new Uint8Array(plan.nodeCount);
-    this.queues =
-      startOrder === 'topological'
-        ? [new RankQueue(plan)]
-        : Array.from({ length: laneCount + 1 }, () =>
-            ranks === null ? new FifoQueue() : new PriorityQueue(ranks, (node) => stageOf(plan, node)),
-          );
+    const lanes = startOrder === 'topological' ? 1 : laneCount + 1;
+    this.queues = new Array<ReadyQueue | undefined>(lanes).fill(undefined);
   }
 
   /** The plan has grown. */
@@ -41,20 +38,20 @@ export class Lanes {
   push(node: number): void {
     if (this.inLine[node] === 1) return;
     this.inLine[node] = 1;
-    this.queues[this.isWait(node) ? this.ofWaits : this.definition.laneOf(node)].push(node);
+    this.queue(this.isWait(node) ? this.ofWaits : this.definition.laneOf(node)).push(node);
   }
 
   /** The next node of a lane, left in place; -1 when there is none. */
   peek(lane: number): number {
-    return this.queues[lane].peek();
+    return this.queues[lane]?.peek() ?? -1;
   }
 
   sizeOf(lane: number): number {
-    return this.queues[lane].size;
+    return this.queues[lane]?.size ?? 0;
   }
 
   pop(lane: number): void {
-    const node = this.queues[lane].pop();
+    const node = this.queue(lane).pop();
     if (node >= 0) this.inLine[node] = 0;
   }
 
@@ -62,7 +59,17 @@ export class Lanes {
   setAside(lane: number, group: number): void {
     let queues = this.aside.get(group);
     if (queues === undefined) this.aside.set(group, (queues = this.queues.map(() => this.newAside())));
-    queues[lane].push(this.queues[lane].pop());
+    queues[lane].push(this.queue(lane).pop());
+  }
+
+  private queue(lane: number): ReadyQueue {
+    return (this.queues[lane] ??= this.newQueue());
+  }
+
+  private newQueue(): ReadyQueue {
+    const { plan, ranks, startOrder } = this.definition;
+    if (startOrder === 'topological') return new RankQueue(plan);
+    return ranks === null ? new FifoQueue() : new PriorityQueue(ranks, (node) => stageOf(plan, node));
   }
 
   /** In topological order what comes first must not stand behind what waits for it. */
@@ -74,13 +81,13 @@ export class Lanes {
   /** The first of a group that stands aside in each lane comes back into line. */
   callUp(group: number): void {
     this.aside.get(group)?.forEach((queue, lane) => {
-      if (queue.size > 0) this.queues[lane].push(queue.pop());
+      if (queue.size > 0) this.queue(lane).push(queue.pop());
     });
   }
 
   clear(): void {
     this.aside.clear();
-    for (const queue of this.queues) queue.clear();
+    for (const queue of this.queues) queue?.clear();
     this.inLine.fill(0);
   }
 }

@@ -29,8 +29,27 @@ export function compileJsonSchema(schema: object): ValueCheck {
     check(value).map(({ message }) => ({ code: 'SCHEMA', severity: 'error', message }) as const);
 }
 
+type Violations = (value: unknown) => Violation[];
+
+/**
+ * Compiled before, by the text of the schema, the one used last at the end: to compile takes milliseconds, and the same
+ * schema is asked for when a workflow is checked, when it runs, and for each answer to a review.
+ */
+const known = new Map<string, Violations>();
+const MAX_KNOWN = 100;
+
 /** The same, with the place and the value found there. @throws SPEC_INVALID */
-export function compileViolations(schema: object): (value: unknown) => Violation[] {
+export function compileViolations(schema: object): Violations {
+  const text = JSON.stringify(schema);
+  // A copy: whoever changes theirs later has another schema.
+  const check = known.get(text) ?? compile(JSON.parse(text) as object);
+  known.delete(text);
+  known.set(text, check);
+  if (known.size > MAX_KNOWN) known.delete(known.keys().next().value!);
+  return check;
+}
+
+function compile(schema: object): Violations {
   const { Ajv } = createRequire(import.meta.url)('ajv') as typeof AjvModule;
   // An instance of its own: two schemas of one workflow may have the same $id.
   const ajv = new Ajv({

@@ -1,3 +1,4 @@
+import { IdMap } from '../base/id-map.js';
 import { MaestroError, toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import type { WorkersStatus } from '../base/workers.js';
 import { Deaths } from './deaths.js';
@@ -33,7 +34,7 @@ interface SlotOptions {
 export abstract class SlotPool<Run> implements Pool {
   readonly #options: SlotOptions;
   readonly #deaths: Deaths;
-  readonly #jobs = new Map<number, SlotJob<Run>>();
+  readonly #jobs = new IdMap<SlotJob<Run>>();
   #waiting: SlotJob<Run>[] = [];
   #begun = 0;
   #scheduled = false;
@@ -105,7 +106,8 @@ export abstract class SlotPool<Run> implements Pool {
     this.#closing ??= new Promise((resolve) => {
       this.#onDrained = resolve;
       const reason = toErrorDocument(new MaestroError('STEP_CANCELLED', 'the pool is closing'));
-      for (const [id, entry] of this.#jobs) {
+      for (const entry of this.#jobs.values()) {
+        const { id } = entry.job;
         if (entry.run === undefined) this.#jobs.delete(id);
         else this.cancel(id, reason, graceMs);
       }

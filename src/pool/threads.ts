@@ -1,14 +1,15 @@
 import { atMost } from '../base/clock.js';
+import { IdMap } from '../base/id-map.js';
 import { MaestroError, toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import type { WorkersStatus } from '../base/workers.js';
 import { answer } from './answer.js';
-import { ALONE, batchLength, Durations, roomFor, RunningLoad, shareMs } from './batching.js';
+import { roomFor, RunningLoad } from './batching.js';
 import { Deaths, poolStopped } from './deaths.js';
-import { JobQueue } from './job-queue.js';
 import type { ResolvedPoolSettings } from './options.js';
 import { cancelReason, crashed, decodeResult, lost, messageOf } from './outcome.js';
 import type { FetchKind, Job, JobOutcome, Pool, PoolListener, StepRef } from './port.js';
 import { Batch, ThreadJob } from './thread-batch.js';
+import { ThreadQueue } from './thread-queue.js';
 import { Crew, type WorkerLink } from './threads-crew.js';
 import {
   CELLS_PER_SLOT,
@@ -34,11 +35,10 @@ export class ThreadPool implements Pool {
   readonly #settings: ResolvedPoolSettings;
   readonly #cells: Int32Array<SharedArrayBuffer>;
   readonly #crew: Crew;
-  readonly #jobs = new Map<number, ThreadJob>();
-  readonly #queue = new JobQueue<ThreadJob>();
+  readonly #jobs = new IdMap<ThreadJob>();
+  readonly #queue = new ThreadQueue();
   readonly #batches = new Map<number, Batch>();
   readonly #freeSlots: number[];
-  readonly #durations = new Durations();
   readonly #deaths: Deaths;
   readonly #load = new RunningLoad();
   #lastBatchId = 0;
@@ -90,13 +90,13 @@ export class ThreadPool implements Pool {
 
   room(step: StepRef): number {
     if (this.#closing || this.#stopped) return 0;
-    return roomFor(this.#durations.cost(step.key), this.#load, this.#settings.threads);
+    return roomFor(this.#queue.cost(step), this.#load, this.#settings.threads);
   }
 
   dispatch(jobs: readonly Job[]): void {
     if (this.#closing) return;
     for (const job of jobs) {
-      const entry = new ThreadJob(job, job.exclusive ? ALONE : this.#durations.cost(job.step.key));
+      const entry = new ThreadJob(job, this.#queue.costOf(job));
       this.#jobs.set(job.id, entry);
       this.#load.add(entry.costMs);
       if (this.#stopped === undefined) this.#queue.push(entry);
@@ -129,7 +129,8 @@ export class ThreadPool implements Pool {
     const idle = new Promise<void>((resolve) => {
       this.#onIdle = resolve;
     });
-    for (const [id, entry] of this.#jobs) {
+    for (const entry of this.#jobs.values()) {
+      const { id } = entry.job;
       this.cancel(id, reason, graceMs);
       if (entry.batch === undefined) this.#jobs.delete(id);
     }
@@ -157,15 +158,9 @@ export class ThreadPool implements Pool {
   #pump(): void {
     this.#pumping = false;
     if (this.#closing || this.#stopped) return;
-    const costAt = (index: number): number => {
-      const { job } = this.#queue.at(index);
-      return job.exclusive ? ALONE : this.#durations.cost(job.step.key);
-    };
     let workers = this.#settings.threads;
-    while (this.#queue.length > 0 && this.#freeSlots.length > 0) {
-      const share = shareMs(costAt, this.#queue.length, workers, this.#freeSlots.length < workers--);
-      this.#send(this.#queue.take(batchLength(costAt, this.#queue.length, share)));
-    }
+    while (this.#queue.length > 0 && this.#freeSlots.length > 0)
+      this.#send(this.#queue.takeShare(workers, this.#freeSlots.length < workers--));
   }
 
   #send(jobs: readonly ThreadJob[]): void {
@@ -274,7 +269,7 @@ export class ThreadPool implements Pool {
       const entry = batch.jobAt(fields[at]);
       if (entry === undefined) continue;
       const outcome = decodeResult(fields, at);
-      this.#durations.record(entry.job.step.key, outcome.durationMs);
+      this.#queue.record(entry.job.step, outcome.durationMs);
       this.#settle(entry, outcome);
     }
   }
@@ -374,7 +369,7 @@ export class ThreadPool implements Pool {
     this.#stopped = error;
     this.#queue.clear();
     this.#listener?.failed(error);
-    for (const entry of [...this.#jobs.values()]) this.#settle(entry, { ok: false, kind: 'lost', error });
+    for (const entry of this.#jobs.values()) this.#settle(entry, { ok: false, kind: 'lost', error });
     void this.#crew.destroy().catch(() => {});
   }
 

@@ -1,4 +1,5 @@
 import type { CancelTimer } from '../base/clock.js';
+import { IdMap } from '../base/id-map.js';
 import { isWorkflowStatusEnded } from '../base/model.js';
 import { RareMap } from '../base/rare-map.js';
 import type { Entry, OpenEntry } from '../engine/entries.js';
@@ -22,7 +23,7 @@ const MIN_CHECKPOINT_ENTRIES = 4096;
 /** An execution in memory: its engine, and what the supervisor keeps beside it. */
 export class ActiveExecution {
   /** The attempt under way of each node that has one. */
-  readonly jobs = new Map<number, RunningJob>();
+  readonly jobs = new IdMap<RunningJob>();
   /** Attempts that were cancelled and have not ended. */
   readonly stopping = new Stopping();
   /** Large outputs that are not yet readable from the store, by `outputKey`. */
@@ -41,6 +42,8 @@ export class ActiveExecution {
   suspended = false;
   /** True once it has left memory: whatever still arrives for it is dropped. */
   released = false;
+  /** Something in it may have become startable: admission has not looked yet. */
+  isOffered = false;
   /** What it has to start waits until its children have stopped. */
   awaitsChildren = false;
   /** What stores it, while it is not: its first commit does, with the record as that turn has left it. */

@@ -16,7 +16,8 @@ const MISSES = 16;
 export class Admission {
   /** true: nothing new starts. */
   closed = false;
-  private readonly offered = new Set<ActiveExecution>();
+  /** Those among them that are not offered any more were withdrawn. */
+  private offered: ActiveExecution[] = [];
   private readonly lines: Readonly<Record<StepKind, Set<ActiveExecution>>> = {
     inline: new Set(),
     module: new Set(),
@@ -35,11 +36,13 @@ export class Admission {
 
   /** Something in this execution may have become startable. */
   offer(execution: ActiveExecution): void {
-    this.offered.add(execution);
+    if (execution.isOffered) return;
+    execution.isOffered = true;
+    this.offered.push(execution);
   }
 
   withdraw(execution: ActiveExecution): void {
-    this.offered.delete(execution);
+    execution.isOffered = false;
     for (const kind of STEP_KINDS) this.lines[kind].delete(execution);
     if (execution.definition.queues !== null) this.queues.withdraw(execution);
   }
@@ -61,8 +64,14 @@ export class Admission {
   }
 
   private lineUpAll(): void {
-    for (const execution of this.offered) this.lineUp(execution);
-    this.offered.clear();
+    const { offered } = this;
+    if (offered.length === 0) return;
+    this.offered = [];
+    for (const execution of offered) {
+      if (!execution.isOffered) continue;
+      execution.isOffered = false;
+      this.lineUp(execution);
+    }
   }
 
   private lineUp(execution: ActiveExecution): void {

@@ -1,6 +1,7 @@
 import { join, sep } from 'node:path';
 import { after, type CancelTimer, type Clock } from '../base/clock.js';
 import { toErrorDocument, type ErrorDocument } from '../base/errors.js';
+import { IdMap } from '../base/id-map.js';
 import type { NodeOutput } from '../base/model.js';
 import { LEAF } from '../engine/columns.js';
 import type { Effect } from '../engine/effects.js';
@@ -61,7 +62,7 @@ function stopAll({ stopTimers }: RunningJob): void {
 
 /** The attempts under way: builds their calls, sends them to the pool in batches, keeps their deadlines. */
 export class Jobs {
-  private readonly jobs = new Map<number, RunningJob>();
+  private readonly jobs = new IdMap<RunningJob>();
   /** Attempts the pool does not have yet, by kind of step: they take room all the same. */
   private readonly waitingByKind: Record<StepKind, number> = { inline: 0, module: 0, process: 0, command: 0 };
   private outbox: Job[] = [];
@@ -76,7 +77,7 @@ export class Jobs {
 
   /** Attempts that the pool has. */
   sent(): RunningJob[] {
-    return [...this.jobs.values()].filter(({ state }) => state === 'sent');
+    return this.jobs.values().filter(({ state }) => state === 'sent');
   }
 
   get(id: number): RunningJob | undefined {

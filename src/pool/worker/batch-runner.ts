@@ -106,7 +106,10 @@ export class BatchRunner {
   }
 
   /** Synchronous when the step is, its module is loaded and its global context is at hand. */
-  #runJob({ step: number, url, exportName, call }: WireJob, job: CurrentJob): StepResult | Promise<StepResult> {
+  #runJob(
+    { step: number, url, exportName, call }: WireJob,
+    job: CurrentJob,
+  ): StepResult | Promise<StepResult> {
     const step = (this.#steps[number] ??= findStep(url, exportName));
     const globalContext = call.globalContext ?? this.#contexts.get(call.executionId);
     if (step !== undefined && globalContext !== undefined)
