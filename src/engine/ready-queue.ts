@@ -1,3 +1,4 @@
+import { grown } from '../base/grown.js';
 import { Heap } from '../base/heap.js';
 
 /** Nodes that may start, in the order they should. */
@@ -78,14 +79,18 @@ export class RankQueue implements ReadyQueue {
 
 /** Highest rank first; among equals first in, first out. Ranks are those of what a node is an instance of. */
 export class PriorityQueue implements ReadyQueue {
-  private readonly heap: Heap<{ readonly node: number; readonly rank: number; readonly arrival: number }>;
-  private arrivals = 0;
+  private readonly heap: Heap<number>;
+  /** When each node came last, by node: it stands in line once only. */
+  private arrivals = new Uint32Array(0);
+  private count = 0;
 
-  constructor(
-    private readonly ranks: Float64Array,
-    private readonly stageOf: (node: number) => number,
-  ) {
-    this.heap = new Heap((a, b) => a.rank > b.rank || (a.rank === b.rank && a.arrival < b.arrival));
+  constructor(ranks: Float64Array, stageOf: (node: number) => number) {
+    const rankOf = (node: number): number => ranks[node < ranks.length ? node : stageOf(node)] ?? 0;
+    this.heap = new Heap((a, b) => {
+      const first = rankOf(a);
+      const second = rankOf(b);
+      return first > second || (first === second && this.arrivals[a] < this.arrivals[b]);
+    });
   }
 
   get size(): number {
@@ -93,15 +98,18 @@ export class PriorityQueue implements ReadyQueue {
   }
 
   push(node: number): void {
-    this.heap.push({ node, rank: this.ranks[this.stageOf(node)] ?? 0, arrival: this.arrivals++ });
+    if (node >= this.arrivals.length)
+      this.arrivals = grown(this.arrivals, Math.max(node + 1, this.arrivals.length * 2));
+    this.arrivals[node] = this.count++;
+    this.heap.push(node);
   }
 
   peek(): number {
-    return this.heap.peek()?.node ?? -1;
+    return this.heap.peek() ?? -1;
   }
 
   pop(): number {
-    return this.heap.pop()?.node ?? -1;
+    return this.heap.pop() ?? -1;
   }
 
   clear(): void {
