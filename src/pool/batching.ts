@@ -2,8 +2,12 @@
 export const TARGET_MS = 2;
 /** A job that takes longer travels alone, in milliseconds. */
 const LONG_MS = 1;
-/** Less work than this is not split over idle workers: a message of its own would cost more than it gains. */
+/** Less work than this is never split over idle workers, in milliseconds. */
 export const MIN_SHARE_MS = 0.05;
+/** More than this is, whatever a message costs. */
+const MAX_LEAST_SHARE_MS = 0.6;
+/** How many times the cost of sending a message a share must be worth: it is also received and answered, and 6 was measured. */
+const MESSAGE_TIMES = 6;
 /** Less than this is not left for workers that are not idle yet: one that waits for the next message waits as long. */
 const MIN_TAIL_MS = 0.3;
 /** Most jobs in one message, however short they are. */
@@ -42,19 +46,42 @@ export class Durations {
 }
 
 /**
+ * What it costs to send a message, in milliseconds: the moving average of what was measured. To wake a thread takes 10 µs
+ * on a machine of one's own, and 150 in some virtual ones.
+ */
+export class MessageCost {
+  #ms = 0;
+
+  note(ms: number): void {
+    this.#ms += MESSAGE_WEIGHT * (Math.min(ms, MAX_LEAST_SHARE_MS) - this.#ms);
+  }
+
+  /** How much work a message must carry that others could do without, in milliseconds. */
+  get leastShareMs(): number {
+    return Math.min(MAX_LEAST_SHARE_MS, Math.max(MIN_SHARE_MS, MESSAGE_TIMES * this.#ms));
+  }
+}
+
+/** Weight of the newest message: now and then one takes as long as the thread is not let run. */
+const MESSAGE_WEIGHT = 0.05;
+
+/**
  * How much work goes into the next message, in milliseconds: what is ready is shared between the workers that have not got
- * their part yet, so that all are through with it at the same time.
+ * their part yet, so that all are through with it at the same time; or between fewer, where a part would not be worth
+ * its message.
+ * @param leastMs what a part must be worth
  * @param areSomeBusy some of them do not wait for a message yet
  */
 export function shareMs(
   costAt: (index: number) => number,
   ready: number,
-  workers: number,
-  areSomeBusy: boolean,
+  { workers, leastMs, areSomeBusy }: { workers: number; leastMs: number; areSomeBusy: boolean },
 ): number {
   let sightMs = 0;
   for (let i = 0; i < ready && sightMs < TARGET_MS * workers; i++) sightMs += Math.min(costAt(i), TARGET_MS);
-  return Math.min(TARGET_MS, Math.max(areSomeBusy ? MIN_TAIL_MS : MIN_SHARE_MS, sightMs / workers));
+  const least = areSomeBusy ? Math.max(leastMs, MIN_TAIL_MS) : leastMs;
+  const parts = Math.min(workers, Math.max(1, Math.floor(sightMs / least)));
+  return Math.min(TARGET_MS, sightMs / parts);
 }
 
 /**

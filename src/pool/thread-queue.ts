@@ -1,4 +1,4 @@
-import { ALONE, batchLength, Durations, shareMs } from './batching.js';
+import { ALONE, batchLength, Durations, MessageCost, shareMs } from './batching.js';
 import { JobQueue } from './job-queue.js';
 import type { Job } from './port.js';
 import type { ThreadJob } from './thread-batch.js';
@@ -6,6 +6,7 @@ import type { ThreadJob } from './thread-batch.js';
 /** Jobs that wait for a worker thread, and what is known of how long such jobs take. */
 export class ThreadQueue extends JobQueue<ThreadJob> {
   readonly #durations = new Durations();
+  readonly messages = new MessageCost();
 
   /** Milliseconds that a job of this step is expected to take; ALONE when it must travel alone. */
   cost(step: Job['step']): number {
@@ -28,7 +29,8 @@ export class ThreadQueue extends JobQueue<ThreadJob> {
    */
   takeShare(workers: number, areSomeBusy: boolean): ThreadJob[] {
     const costAt = (index: number): number => this.costOf(this.at(index).job);
-    const share = shareMs(costAt, this.length, workers, areSomeBusy);
+    const { leastShareMs: leastMs } = this.messages;
+    const share = shareMs(costAt, this.length, { workers, leastMs, areSomeBusy });
     return this.take(batchLength(costAt, this.length, share));
   }
 }

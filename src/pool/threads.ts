@@ -171,7 +171,10 @@ export class ThreadPool implements Pool {
       batch.slot,
       jobs.map(({ job }) => job),
     );
-    this.#crew.run(wire, batch.controller.signal).then(
+    const beganMs = performance.now();
+    const results = this.#crew.run(wire, batch.controller.signal);
+    this.#queue.messages.note(performance.now() - beganMs);
+    results.then(
       (results) => this.#onOver(batch, results),
       (error: unknown) => this.#onDeath(batch, error),
     );

@@ -5,6 +5,7 @@ import {
   batchLength,
   Durations,
   MAX_BATCH,
+  MessageCost,
   MIN_SHARE_MS,
   roomFor,
   shareMs,
@@ -14,12 +15,16 @@ import {
 const cost = fc.oneof(fc.double({ min: 0.001, max: TARGET_MS, noNaN: true }), fc.constant(ALONE));
 
 /** The batches that go out at once to workers of which so many are idle. */
-function sent(costs: readonly number[], idle: number, threads: number): number[] {
+function sent(costs: readonly number[], idle: number, threads: number, leastMs = MIN_SHARE_MS): number[] {
   const lengths: number[] = [];
   let at = 0;
   const costAt = (index: number): number => costs[at + index];
   for (let worker = 0; worker < idle && at < costs.length; worker++) {
-    const share = shareMs(costAt, costs.length - at, threads - worker, threads > idle);
+    const share = shareMs(costAt, costs.length - at, {
+      workers: threads - worker,
+      leastMs,
+      areSomeBusy: threads > idle,
+    });
     const length = batchLength(costAt, costs.length - at, share);
     lengths.push(length);
     at += length;
@@ -57,7 +62,7 @@ describe('batches', () => {
         fc.integer({ min: 2, max: 8 }),
         fc.double({ min: 0.002, max: TARGET_MS, noNaN: true }),
         (jobs, idle, ms) => {
-          const worthSharing = Math.min(jobs, idle, Math.ceil((jobs * ms) / (MIN_SHARE_MS + ms)));
+          const worthSharing = Math.min(jobs, idle, Math.floor((jobs * ms) / (MIN_SHARE_MS + ms)));
           const costs = Array.from({ length: jobs }, () => ms);
           expect(sent(costs, idle, idle).length).toBeGreaterThanOrEqual(worthSharing);
         },
@@ -71,6 +76,14 @@ describe('batches', () => {
     expect(sent(costs, 2, 2)).toEqual([50, 50]);
     expect(sent(costs.slice(0, 97), 2, 2)).toEqual([49, 48]);
     expect(sent(costs.slice(0, 99), 3, 3)).toEqual([33, 33, 33]);
+  });
+
+  it('are fewer where a part would not be worth its message', () => {
+    const costs = Array.from({ length: 100 }, () => 0.004);
+    expect(sent(costs, 2, 2, 0.1)).toEqual([50, 50]);
+    expect(sent(costs, 2, 2, 0.3)).toEqual([100]);
+    // Equal parts all the same.
+    expect(sent(costs, 4, 4, 0.15)).toEqual([50, 50]);
   });
 
   it('leave to workers that are still busy what is theirs, unless it is too little', () => {
@@ -120,6 +133,21 @@ describe('durations', () => {
     for (let i = 0; i < 10_001; i++) durations.record(`k${i}`, 0.1);
     expect(durations.cost('k0')).toBe(ALONE);
     expect(durations.cost('k1')).toBeLessThan(1);
+  });
+});
+
+describe('a message', () => {
+  it('must be worth some times what it costs to send, within limits', () => {
+    const messages = new MessageCost();
+    expect(messages.leastShareMs).toBe(MIN_SHARE_MS);
+    for (let i = 0; i < 200; i++) messages.note(0.05);
+    expect(messages.leastShareMs).toBeCloseTo(0.3, 2);
+    messages.note(1_000);
+    expect(messages.leastShareMs).toBeLessThan(0.5);
+    for (let i = 0; i < 200; i++) messages.note(1_000);
+    expect(messages.leastShareMs).toBe(0.6);
+    for (let i = 0; i < 200; i++) messages.note(0.005);
+    expect(messages.leastShareMs).toBe(MIN_SHARE_MS);
   });
 });
 
