@@ -52,6 +52,14 @@ export class Durations {
 export class MessageCost {
   #ms = 0;
 
+  /** Sends one. */
+  timed<T>(send: () => T): T {
+    const beganMs = performance.now();
+    const sent = send();
+    this.note(performance.now() - beganMs);
+    return sent;
+  }
+
   note(ms: number): void {
     this.#ms += MESSAGE_WEIGHT * (Math.min(ms, MAX_LEAST_SHARE_MS) - this.#ms);
   }

@@ -2,7 +2,7 @@ import type { CancelTimer } from '../base/clock.js';
 import type { ErrorDocument } from '../base/errors.js';
 import type { Job } from './port.js';
 import type { WorkerLink } from './threads-crew.js';
-import { BEGUN, CELLS_PER_SLOT, CLOSED } from './worker/protocol.js';
+import { BEGUN, CELLS_PER_SLOT, CLOSED, TAKEN } from './worker/protocol.js';
 
 /** A job of the thread pool: in the queue while it has no batch. */
 export class ThreadJob {
@@ -18,38 +18,53 @@ export class ThreadJob {
   ) {}
 }
 
+/** What host and workers know of batches without telling each other: see protocol.ts. */
+export interface SharedWithWorkers {
+  /** CELLS_PER_SLOT for each slot. */
+  readonly cells: Int32Array;
+  /** The worker of this number, if it can be spoken to. */
+  linkOf(worker: number): WorkerLink | undefined;
+}
+
 /** Jobs that were sent to a worker together. */
 export class Batch {
   readonly controller = new AbortController();
-  /** The worker that has taken it. */
-  link: WorkerLink | undefined;
-  takenMs = 0;
   /** Why its worker was, or is to be, ended by us. */
   ending: 'killed' | 'reissued' | undefined;
   /** Its worker is no more. */
   dead = false;
-  readonly #cells: Int32Array;
+  #link: WorkerLink | undefined;
   readonly #at: number;
 
   constructor(
     readonly id: number,
     readonly slot: number,
     readonly jobs: readonly ThreadJob[],
-    cells: Int32Array,
+    readonly sentMs: number,
+    private readonly shared: SharedWithWorkers,
   ) {
-    this.#cells = cells;
+    const { cells } = shared;
     this.#at = slot * CELLS_PER_SLOT;
     Atomics.store(cells, this.#at + BEGUN, 0);
     Atomics.store(cells, this.#at + CLOSED, 0);
+    Atomics.store(cells, this.#at + TAKEN, 0);
     for (const [index, job] of jobs.entries()) {
       job.batch = this;
       job.index = index;
     }
   }
 
+  /** The worker that has taken it, once that can be spoken to; it stays known when it is gone. */
+  get link(): WorkerLink | undefined {
+    if (this.#link !== undefined) return this.#link;
+    const worker = Atomics.load(this.shared.cells, this.#at + TAKEN);
+    if (worker !== 0) this.#link = this.shared.linkOf(worker);
+    return this.#link;
+  }
+
   /** How many jobs have begun; more than there are when the worker is through. */
   get begun(): number {
-    return Atomics.load(this.#cells, this.#at + BEGUN);
+    return Atomics.load(this.shared.cells, this.#at + BEGUN);
   }
 
   /** Whether this job is the one that runs now. */
@@ -59,7 +74,7 @@ export class Batch {
 
   /** Lets no further job begin, and takes out those that have not. */
   takeBack(): ThreadJob[] {
-    Atomics.store(this.#cells, this.#at + CLOSED, 1);
+    Atomics.store(this.shared.cells, this.#at + CLOSED, 1);
     const { begun } = this;
     const back = this.open().filter((job) => job.index >= begun);
     for (const job of back) job.batch = undefined;

@@ -18,7 +18,11 @@ export class WorkerLink {
   gone = false;
   readonly #onGone: (() => void)[] = [];
 
-  constructor(readonly port: MessagePort) {}
+  constructor(
+    /** Its number, as in TAKEN. */
+    readonly worker: number,
+    readonly port: MessagePort,
+  ) {}
 
   post(message: HostMessage): void {
     this.port.postMessage(message);
@@ -37,6 +41,8 @@ export class WorkerLink {
 }
 
 export interface CrewEvents {
+  /** A worker can be spoken to. */
+  joined(link: WorkerLink): void;
   message(link: WorkerLink, message: unknown): void;
   /** The worker's thread has ended; everything it sent has been delivered. */
   gone(link: WorkerLink): void;
@@ -47,15 +53,15 @@ export interface CrewEvents {
 /** The worker threads, held by Piscina; the only file that knows it. Workers start when batches need them. */
 export class Crew {
   readonly #threads: number;
-  readonly #settings: WorkerSettings;
+  readonly #settings: Omit<WorkerSettings, 'worker'>;
   readonly #events: CrewEvents;
-  readonly #links = new Set<WorkerLink>();
+  readonly #links = new Map<number, WorkerLink>();
   #piscina: Piscina<WireBatch, unknown[]> | undefined;
   #starting: Promise<void> | undefined;
   /** The last error of a worker that had no batch. */
   lastError: unknown;
 
-  constructor(threads: number, settings: WorkerSettings, events: CrewEvents) {
+  constructor(threads: number, settings: Omit<WorkerSettings, 'worker'>, events: CrewEvents) {
     this.#threads = threads;
     this.#settings = settings;
     this.#events = events;
@@ -68,6 +74,11 @@ export class Crew {
   /** Workers that run or are starting. */
   get size(): number {
     return this.#piscina?.threads.length ?? 0;
+  }
+
+  /** The worker of this number, from when it can be spoken to until its end has been told. */
+  link(worker: number): WorkerLink | undefined {
+    return this.#links.get(worker);
   }
 
   /** Loads Piscina; starts no worker yet. @throws INVARIANT when the package's own worker file is missing */
@@ -83,14 +94,14 @@ export class Crew {
 
   /** Delivers everything that workers have sent so far, before it returns. */
   drain(): void {
-    for (const link of this.#links) this.#drain(link);
+    for (const link of this.#links.values()) this.#drain(link);
   }
 
   /** Ends all workers. */
   async destroy(): Promise<void> {
     await this.#starting?.catch(() => {});
     await this.#piscina?.destroy();
-    for (const link of this.#links) link.port.close();
+    for (const link of this.#links.values()) link.port.close();
   }
 
   async #load(): Promise<void> {
@@ -125,17 +136,19 @@ export class Crew {
   /** Steps share the worker's parentPort, so anything may come here. */
   #onHello(message: unknown): void {
     if (typeof message !== 'object' || message === null || (message as Hello).type !== HELLO) return;
-    const link = new WorkerLink((message as Hello).port);
-    this.#links.add(link);
+    const { worker, port } = message as Hello;
+    const link = new WorkerLink(worker, port);
+    this.#links.set(worker, link);
     link.port.on('message', (received: unknown) => this.#events.message(link, received));
     // Comes after all messages. The port must not be read any more: in here, that ends the process.
     link.port.on('close', () => {
-      this.#links.delete(link);
       link.end();
       this.#events.gone(link);
+      this.#links.delete(worker);
     });
     // Piscina holds the process while a batch is out; an idle worker must not.
     link.port.unref();
+    this.#events.joined(link);
   }
 
   #drain(link: WorkerLink): void {

@@ -8,7 +8,7 @@ import { Deaths, poolStopped } from './deaths.js';
 import type { ResolvedPoolSettings } from './options.js';
 import { cancelReason, crashed, decodeResult, lost, messageOf } from './outcome.js';
 import type { FetchKind, Job, JobOutcome, Pool, PoolListener, StepRef } from './port.js';
-import { Batch, ThreadJob } from './thread-batch.js';
+import { Batch, ThreadJob, type SharedWithWorkers } from './thread-batch.js';
 import { ThreadQueue } from './thread-queue.js';
 import { Crew, type WorkerLink } from './threads-crew.js';
 import {
@@ -33,7 +33,7 @@ const FETCH_KINDS: readonly FetchKind[] = ['allOutputs', 'allArtifacts', 'global
  */
 export class ThreadPool implements Pool {
   readonly #settings: ResolvedPoolSettings;
-  readonly #cells: Int32Array<SharedArrayBuffer>;
+  readonly #shared: SharedWithWorkers;
   readonly #crew: Crew;
   readonly #jobs = new IdMap<ThreadJob>();
   readonly #queue = new ThreadQueue();
@@ -54,11 +54,13 @@ export class ThreadPool implements Pool {
     this.#settings = settings;
     this.#deaths = new Deaths('worker threads', settings);
     this.#freeSlots = Array.from({ length: threads }, (_, slot) => slot);
-    this.#cells = new Int32Array(new SharedArrayBuffer(threads * CELLS_PER_SLOT * 4));
+    const cells = new Int32Array(new SharedArrayBuffer(threads * CELLS_PER_SLOT * 4));
+    this.#shared = { cells, linkOf: (worker) => this.#crew.link(worker) };
     this.#crew = new Crew(
       threads,
-      { cells: this.#cells, maxOutputBytes, maxLogChars, echo },
+      { cells, maxOutputBytes, maxLogChars, echo },
       {
+        joined: (link) => this.#onJoined(link),
         message: (link, message) => this.#onMessage(link, message),
         gone: (link) => this.#onGone(link),
         shrunk: () => this.#reissue(),
@@ -164,17 +166,16 @@ export class ThreadPool implements Pool {
   }
 
   #send(jobs: readonly ThreadJob[]): void {
-    const batch = new Batch(++this.#lastBatchId, this.#freeSlots.pop()!, jobs, this.#cells);
+    const nowMs = this.#settings.clock.nowMs();
+    const batch = new Batch(++this.#lastBatchId, this.#freeSlots.pop()!, jobs, nowMs, this.#shared);
     this.#batches.set(batch.id, batch);
     const wire = encodeBatch(
       batch.id,
       batch.slot,
       jobs.map(({ job }) => job),
     );
-    const beganMs = performance.now();
-    const results = this.#crew.run(wire, batch.controller.signal);
-    this.#queue.messages.note(performance.now() - beganMs);
-    results.then(
+    const run = (): Promise<unknown[]> => this.#crew.run(wire, batch.controller.signal);
+    this.#queue.messages.timed(run).then(
       (results) => this.#onOver(batch, results),
       (error: unknown) => this.#onDeath(batch, error),
     );
@@ -218,8 +219,8 @@ export class ThreadPool implements Pool {
       this.#watching = false;
       const nowMs = this.#settings.clock.nowMs();
       for (const batch of this.#batches.values()) {
-        if (batch.link === undefined || batch.jobs.length === 1) continue;
-        if (nowMs - batch.takenMs >= STALL_MS) this.#takeBack(batch);
+        if (batch.jobs.length === 1) continue;
+        if (batch.begun > 0 && nowMs - batch.sentMs >= STALL_MS) this.#takeBack(batch);
         else this.#watch();
       }
     });
@@ -233,7 +234,7 @@ export class ThreadPool implements Pool {
     const batch = this.#batches.get(message[1]);
     switch (message[0]) {
       case FromWorker.taken:
-        if (batch !== undefined) this.#onTaken(batch, link);
+        if (batch !== undefined) this.#onTaken(batch);
         return;
       case FromWorker.results:
         if (batch !== undefined) this.#onResults(batch, message[2]);
@@ -256,14 +257,14 @@ export class ThreadPool implements Pool {
     else if (message[0] === FromWorker.fetch) this.#answer(link, job, message[3], message[4]);
   }
 
-  #onTaken(batch: Batch, link: WorkerLink): void {
-    batch.link = link;
-    batch.takenMs = this.#settings.clock.nowMs();
-    for (const entry of batch.open()) {
-      if (entry.job.exclusive && !this.#closing) this.#listener?.started(entry.job.id);
-      if (entry.cancelled !== undefined) this.#askToStop(entry, batch);
-    }
-    if (batch.jobs.length > 1) this.#watch();
+  #onTaken(batch: Batch): void {
+    for (const { job } of batch.open()) if (job.exclusive && !this.#closing) this.#listener?.started(job.id);
+  }
+
+  /** What was cancelled while its worker could not be spoken to yet is asked to stop now. */
+  #onJoined(link: WorkerLink): void {
+    for (const batch of this.#batches.values())
+      if (batch.link === link) for (const entry of batch.open()) this.#askToStop(entry, batch);
   }
 
   #onResults(batch: Batch, fields: unknown): void {

@@ -12,6 +12,7 @@ import {
   CELLS_PER_SLOT,
   CLOSED,
   FromWorker,
+  TAKEN,
   ToWorker,
   type HostMessage,
   type ToHost,
@@ -52,13 +53,14 @@ export class BatchRunner {
 
   /** Resolves with those results that have not been sent to the host. */
   async run(batch: WireBatch): Promise<unknown[]> {
-    const { cells, maxLogChars } = this.#settings;
+    const { cells, maxLogChars, worker } = this.#settings;
     const at = batch.slot * CELLS_PER_SLOT;
     const { count } = batch;
     const reader = new BatchReader(batch);
     this.#steps = [];
     let nowMs = performance.now();
-    this.#toHost.postMessage([FromWorker.taken, batch.id]);
+    Atomics.store(cells, at + TAKEN, worker);
+    if (batch.tells) this.#toHost.postMessage([FromWorker.taken, batch.id]);
     this.#outbox.open(batch.id, nowMs);
     for (let index = 0; index < count; index++) {
       // The order of these two lets the host take back jobs that have not begun: see protocol.ts.

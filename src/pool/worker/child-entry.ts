@@ -12,6 +12,7 @@ const toHost: ToHost = {
 };
 const runner = new BatchRunner(toHost, {
   cells: new Int32Array(CELLS_PER_SLOT),
+  worker: 1,
   maxOutputBytes: Number(maxOutputBytes),
   // What is printed here goes to the host by pipes, which carry also what native code and other processes write.
   maxLogChars: 0,

@@ -1,4 +1,4 @@
-import { MessageChannel, parentPort, workerData } from 'node:worker_threads';
+import { MessageChannel, parentPort, threadId, workerData } from 'node:worker_threads';
 import { BatchRunner } from './batch-runner.js';
 import { divertPrints } from './divert.js';
 import { HELLO, type Hello, type HostMessage, type WorkerSettings } from './protocol.js';
@@ -7,10 +7,10 @@ import type { WireBatch } from './wire.js';
 /** What a worker thread runs. Batches come as Piscina tasks, everything else over a port of our own. */
 
 const { port1: port, port2: hostPort } = new MessageChannel();
-const settings = workerData as WorkerSettings;
+const settings: WorkerSettings = { ...(workerData as Omit<WorkerSettings, 'worker'>), worker: threadId };
 const runner = new BatchRunner(port, settings);
 
-const hello: Hello = { type: HELLO, port: hostPort };
+const hello: Hello = { type: HELLO, worker: threadId, port: hostPort };
 parentPort?.postMessage(hello, [hostPort]);
 port.on('message', (message: HostMessage) => runner.hear(message));
 divertPrints((stream, chunk) => runner.print(stream, chunk), settings.echo);

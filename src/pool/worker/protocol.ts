@@ -8,20 +8,25 @@ import type { WireBatch } from './wire.js';
  * channel, and its batches have one job. Either side ignores what it does not know, and nothing is ever called by a
  * name the other side has sent.
  *
- * Host and thread also share two numbers per batch slot, so that they agree on what has begun without messages.
- * The worker writes BEGUN, then reads CLOSED; the host writes CLOSED, then reads BEGUN. Both are sequentially
- * consistent: a job that the host finds not begun in a closed batch will never begin there.
+ * Host and thread also share three numbers per batch slot, so that they agree on what has begun without messages, each of
+ * which would wake the host. The worker writes TAKEN, then BEGUN, then reads CLOSED; the host writes CLOSED, then reads
+ * BEGUN. All are sequentially consistent: a job that the host finds not begun in a closed batch will never begin there,
+ * and of one that has begun it is known where.
  */
-export const CELLS_PER_SLOT = 2;
+export const CELLS_PER_SLOT = 3;
 /** How many of the batch's jobs have begun; one more than there are when the batch is over. */
 export const BEGUN = 0;
 /** 1: no further job of the batch may begin. */
 export const CLOSED = 1;
+/** The worker that has taken the batch; 0: none has. */
+export const TAKEN = 2;
 
 /** What a worker is told before anything else. */
 export interface WorkerSettings {
   /** CELLS_PER_SLOT for each slot. A child process has one slot, and shares it with nobody. */
   readonly cells: Int32Array;
+  /** Its own number, from 1. */
+  readonly worker: number;
   readonly maxOutputBytes: number;
   readonly maxLogChars: number;
   readonly echo: boolean;
@@ -32,6 +37,7 @@ export const HELLO = 'maestro:hello';
 /** The first message of a worker, over Piscina's own channel: it hands over the private port. */
 export interface Hello {
   readonly type: typeof HELLO;
+  readonly worker: number;
   readonly port: MessagePort;
 }
 
@@ -52,6 +58,7 @@ export const FromWorker = {
   over: 7,
 } as const;
 export type WorkerMessage =
+  /** A batch that wants to be told of has begun. */
   | readonly [typeof FromWorker.taken, number]
   | readonly [typeof FromWorker.results, number, readonly unknown[]]
   | readonly [typeof FromWorker.heartbeat, number, number]

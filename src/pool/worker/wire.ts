@@ -8,6 +8,8 @@ export interface WireBatch {
   readonly id: number;
   readonly slot: number;
   readonly count: number;
+  /** Whether the worker says when it has taken it. */
+  readonly tells: boolean;
   /** Two fields per step: URL and export name. */
   readonly steps: readonly string[];
   readonly jobs: readonly unknown[];
@@ -53,8 +55,10 @@ export function encodeBatch(id: number, slot: number, jobs: readonly Job[]): Wir
   const fields: unknown[] = [];
   let before = NONE;
   let count = 0;
-  for (const { step, call } of jobs) {
+  let tells = false;
+  for (const { step, call, exclusive } of jobs) {
     if (step.kind !== 'module' && step.kind !== 'process') continue;
+    tells ||= exclusive || step.kind === 'process';
     let index = stepIndex.get(step);
     if (index === undefined) {
       index = steps.push(step.url, step.exportName) / 2 - 1;
@@ -65,7 +69,7 @@ export function encodeBatch(id: number, slot: number, jobs: readonly Job[]): Wir
     before = call;
     count++;
   }
-  return { id, slot, count, steps, jobs: fields };
+  return { id, slot, count, tells, steps, jobs: fields };
 }
 
 function writeCall(fields: unknown[], call: StepCall, before: StepCall): void {
