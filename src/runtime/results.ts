@@ -1,3 +1,4 @@
+import { ForgetfulMap } from '../base/forgetful-map.js';
 import type { ActiveExecution } from '../supervisor/active-execution.js';
 import { Deferred } from './deferred.js';
 import { executionResult } from './document.js';
@@ -6,9 +7,9 @@ import type { ExecutionResult } from './types.js';
 
 /** The open results of the executions of a runtime, and the handles that users hold on them. */
 export class Results {
-  private readonly open = new Map<string, Deferred<ExecutionResult>>();
+  private readonly open = new ForgetfulMap<string, Deferred<ExecutionResult>>();
   /** Weak: an execution that nobody looks at costs no more than its promise. */
-  private readonly handles = new Map<string, WeakRef<ExecutionHandle>>();
+  private readonly handles = new ForgetfulMap<string, WeakRef<ExecutionHandle>>();
 
   constructor(private readonly host: HandleHost) {}
 
@@ -40,7 +41,7 @@ export class Results {
   }
 
   failAll(error: unknown): void {
-    for (const id of [...this.open.keys()]) this.fail(id, error);
+    for (const id of this.open.keys()) this.fail(id, error);
   }
 
   private close(executionId: string): Deferred<ExecutionResult> | undefined {

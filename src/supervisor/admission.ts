@@ -1,3 +1,4 @@
+import { ForgetfulMap } from '../base/forgetful-map.js';
 import { STEP_KINDS, type Pool, type StepKind, type StepRef } from '../pool/index.js';
 import type { ActiveExecution } from './active-execution.js';
 import type { ChildGate } from './child-gate.js';
@@ -18,11 +19,11 @@ export class Admission {
   closed = false;
   /** Those among them that are not offered any more were withdrawn. */
   private offered: ActiveExecution[] = [];
-  private readonly lines: Readonly<Record<StepKind, Set<ActiveExecution>>> = {
-    inline: new Set(),
-    module: new Set(),
-    process: new Set(),
-    command: new Set(),
+  private readonly lines: Readonly<Record<StepKind, ForgetfulMap<string, ActiveExecution>>> = {
+    inline: new ForgetfulMap(),
+    module: new ForgetfulMap(),
+    process: new ForgetfulMap(),
+    command: new ForgetfulMap(),
   };
   /** The kind whose line is asked first: each in turn, so that none takes all of a small limit. */
   private first = 0;
@@ -43,7 +44,7 @@ export class Admission {
 
   withdraw(execution: ActiveExecution): void {
     execution.isOffered = false;
-    for (const kind of STEP_KINDS) this.lines[kind].delete(execution);
+    for (const kind of STEP_KINDS) this.lines[kind].delete(execution.id);
     if (execution.definition.queues !== null) this.queues.withdraw(execution);
   }
 
@@ -80,7 +81,7 @@ export class Admission {
       const node = engine.peek(lane);
       if (node < 0) continue;
       const wish = definition.queues?.wishOf(node);
-      if (wish === undefined) this.lines[definition.stepOf(node).kind].add(execution);
+      if (wish === undefined) this.lines[definition.stepOf(node).kind].set(execution.id, execution);
       else this.queues.wait(execution, lane, wish);
     }
   }
@@ -88,7 +89,7 @@ export class Admission {
   private admitLine(kind: StepKind, budget: Budget, nowMs: number, touch: Touch): void {
     const line = this.lines[kind];
     let misses = 0;
-    for (const execution of line) {
+    for (const execution of line.values()) {
       const before = budget.taken;
       const wantsMore = !this.gate.holds(execution) && startFrom(execution, kind, budget, nowMs, touch);
       const started = budget.taken > before;
@@ -99,8 +100,8 @@ export class Admission {
       misses = 0;
       // What nothing more can be started of is offered again by its next event. Whoever had its turn and wants more
       // goes to the end of the line.
-      line.delete(execution);
-      if (wantsMore) line.add(execution);
+      line.delete(execution.id);
+      if (wantsMore) line.set(execution.id, execution);
     }
   }
 }

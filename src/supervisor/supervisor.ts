@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.js';
+import { ForgetfulMap } from '../base/forgetful-map.js';
 import { toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import type { Durability } from '../base/model.js';
 import type { ChildEffect, Effect, EngineEvent } from '../engine/effects.js';
@@ -62,7 +63,7 @@ export interface SupervisorOptions {
  * runs on one thread; nothing here waits.
  */
 export class Supervisor {
-  readonly active = new Map<string, ActiveExecution>();
+  readonly active = new ForgetfulMap<string, ActiveExecution>();
   readonly timers: TimerHeap;
   readonly jobs: Jobs;
   readonly queues: Queues;
