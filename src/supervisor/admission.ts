@@ -44,7 +44,11 @@ export class Admission {
 
   withdraw(execution: ActiveExecution): void {
     execution.isOffered = false;
-    for (const kind of STEP_KINDS) this.lines[kind].delete(execution.id);
+    // It may be in memory again, as another object, before it has quite left.
+    for (const kind of STEP_KINDS) {
+      const line = this.lines[kind];
+      if (line.get(execution.id) === execution) line.delete(execution.id);
+    }
     if (execution.definition.queues !== null) this.queues.withdraw(execution);
   }
 

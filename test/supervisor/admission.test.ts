@@ -9,6 +9,7 @@ const LANES = STEP_KINDS;
 
 /** An execution as admission sees it: nodes by kind of step that may start. `peeks` counts how often it is asked. */
 class FakeExecution {
+  private static made = 0;
   running = 0;
   peeks = 0;
   readonly nodes: Kind[] = [];
@@ -29,6 +30,7 @@ class FakeExecution {
   constructor(
     ready: Partial<Record<Kind, number>>,
     readonly concurrency = Infinity,
+    readonly id = `e${FakeExecution.made++}`,
   ) {
     LANES.forEach((kind, lane) => {
       for (let n = ready[kind] ?? 0; n > 0; n--) this.queues[lane].push(this.nodes.push(kind) - 1);
@@ -131,5 +133,15 @@ describe('admission', () => {
     expect(admit({ inline: 1 })).toEqual([b]);
     subject.closed = true;
     expect(admit({ inline: 10 })).toEqual([]);
+  });
+
+  it('keeps what came back into memory before it had quite left', () => {
+    const before = new FakeExecution({ inline: 0 }, Infinity, 'the same');
+    const after = new FakeExecution({ inline: 2 }, Infinity, 'the same');
+    const { subject, admit } = admission([before, after]);
+    // Now it stands in line.
+    admit({ inline: 0 });
+    subject.withdraw(before as unknown as ActiveExecution);
+    expect(admit({ inline: 1 })).toEqual([after]);
   });
 });
