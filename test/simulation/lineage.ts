@@ -9,16 +9,23 @@ import { demand } from './violation.js';
 export class Lineage {
   private readonly again = new Set<number>();
   private readonly before: ReadonlyMap<number, number>;
+  private readonly outdated: ReadonlySet<number>;
 
   constructor(
     readonly source: Shadow,
     readonly from: readonly number[],
   ) {
     this.before = doneIn(source);
+    this.outdated = new Set([...this.before.keys()].filter((node) => source.state.isOutdated(node)));
     const { plan } = source;
     for (const node of from)
       for (const first of withMaps(plan, [node, ...(plan.groups.get(node) ?? [])]))
         for (const each of [first, ...descendants(plan, first)]) this.again.add(each);
+  }
+
+  /** What a node began by may be asked again in its source: it was kept although its dependencies ran again. */
+  wasKeptBefore(node: number): boolean {
+    return this.outdated.has(node) || this.source.state.isOutdated(node);
   }
 
   /**

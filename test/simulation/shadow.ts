@@ -201,7 +201,7 @@ export class Shadow {
     if (type === 'iterationEnded')
       this.takeIteration(entry.node, (entry.event as { output: NodeOutput }).output);
     if (entry.node === WORKFLOW) this.starts.requested(entry.event as WorkflowEvent, before);
-    if (type === 'attemptStarted' || type === 'waitStarted') this.checkStart(entry.node, before);
+    if (type === 'attemptStarted' || type === 'waitStarted') this.checkStart(entry.node, before, isKept);
     if (type === 'attemptSucceeded' || type === 'attemptFailed') {
       const { node } = entry;
       const name = `${this.plan.ids[node]} run ${columns.run[node]} attempt ${columns.attempt[node]}`;
@@ -252,9 +252,10 @@ export class Shadow {
     demand(attempt[node] <= allowed, 'ATTEMPTS_OF_POLICY', `${what} of ${allowed}`);
   }
 
-  private checkStart(node: number, status: string): void {
+  private checkStart(node: number, status: string, isKept: boolean): void {
     const name = `${this.planned.id}: ${this.plan.ids[node]}`;
-    const early = unmetDependency(this, node);
+    const wasKeptBefore = isKept && this.lineage?.wasKeptBefore(node) === true;
+    const early = wasKeptBefore ? null : unmetDependency(this, node);
     const why = `before ${this.plan.ids[early ?? 0]} had completed`;
     if (early !== null) this.suspect = { node, code: 'DEPENDENCIES_FIRST', why };
     if (early !== null && !this.mayFailUnstarted(node)) this.checkSuspect(null);
