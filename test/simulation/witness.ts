@@ -301,11 +301,15 @@ export class Witness {
   private takeDeletion(shadow: Shadow): void {
     const { id } = shadow.planned;
     const status = shadow.record?.status;
-    const { parent } = shadow;
-    // It goes with its parent, which goes after it: also one that was taken up by itself again, and rests.
-    const isWithIt = parent?.hasEnded === true && status === 'paused';
-    const withParent = parent !== null && (isWithIt || parent.forced || parent.damaged || parent.deleted);
-    const mayGo = shadow.hasEnded || shadow.forced || shadow.damaged || withParent;
+    // It goes with those above it, which go after it: also one that was taken up by itself again, and rests.
+    const takesIt = (above: Shadow | null): boolean =>
+      above !== null &&
+      ((above.hasEnded && status === 'paused') ||
+        above.forced ||
+        above.damaged ||
+        above.deleted ||
+        takesIt(above.parent));
+    const mayGo = shadow.hasEnded || shadow.forced || shadow.damaged || takesIt(shadow.parent);
     demand(mayGo, 'DELETED_WHEN_ENDED', `${id} was deleted while ${status}`);
     shadow.deleted = true;
   }
