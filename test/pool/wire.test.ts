@@ -36,9 +36,11 @@ it('gives a worker each job of a batch as it was, whatever came before it', () =
       const batch = deserialize(serialize(encodeBatch(3, 1, jobs))) as WireBatch;
       const reader = new BatchReader(batch);
       expect(batch).toMatchObject({ id: 3, slot: 1, count: jobs.length });
+      const steps: StepRef[] = [];
       for (const { step, call } of jobs) {
+        if (!steps.includes(step)) steps.push(step);
         const { url, exportName } = step as StepRef & { kind: 'module' };
-        expect(reader.next()).toMatchObject({ url, exportName, call });
+        expect(reader.next()).toEqual({ step: steps.indexOf(step), url, exportName, call });
       }
     }),
   );

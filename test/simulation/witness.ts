@@ -301,15 +301,7 @@ export class Witness {
   private takeDeletion(shadow: Shadow): void {
     const { id } = shadow.planned;
     const status = shadow.record?.status;
-    // It goes with those above it, which go after it: also one that was taken up by itself again, and rests.
-    const takesIt = (above: Shadow | null): boolean =>
-      above !== null &&
-      ((above.hasEnded && status === 'paused') ||
-        above.forced ||
-        above.damaged ||
-        above.deleted ||
-        takesIt(above.parent));
-    const mayGo = shadow.hasEnded || shadow.forced || shadow.damaged || takesIt(shadow.parent);
+    const mayGo = shadow.hasEnded || shadow.forced || shadow.damaged || goesWithParent(shadow);
     demand(mayGo, 'DELETED_WHEN_ENDED', `${id} was deleted while ${status}`);
     shadow.deleted = true;
   }
@@ -379,4 +371,11 @@ function executionOf(key: string): string | undefined {
 
 function creates(ops: readonly KvOp[], id: string): boolean {
   return ops.some(({ op, key }) => op === 'put' && key === keys.contextKey(id));
+}
+
+/** It goes with its parent, which goes after it: also one that was taken up by itself again, and rests. */
+function goesWithParent({ parent, record }: Shadow): boolean {
+  if (parent === null) return false;
+  const isWithIt = parent.hasEnded && record?.status === 'paused';
+  return isWithIt || parent.forced || parent.damaged || parent.deleted || goesWithParent(parent);
 }
