@@ -15,7 +15,7 @@ interface Chunk<T> {
  *
  * V8's own Map makes a new table every few hundred insertions, and once the map is old these tables are, too: each
  * dropped one then holds on to what was in it, and drags it out of the young generation, until a full collection. Here
- * nothing is left behind, because a chunk forgets what is deleted. Half of what inline steps allocate survived before.
+ * nothing is left behind, because a chunk forgets what is deleted. See docs/decisions.md for what that cost.
  */
 export class IdMap<T extends object> {
   /** The one that was begun last. */
