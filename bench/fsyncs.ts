@@ -12,7 +12,7 @@ const MARKS = { begin: 'maestro-bench-begin', end: 'maestro-bench-end' } as cons
 export interface SyncCounts {
   /** fdatasync, fsync and their like. */
   readonly syncs: number;
-  /** Writes that return when they are on disk (O_DSYNC): LMDB's root page. */
+  /** Writes that return when they are on disk (O_DSYNC): to a log, and of LMDB's root page. */
   readonly synchronous_writes: number;
 }
 
@@ -38,8 +38,12 @@ export async function traced<T>(
 /** Of what strace wrote with file names beside descriptors (`-y`). */
 export function countSyncs(trace: string): SyncCounts {
   const writtenThrough = new Set<string>();
+  /** Threads that are in the middle of opening a file that is written through. */
+  const opening = new Set<string>();
   let [inside, syncs, synchronousWrites] = [false, 0, 0];
   for (const line of trace.split('\n')) {
+    const resumed = /^(\d+)\s+<\.\.\. openat resumed>.*= (\d+<[^>]*>)$/.exec(line);
+    if (resumed !== null && opening.delete(resumed[1])) writtenThrough.add(resumed[2]);
     // Of a call that another thread interrupts there is a second line, which names no descriptor.
     const call = /^\d+\s+(\w+)\((.*)/.exec(line);
     if (call === null) continue;
@@ -47,6 +51,7 @@ export function countSyncs(trace: string): SyncCounts {
     if (name === 'openat') {
       const opened = /\bO_D?SYNC\b.*= (\d+<[^>]*>)$/.exec(rest);
       if (opened !== null) writtenThrough.add(opened[1]);
+      else if (/\bO_D?SYNC\b.*<unfinished/.test(rest)) opening.add(line.split(' ', 1)[0]);
     } else if (name.startsWith('pwrite')) {
       const file = /^\d+<[^>]*>/.exec(rest)?.[0];
       if (inside && file !== undefined && writtenThrough.has(file)) synchronousWrites++;

@@ -123,10 +123,11 @@ async function countedByStrace(each: BenchCase, signal?: AbortSignal): Promise<F
   const job: Job = { kind: 'case', case: each, marks: tmpdir() };
   const counted = await traced((under) => measureInChild<Measurement>(job, { signal, under }));
   const { executions, commits } = counted.result;
+  const forced = counted.syncs + counted.synchronous_writes;
   return {
     counted_by: 'strace',
-    per_execution: rounded(counted.syncs / executions),
-    per_commit: rounded(counted.syncs / commits),
+    per_execution: rounded(forced / executions),
+    per_commit: rounded(forced / commits),
     synchronous_writes_per_commit: rounded(counted.synchronous_writes / commits),
   };
 }

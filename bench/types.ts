@@ -72,7 +72,7 @@ export interface Measurement {
   readonly seconds: number;
   readonly nodes: number;
   readonly executions: number;
-  /** Group commits while it was measured; each is one fdatasync and one synchronous write of the root. */
+  /** Group commits while it was measured. */
   readonly commits: number;
   /** Keys and values written. */
   readonly bytes: number;
@@ -101,11 +101,12 @@ export interface CaseResult {
 
 /** How often data was forced to disk while a case ran: a run of its own, because tracing costs time. */
 export interface Fsyncs {
-  /** `strace`: as the kernel was asked to. `commits`: commits of a run without it, each of which asks for both of these. */
+  /** `strace`: as the kernel was asked to. `commits`: of a run without it, as if each commit were one synchronous write. */
   readonly counted_by: 'strace' | 'commits';
   readonly per_execution: number;
+  /** Calls of fdatasync and its like, and synchronous writes. */
   readonly per_commit: number;
-  /** Writes of the root page that return when it is on disk. */
+  /** Of those, writes that return when they are on disk: of progress to a log, and of LMDB's root page after an fdatasync. */
   readonly synchronous_writes_per_commit: number;
 }
 

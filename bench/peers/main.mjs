@@ -224,7 +224,7 @@ async function countFsyncs(each, size, run) {
   if (each.service !== undefined) return null;
   const counted = await traced((under) => measureOnce(each, size, run, { under, marks: run.root }));
   const { executions } = counted.result;
-  return executions === undefined ? null : counted.syncs / executions;
+  return executions === undefined ? null : (counted.syncs + counted.synchronous_writes) / executions;
 }
 
 try {

@@ -3,6 +3,8 @@ import { closedError, takeGuards, takeOps } from '../store/key-rules.js';
 import { MARKER_KEY } from '../store/keys.js';
 import type { Kv, KvEntry, KvGuard, KvOp, KvRange } from '../store/kv.js';
 import { MemoryKv } from '../store/memory-kv.js';
+import type { LogPlace } from '../store/log-files.js';
+import { SimulatedLogs } from './logs.js';
 import type { Timeline } from './timeline.js';
 
 /** What may go wrong with one commit. `applied`: it is on disk all the same. */
@@ -38,6 +40,7 @@ export interface DiskOptions {
 /** A disk that outlives the processes that use it: commits take time, may fail, and may be the last of their process. */
 export class SimulatedDisk {
   readonly rows = new MemoryKv();
+  private readonly logs = new SimulatedLogs(this);
   /** Commits begun. */
   commits = 0;
   /** true: there is no space, and every commit fails. */
@@ -52,23 +55,99 @@ export class SimulatedDisk {
   open(user: DiskUser): Kv {
     return new DiskHandle(this, user);
   }
+
+  /** Logs beside the store, as one process sees them. */
+  openLogs(user: DiskUser): LogPlace {
+    return this.logs.open(user);
+  }
+
+  /** @throws STORE_CONFLICT */
+  async apply(user: DiskUser, ops: readonly KvOp[], guards: readonly KvGuard[]): Promise<void> {
+    await this.rows.commit(ops, guards);
+    // What comes out of a log has been told when it got there.
+    const news = this.logs.without(ops);
+    if (news.length > 0) this.options.applied?.(user, news);
+  }
 }
 
-/** Nothing is answered to the dead. A promise for each: what waits for one that stays would stay with it. */
-function never(): Promise<never> {
-  return new Promise(() => {});
-}
-
-class DiskHandle implements Kv {
-  private closed = false;
+/** The writes of a process to one file, one after the other, each of which takes time and may go wrong. */
+export class Writes {
   private failure: MaestroError | null = null;
-  /** Commits apply in the order of the calls. */
-  private tail: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly disk: SimulatedDisk,
     private readonly user: DiskUser,
   ) {}
+
+  /**
+   * @param apply puts it on disk, torn where it says so; told which write of the world it is
+   * @throws STORE_COMMIT, and what `apply` throws
+   */
+  async perform(
+    kind: string,
+    text: string,
+    apply: (n: number, isTorn: boolean) => Promise<void>,
+  ): Promise<void> {
+    const { disk, user } = this;
+    if (!user.alive) return never();
+    if (this.failure !== null) throw this.failure;
+    const { latencyMs, faultOf, note } = disk.options;
+    const n = disk.commits++;
+    const fault = faultOf(n);
+    await this.pass(latencyMs() + (fault?.kind === 'slow' ? fault.ms : 0));
+    const what = `${kind} ${n}: ${text}`;
+    if (disk.full) throw this.fail(`${what} fails: no space`);
+    if (fault?.kind === 'fails' && !fault.applied) throw this.fail(`${what} fails`);
+    if (fault?.kind === 'hangs' && !fault.applied) return this.hang(`${what} is not written`);
+    if (fault?.kind === 'crash' && !fault.applied) return this.crash(`${what} is not written`);
+    await apply(n, fault?.kind === 'torn');
+    if (fault?.kind === 'torn') return this.crash(`${what} is torn`);
+    note?.(user, what);
+    if (fault?.kind === 'fails') throw this.fail(`${what} is written but fails`);
+    if (fault?.kind === 'hangs') return this.hang(what);
+    if (fault?.kind === 'crash') return this.crash(`${what} is written, not answered`);
+    await this.pass(latencyMs());
+  }
+
+  private async pass(ms: number): Promise<void> {
+    await this.disk.timeline.sleep(ms);
+    if (!this.user.alive) await never();
+  }
+
+  private crash(why: string): Promise<never> {
+    this.user.die(why);
+    return never();
+  }
+
+  private hang(why: string): Promise<never> {
+    this.disk.options.note?.(this.user, `${why}, never answered`);
+    return never();
+  }
+
+  private fail(why: string): MaestroError {
+    this.disk.options.note?.(this.user, why);
+    this.failure = new MaestroError('STORE_COMMIT', `writing to the store failed: ${why}`);
+    return this.failure;
+  }
+}
+
+/** Nothing is answered to the dead. A promise for each: what waits for one that stays would stay with it. */
+export function never(): Promise<never> {
+  return new Promise(() => {});
+}
+
+class DiskHandle implements Kv {
+  private closed = false;
+  /** Commits apply in the order of the calls. */
+  private tail: Promise<unknown> = Promise.resolve();
+  private readonly writes: Writes;
+
+  constructor(
+    private readonly disk: SimulatedDisk,
+    private readonly user: DiskUser,
+  ) {
+    this.writes = new Writes(disk, user);
+  }
 
   async get(key: string): Promise<Uint8Array | undefined> {
     this.assertOpen();
@@ -100,55 +179,9 @@ class DiskHandle implements Kv {
   }
 
   private async write(ops: readonly KvOp[], guards: readonly KvGuard[]): Promise<void> {
-    const { disk, user } = this;
-    if (!user.alive) return never();
-    if (this.failure !== null) throw this.failure;
-    const { latencyMs, faultOf } = disk.options;
-    const n = disk.commits++;
-    const fault = faultOf(n);
-    await this.pass(latencyMs() + (fault?.kind === 'slow' ? fault.ms : 0));
-    const what = `commit ${n}: ${shown(ops)}`;
-    if (disk.full) throw this.fail(`${what} fails: no space`);
-    if (fault?.kind === 'fails' && !fault.applied) throw this.fail(`${what} fails`);
-    if (fault?.kind === 'hangs' && !fault.applied) return this.hang(`${what} is not written`);
-    if (fault?.kind === 'crash' && !fault.applied) return this.crash(`${what} is not written`);
-    if (fault?.kind === 'torn') {
-      await this.apply(damaged(ops, n, disk.options.torn), guards);
-      return this.crash(`${what} is torn`);
-    }
-    await this.apply(ops, guards);
-    disk.options.note?.(user, what);
-    if (fault?.kind === 'fails') throw this.fail(`${what} is written but fails`);
-    if (fault?.kind === 'hangs') return this.hang(what);
-    if (fault?.kind === 'crash') return this.crash(`${what} is written, not answered`);
-    await this.pass(latencyMs());
-  }
-
-  /** @throws STORE_CONFLICT */
-  private async apply(ops: readonly KvOp[], guards: readonly KvGuard[]): Promise<void> {
-    await this.disk.rows.commit(ops, guards);
-    this.disk.options.applied?.(this.user, ops);
-  }
-
-  private async pass(ms: number): Promise<void> {
-    await this.disk.timeline.sleep(ms);
-    if (!this.user.alive) await never();
-  }
-
-  private crash(why: string): Promise<never> {
-    this.user.die(why);
-    return never();
-  }
-
-  private hang(why: string): Promise<never> {
-    this.disk.options.note?.(this.user, `${why}, never answered`);
-    return never();
-  }
-
-  private fail(why: string): MaestroError {
-    this.disk.options.note?.(this.user, why);
-    this.failure = new MaestroError('STORE_COMMIT', `writing to the store failed: ${why}`);
-    return this.failure;
+    await this.writes.perform(`commit`, shown(ops), (n, isTorn) =>
+      this.disk.apply(this.user, isTorn ? damaged(ops, n, this.disk.options.torn) : ops, guards),
+    );
   }
 
   private assertOpen(): void {

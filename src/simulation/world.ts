@@ -6,13 +6,19 @@ import { settingsOf } from '../runtime/options.js';
 import type { RuntimeOptions } from '../runtime/types.js';
 import type { Workflow } from '../spec/index.js';
 import type { Kv } from '../store/kv.js';
+import type { LogPlace } from '../store/log-files.js';
+import { LoggedKv } from '../store/logged-kv.js';
 import { openStore } from '../store/open.js';
+import { TimedKv } from '../store/timed-kv.js';
 import type { ProcessIdentity, Processes } from '../store/process-identity.js';
 import type { DiskUser } from './disk.js';
 import { SimulatedClock, type Timeline } from './timeline.js';
 
 /** A simulated world has no files unless it is given a folder: what never exists takes no real time to be looked at. */
 export const NOWHERE = '/dev/null/artifacts';
+
+/** Processes here do not live long. */
+const LOG_AFTER = 2;
 
 type ProcessOptions = Pick<
   RuntimeOptions,
@@ -34,6 +40,8 @@ export interface BootOptions<P extends Pool> extends ProcessOptions {
   readonly graceMs: number;
   /** The disk, as this process opens it. */
   readonly openDisk: (user: DiskUser) => Kv;
+  /** Logs of commits beside it. Default: there are none. */
+  readonly openLogs?: (user: DiskUser) => LogPlace;
   readonly poolOf: (process: { clock: SimulatedClock; random: Random; name: string }) => P;
   readonly onEvent?: (event: ExecutionEvent) => void;
   /** How soon requests of other processes are seen. Default: as ever. */
@@ -98,6 +106,7 @@ export class World {
   async start<P extends Pool>(process: SimulatedProcess<P>, options: BootOptions<P>): Promise<LocalRuntime> {
     const {
       openDisk,
+      openLogs,
       poolOf: _poolOf,
       onEvent,
       workflows,
@@ -107,8 +116,13 @@ export class World {
       inboxEveryMs,
       ...rest
     } = options;
-    const kv = openDisk(process);
     const { clock, random } = process;
+    const processes = this.processesFor(process.pid);
+    const place = openLogs?.(process);
+    const kv =
+      place === undefined
+        ? openDisk(process)
+        : await openLogged(openDisk(process), { clock, place, processes });
     const defaults = settingsOf({
       ...{ artifactRoot: NOWHERE, ...rest },
       ...{ store: kv, clock, random, pool: { graceMs } },
@@ -116,7 +130,7 @@ export class World {
     const settings = {
       ...defaults,
       inboxEveryMs: inboxEveryMs ?? defaults.inboxEveryMs,
-      processes: this.processesFor(process.pid),
+      processes,
     };
     const store = await openStore(kv, clock);
     const tell = (event: ExecutionEvent): void => {
@@ -137,6 +151,19 @@ export class World {
       retired: new Set(),
     };
   }
+}
+
+/** As on a real disk, no write takes for ever. */
+async function openLogged(
+  disk: Kv,
+  { clock, place, processes }: { clock: SimulatedClock; place: LogPlace; processes: Processes },
+): Promise<Kv> {
+  const process = processes.current();
+  const isAlive = (owner: ProcessIdentity): boolean => processes.isAlive(owner);
+  const options = { clock, place, process, isAlive, withoutLog: LOG_AFTER };
+  const kv = new LoggedKv(new TimedKv(disk, clock), options);
+  await kv.absorbDead();
+  return kv;
 }
 
 function identity(pid: number): ProcessIdentity {

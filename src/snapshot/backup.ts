@@ -3,6 +3,7 @@ import { MaestroError } from '../base/errors.js';
 import type { Kv } from '../store/kv.js';
 import { dataFile } from '../store/lmdb-label.js';
 import { copyStore, replaceData, storeFolder, usersOf } from '../store/lmdb-folder.js';
+import { absorbLogs } from '../store/lmdb-open.js';
 import { openKv, openStore } from '../store/open.js';
 import { removeUnusedDefinitions } from './unused-definitions.js';
 import { verifyStore } from './verify.js';
@@ -23,7 +24,7 @@ export interface RestoreReport extends BackupReport {
  * @throws FILE_EXISTS, STORE_UNAVAILABLE, STORE_CORRUPT
  */
 export async function backupStore(url: string, folder: string): Promise<BackupReport> {
-  await withKv(existing(url), (kv) => copyStore(kv, storeFolder(folder)));
+  await withKv(existing(url), (kv) => copyStore(kv, storeFolder(folder), absorbLogs));
   return { folder, executions: await countOf(folder) };
 }
 
@@ -40,7 +41,7 @@ export async function restoreStore(folder: string, url: string, force = false): 
     });
   }
   const draft = `${target}.${process.pid}.restored`;
-  await withKv(existing(folder), (kv) => copyStore(kv, draft));
+  await withKv(existing(folder), (kv) => copyStore(kv, draft, absorbLogs));
   try {
     const executions = await assertSound(draft);
     assertUnused(target);
@@ -72,12 +73,12 @@ export async function compactStore(url: string): Promise<CompactReport> {
     await withKv(folder, async (kv) => {
       assertUnused(folder);
       beforeBytes = kv.space?.().fileBytes ?? 0;
-      await copyStore(kv, draft);
+      await copyStore(kv, draft, absorbLogs);
     });
     // The copy is nobody else's. What is removed from it leaves room again.
     await withKv(draft, async (kv) => {
       removedDefinitions = await removeUnusedDefinitions(kv);
-      if (removedDefinitions > 0) await copyStore(kv, tight);
+      if (removedDefinitions > 0) await copyStore(kv, tight, absorbLogs);
     });
     assertUnused(folder);
     replaceData(folder, removedDefinitions > 0 ? tight : draft, false);

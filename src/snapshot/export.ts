@@ -81,6 +81,7 @@ async function momentOf(store: ExecutionStore, executionId: string): Promise<Mom
   for (let left = TRIES; ; left--) {
     const record = await store.getRecord(executionId);
     if (record === undefined) return undefined;
+    await store.settled(record);
     const lastSequence = await store.lastSequence(executionId);
     const again = await store.getRecord(executionId);
     if (again?.status === record.status && again.updatedAtMs === record.updatedAtMs)

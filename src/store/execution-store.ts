@@ -12,12 +12,13 @@ import { definitionChangeOps, putDefinition, type DefinitionChange } from './def
 import { leaseLost, notFenced, putFence, type Fence } from './fences.js';
 import { furtherRows, type FurtherRow } from './further-rows.js';
 import { CachedResults } from './cached-results.js';
+import { withoutLog } from './log-rows.js';
 import { QueueRows } from './queue-rows.js';
 import { readRows } from './read-rows.js';
 import { putLog, readLogs, type StepLog } from './step-logs.js';
 import { sizes, strays } from './survey.js';
 import * as keys from './keys.js';
-import type { Kv, KvGuard, KvOp } from './kv.js';
+import type { Kv, KvGuard, KvOp, Visible } from './kv.js';
 import { decodeRecord, encodeRecord } from './record-codec.js';
 import { scheduleChange, type ScheduleRow } from './schedule-rows.js';
 import { WatchedKv } from './watched-kv.js';
@@ -120,9 +121,10 @@ export class KvExecutionStore implements ExecutionStore {
     this.rememberDefinitions(ops);
   }
 
-  async commitOwned(ownerId: string, ops: readonly KvOp[]): Promise<void> {
+  async commitOwned(ownerId: string, ops: readonly KvOp[], visible: Visible = 'now'): Promise<void> {
     const fence = notFenced(ownerId);
-    await this.kv.commit(ops, [fence]).catch((cause: unknown) => {
+    const when = ops.every(({ key }) => keys.isProgress(key)) ? visible : 'now';
+    await this.kv.commit(ops, [fence], when).catch((cause: unknown) => {
       throw this.lost(cause, fence);
     });
     this.rememberDefinitions(ops);
@@ -197,15 +199,17 @@ export class KvExecutionStore implements ExecutionStore {
   async takeOver(seen: ExecutionRecord, next: ExecutionRecord, also: readonly KvOp[] = []): Promise<void> {
     const guard = { key: keys.recordKey(seen.executionId), value: encodeRecord(seen) };
     const ops = this.update(seen, next);
-    const { ownerId } = seen;
-    if (ownerId !== null && ownerId !== next.ownerId)
-      ops.push(this.deleteOwner(ownerId), putFence(ownerId, next.updatedAtMs));
+    const former = seen.ownerId === next.ownerId ? null : seen.ownerId;
+    if (former !== null) ops.push(this.deleteOwner(former), putFence(former, next.updatedAtMs));
     ops.push(...also);
     // Who was taken for dead takes nothing over: what it has in hand of it may run still.
     const fence = next.ownerId === null ? undefined : notFenced(next.ownerId);
-    await this.kv.commit(ops, fence === undefined ? [guard] : [guard, fence]).catch((cause: unknown) => {
-      throw this.lost(cause, fence);
-    });
+    const guards = fence === undefined ? [guard] : [guard, fence];
+    await withoutLog(this.kv, former, (noLog) => this.kv.commit(ops, [...guards, ...noLog])).catch(
+      (cause: unknown) => {
+        throw this.lost(cause, fence);
+      },
+    );
   }
 
   async getRecord(executionId: string): Promise<ExecutionRecord | undefined> {
@@ -228,6 +232,7 @@ export class KvExecutionStore implements ExecutionStore {
   async load(executionId: string): Promise<StoredExecution | undefined> {
     const record = await this.getRecord(executionId);
     if (!record) return undefined;
+    await this.settled(record);
     const spec = await this.getDefinition(record.definitionHash);
     if (!spec) throw corrupt(keys.definitionKey(record.definitionHash), 'it is missing');
     const globalContext = await this.getText(keys.contextKey(executionId));
@@ -238,6 +243,10 @@ export class KvExecutionStore implements ExecutionStore {
     const again = await this.getRecord(executionId);
     if (again !== undefined && again.definitionHash !== record.definitionHash) return this.load(executionId);
     return { record, spec, globalContext, checkpoint };
+  }
+
+  async settled({ ownerId }: ExecutionRecord): Promise<void> {
+    if (ownerId !== null) await this.kv.settled?.(ownerId);
   }
 
   async *journal(executionId: string, fromSequence = 0): AsyncGenerator<JournalRecord> {
@@ -330,17 +339,9 @@ export class KvExecutionStore implements ExecutionStore {
     return countByStatus(this.kv);
   }
 
-  strays(listed: ReadonlySet<string>): AsyncIterable<{ executionId: string; what: string }> {
-    return strays(this.kv, listed);
-  }
-
-  sizes(): Promise<Record<string, { rows: number; bytes: number }>> {
-    return sizes(this.kv);
-  }
-
-  space(): { fileBytes: number; usedBytes: number } | null {
-    return this.kv.space?.() ?? null;
-  }
+  readonly strays: ExecutionStore['strays'] = (listed) => strays(this.kv, listed);
+  readonly sizes: ExecutionStore['sizes'] = () => sizes(this.kv);
+  readonly space: ExecutionStore['space'] = () => this.kv.space?.() ?? null;
 
   /** A request that nobody can read is nobody's: it must not keep the others from being seen. */
   async requests(): Promise<InboxRequest[]> {

@@ -1,6 +1,6 @@
 import { isMaestroError, MaestroError } from '../base/errors.js';
 import { sealJson } from './envelope.js';
-import { fenceKey } from './keys.js';
+import { FENCES, fenceKey } from './keys.js';
 import type { KvGuard, KvOp } from './kv.js';
 
 /** What stands in the way of an owner that was taken for dead, in case it is not. */
@@ -27,4 +27,9 @@ export function leaseLost(cause: unknown, fence: KvGuard | undefined): unknown {
     'another process took this one for dead and runs its executions now: nothing more is committed here',
     { cause },
   );
+}
+
+/** Whose fence a guard is about; undefined: it is about something else. */
+export function ownerOfFence({ key }: KvGuard): string | undefined {
+  return key.startsWith(FENCES) ? key.slice(FENCES.length) : undefined;
 }

@@ -24,6 +24,7 @@ import type { InboxRequest } from './types.js';
  *   c/<workflow>                                schedule
  *   u/<queue>                                   size of a queue, as it was set for all processes
  *   h/<hash>                                    result of a step, kept for others like it
+ *   y/<owner>                                   this owner's log of commits, and how far it is in the store
  */
 export const MARKER_KEY = 'm/format';
 export const OWNERS = 'p/';
@@ -33,6 +34,7 @@ export const DELETIONS = 't/';
 export const SCHEDULES = 'c/';
 export const CACHED = 'h/';
 export const QUEUES = 'u/';
+export const LOGS = 'y/';
 export const DEFINITIONS = 'd/';
 /** Of an execution: how its rows begin that name its children. */
 export const CHILD_ROWS = 'h/';
@@ -75,6 +77,7 @@ export const scheduleKey = (workflowId: string): string => `${SCHEDULES}${workfl
 export const deletionKey = (id: string): string => `${DELETIONS}${id}`;
 export const ownerKey = (ownerId: string): string => `${OWNERS}${ownerId}`;
 export const fenceKey = (ownerId: string): string => `${FENCES}${ownerId}`;
+export const logRowKey = (ownerId: string): string => `${LOGS}${ownerId}`;
 export const requestKey = ({ createdAtMs, requestId }: InboxRequest): string =>
   `${INBOX}${hexTime(createdAtMs)}/${requestId}`;
 export const statusPrefix = (status: WorkflowStatus): string => `s/${status}/`;
@@ -124,4 +127,12 @@ const ZEROS = '0'.repeat(16);
 function hex(value: number, digits: number): string {
   const text = value.toString(16);
   return text.length < digits ? ZEROS.slice(text.length - digits) + text : text;
+}
+
+/** Rows that only the owner of an execution writes, and that nobody else needs to see at once: journal to artifacts. */
+const PROGRESS = new Set('jcklao');
+
+/** Whether a row tells how far an execution is, rather than that it exists, who has it or how it ended. */
+export function isProgress(key: string): boolean {
+  return key.startsWith('x/') && PROGRESS.has(key.charAt(key.indexOf('/', 2) + 1));
 }

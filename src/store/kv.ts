@@ -28,6 +28,13 @@ export interface KvEntry {
   readonly value: Uint8Array;
 }
 
+/**
+ * When a commit is seen by other handles of the store: `now`, once it is acknowledged; `soon`: some milliseconds later, which
+ * is for rows that nobody but their owner writes, and demands one guard, that the owner is not fenced. It is as durable as
+ * any. Commits to be seen soon keep their order among all that demand the same; others may overtake them.
+ */
+export type Visible = 'now' | 'soon';
+
 export interface Kv {
   get(key: string): Promise<Uint8Array | undefined>;
   /** Entries of a range in key order. A scan sees each key at most once; it is no snapshot. */
@@ -40,7 +47,17 @@ export interface Kv {
    * and must not be changed any more.
    * @throws MaestroError STORE_CONFLICT when a guard does not hold, STORE_COMMIT when writing failed.
    */
-  commit(ops: readonly KvOp[], guards?: readonly KvGuard[]): Promise<void>;
+  commit(ops: readonly KvOp[], guards?: readonly KvGuard[], visible?: Visible): Promise<void>;
+  /**
+   * What an owner that was taken for dead has committed to be visible `soon` is visible when this resolves, and nothing more
+   * of it comes. Only stores that know `soon` have it. @throws STORE_CORRUPT, RECORD_CORRUPT, STORE_COMMIT
+   */
+  absorb?(owner: string): Promise<void>;
+  /**
+   * Settles when whatever an owner has been told is committed can be seen here, also what is to be seen `soon`; or after a
+   * second, if that owner hangs.
+   */
+  settled?(owner: string): Promise<void>;
   /**
    * Copies the store, as it is at one moment and without its free space, into an empty folder; writers go on. Only
    * stores in files have it. @throws STORE_UNAVAILABLE

@@ -16,6 +16,7 @@ import { MaestroError } from '../base/errors.js';
 import type { Kv } from './kv.js';
 import { dataFile, writeLabel } from './lmdb-label.js';
 import { PROBE_PROGRAM } from './lmdb-probe.js';
+import { logsIn } from './log-files.js';
 
 /** The folder of a store in files. @throws USAGE for another kind */
 export function storeFolder(url: string): string {
@@ -27,9 +28,14 @@ export function storeFolder(url: string): string {
 
 /**
  * Copies an open store into a new folder, which appears complete and on disk, or not at all.
- * @throws FILE_EXISTS, STORE_UNAVAILABLE
+ * @param absorb brings what is in logs beside the data into it
+ * @throws FILE_EXISTS, STORE_UNAVAILABLE, STORE_CORRUPT
  */
-export async function copyStore(kv: Kv, folder: string): Promise<void> {
+export async function copyStore(
+  kv: Kv,
+  folder: string,
+  absorb: (folder: string) => Promise<void>,
+): Promise<void> {
   if (kv.copyTo === undefined)
     throw new MaestroError('USAGE', 'this kind of store cannot be copied: export it');
   if (existsSync(folder) && (!isFolder(folder) || readdirSync(folder).length > 0))
@@ -43,6 +49,7 @@ export async function copyStore(kv: Kv, folder: string): Promise<void> {
     await kv.copyTo(draft);
     // Without a stamp of its closing: whoever opens the copy probes it first.
     writeLabel(draft);
+    if (logsIn(draft).length > 0) await absorb(draft);
     sync(dataFile(draft));
     sync(draft);
     renameSync(draft, folder);
@@ -77,6 +84,8 @@ export function replaceData(folder: string, copy: string, keep: boolean): string
     for (let n = 1; aside === undefined || existsSync(aside); n++) aside = `${file}.old-${n}`;
     linkSync(file, aside);
   }
+  // A copy has no logs; these belong to what was there before.
+  for (const name of logsIn(folder)) rmSync(join(folder, name));
   renameSync(dataFile(copy), file);
   sync(folder);
   return aside;

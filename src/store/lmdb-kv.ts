@@ -4,7 +4,7 @@ import { checkKey, closedError, conflict, guardHolds, takeGuards, takeOps } from
 import type { LmdbGate } from './lmdb-gate.js';
 import type { Kv, KvEntry, KvGuard, KvOp, KvRange } from './kv.js';
 import { PAGE_BYTES, scanPages } from './paging.js';
-import { answered } from './patience.js';
+import { answered, COMMIT_TIMEOUT_MS } from './patience.js';
 
 /** The part of an lmdb database that is used; keys are text, values bytes. */
 export interface LmdbDatabase {
@@ -67,7 +67,6 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
-const COMMIT_TIMEOUT_MS = 30_000;
 /** How long the reason of a failure is waited for. */
 const REASON_WITHIN_MS = 1_000;
 /** How long close waits for a file whose last write failed. */

@@ -1,16 +1,35 @@
 import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { systemClock } from '../base/clock.js';
 import { MaestroError } from '../base/errors.js';
 import { DiskRoom, ensureLockFile } from './disk-room.js';
 import { FORMAT_VERSION } from './envelope.js';
-import { MARKER_KEY } from './keys.js';
+import { LOGS, MARKER_KEY, under } from './keys.js';
 import { openEnvironment } from './lmdb-environment.js';
+import type { Kv } from './kv.js';
 import { LmdbGate } from './lmdb-gate.js';
 import { isInUse } from './lmdb-folder.js';
 import { LmdbKv, type LmdbDatabase, type LmdbKvOptions } from './lmdb-kv.js';
 import { dataFile, readLabel, sameStamp, stampOf, writeLabel, type Label } from './lmdb-label.js';
 import { probe } from './lmdb-probe.js';
+import { LogFiles } from './log-files.js';
+import { LoggedKv, type LoggedKvOptions } from './logged-kv.js';
 import { ensureMarker } from './marker.js';
+import { currentProcess, isAlive } from './process-identity.js';
+
+type LmdbOptions = Pick<LmdbKvOptions, 'commitTimeoutMs'> &
+  Partial<Pick<LoggedKvOptions, 'withoutLog' | 'applyAfterMs' | 'isAlive'>>;
+
+/** Brings what is in logs beside the data of a store that nobody has open into it. @throws what opening it throws; STORE_CORRUPT */
+export async function absorbLogs(path: string): Promise<void> {
+  const kv = await openLmdb(path, { isAlive: () => false });
+  try {
+    // What stood in the way is told here.
+    for await (const key of kv.keys(under(LOGS))) await kv.absorb!(key.slice(LOGS.length));
+  } finally {
+    await kv.close();
+  }
+}
 
 /**
  * Opens the folder at `path` as an LMDB store, creating it if need be. LMDB maps the data file into memory, where
@@ -18,10 +37,7 @@ import { ensureMarker } from './marker.js';
  * a child process.
  * @throws MaestroError STORE_UNAVAILABLE, STORE_CORRUPT, STORE_VERSION; an existing store is unchanged then.
  */
-export async function openLmdb(
-  path: string,
-  options: Pick<LmdbKvOptions, 'commitTimeoutMs'> = {},
-): Promise<LmdbKv> {
+export async function openLmdb(path: string, options: LmdbOptions = {}): Promise<Kv> {
   const folder = resolve(path);
   prepareFolder(folder);
   const label = readLabel(folder);
@@ -29,13 +45,20 @@ export async function openLmdb(
   const room = new DiskRoom(folder);
   if (label === null) claimFirst(folder, room);
   const { db, gate } = await openDatabase(folder);
-  const kv = new LmdbKv(db, { room, gate, ...options, onClosed: () => stamp(folder) });
+  const { commitTimeoutMs } = options;
+  const kv = new LmdbKv(db, { room, gate, commitTimeoutMs, onClosed: () => stamp(folder) });
   try {
     if (label !== null && !(await kv.get(MARKER_KEY)))
       throw new MaestroError('STORE_CORRUPT', 'it was in use before, and is empty now');
     await ensureMarker(kv);
     if (label === null) writeLabel(folder);
-    return kv;
+    const place = new LogFiles(folder, (bytes) => room.claim(0, bytes));
+    const logged = new LoggedKv(kv, {
+      ...{ clock: systemClock, process: currentProcess(), place, isAlive },
+      ...options,
+    });
+    await logged.absorbDead();
+    return logged;
   } catch (error) {
     await kv.discard();
     throw located(folder, error);

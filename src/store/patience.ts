@@ -1,3 +1,5 @@
+/** How long a commit may take before it is given up. */
+export const COMMIT_TIMEOUT_MS = 30_000;
 /** After this many times its patience a commit is given up, whatever others do: its own writer may be the one that hangs. */
 const MOST = 10;
 

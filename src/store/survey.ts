@@ -20,6 +20,7 @@ const KINDS: Readonly<Record<string, string>> = {
   c: 'schedules',
   h: 'cache',
   u: 'queues',
+  y: 'commit logs',
   'x/r': 'records',
   'x/g': 'contexts',
   'x/j': 'journals',

@@ -1,6 +1,6 @@
 import { after, type CancelTimer, type Clock } from '../base/clock.js';
 import { MaestroError } from '../base/errors.js';
-import type { Kv, KvEntry, KvGuard, KvOp, KvRange } from './kv.js';
+import type { Kv, KvEntry, KvGuard, KvOp, KvRange, Visible } from './kv.js';
 
 /** How long a store may take for one answer. Adapters of ours give up before that. */
 export const ANSWER_WITHIN_MS = 60_000;
@@ -13,13 +13,20 @@ const LAST_WAIT_MS = 1_000;
  */
 export class TimedKv implements Kv {
   readonly space: Kv['space'];
+  readonly absorb: Kv['absorb'];
+  readonly settled: Kv['settled'];
   private failure: MaestroError | null = null;
+  /** Those whose commits are under way. */
+  private readonly waiting = new Set<(error: MaestroError) => void>();
 
   constructor(
     private readonly kv: Kv,
     private readonly clock: Clock,
   ) {
     this.space = kv.space?.bind(kv);
+    const [absorb, settled] = [kv.absorb?.bind(kv), kv.settled?.bind(kv)];
+    if (absorb) this.absorb = (owner) => this.inTime(absorb(owner), ANSWER_WITHIN_MS, silentCommit);
+    if (settled) this.settled = (owner) => this.read(settled(owner));
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
@@ -34,14 +41,25 @@ export class TimedKv implements Kv {
     return this.each(() => this.kv.keys(range));
   }
 
-  async commit(ops: readonly KvOp[], guards?: readonly KvGuard[]): Promise<void> {
+  async commit(ops: readonly KvOp[], guards?: readonly KvGuard[], visible?: Visible): Promise<void> {
     if (this.failure !== null) throw this.failure;
-    await this.inTime(this.kv.commit(ops, guards), ANSWER_WITHIN_MS, () => (this.failure ??= silentCommit()));
+    const written = this.inTime(this.kv.commit(ops, guards, visible), ANSWER_WITHIN_MS, () => this.giveUp());
+    await new Promise<void>((resolve, reject) => {
+      this.waiting.add(reject);
+      written.then(resolve, reject).finally(() => this.waiting.delete(reject));
+    });
   }
 
   async close(): Promise<void> {
     const waitMs = this.failure === null ? ANSWER_WITHIN_MS : LAST_WAIT_MS;
     await this.inTime(this.kv.close(), waitMs, () => silent('closing the store'));
+  }
+
+  /** What was to be written after it waits for nothing: commits apply in their order. */
+  private giveUp(): MaestroError {
+    this.failure ??= silentCommit();
+    for (const reject of this.waiting) reject(this.failure);
+    return this.failure;
   }
 
   private read<T>(work: Promise<T>): Promise<T> {

@@ -6,7 +6,7 @@ import type { WorkflowSpec } from '../spec/types.js';
 import type { ArtifactManifest } from './artifact-rows.js';
 import type { DefinitionChange } from './definition-change.js';
 import type { FurtherRow } from './further-rows.js';
-import type { KvGuard, KvOp } from './kv.js';
+import type { KvGuard, KvOp, Visible } from './kv.js';
 import type { ScheduleRow } from './schedule-rows.js';
 import type { CachedResults } from './cached-results.js';
 import type { QueueRows } from './queue-rows.js';
@@ -156,9 +156,11 @@ export interface ExecutionStore {
   commit(ops: readonly KvOp[]): Promise<void>;
   /**
    * Commits what an owner decided about its executions. Refused, with nothing written, when another process has taken
-   * one of them over since: whatever the owner believes, they are not its own any more. @throws LEASE_LOST
+   * one of them over since: whatever the owner believes, they are not its own any more.
+   * @param visible `soon` where no other process waits for it; counts only for ops that are all about progress
+   * @throws LEASE_LOST
    */
-  commitOwned(ownerId: string, ops: readonly KvOp[]): Promise<void>;
+  commitOwned(ownerId: string, ops: readonly KvOp[], visible?: Visible): Promise<void>;
   /** Ops that remove the fences made before `untilMs`. */
   deleteFences(untilMs: number): Promise<KvOp[]>;
   /**
@@ -204,6 +206,8 @@ export interface ExecutionStore {
   getRecord(executionId: string): Promise<ExecutionRecord | undefined>;
   getDefinition(hash: string): Promise<WorkflowSpec | undefined>;
   load(executionId: string): Promise<StoredExecution | undefined>;
+  /** Settles when all that the owner of an execution has been told is committed can be read; `load` waits for that. */
+  settled(record: ExecutionRecord): Promise<void>;
   journal(executionId: string, fromSequence?: number): AsyncIterable<JournalRecord>;
   getOutput(executionId: string, node: number, run: number): Promise<string | undefined>;
   /** Outputs too large for the journal, of every run, by node. */

@@ -2,7 +2,7 @@ import type { Clock, CancelTimer } from '../base/clock.js';
 import type { Durability } from '../base/model.js';
 import type { Meter } from '../observe/meter.js';
 import type { Pool } from '../pool/index.js';
-import type { KvOp } from '../store/kv.js';
+import type { KvOp, Visible } from '../store/kv.js';
 import type { ExecutionStore } from '../store/types.js';
 import type { ActiveExecution } from './active-execution.js';
 import { Pacing } from './pacing.js';
@@ -135,7 +135,8 @@ export class Committer {
   /** Under `exit` ops wait until something comes to rest, so that an observer of the end finds it stored. */
   private async write(turn: Turn, records: readonly TurnRecord[]): Promise<void> {
     if (this.options.durability !== 'exit') {
-      if (turn.ops.length > 0) await this.put(turn.ops);
+      // Whoever waits may go on in another process.
+      if (turn.ops.length > 0) await this.put(turn.ops, turn.waiters.length > 0 ? 'now' : 'soon');
       return;
     }
     for (const op of turn.ops) this.deferred.push(op);
@@ -145,11 +146,11 @@ export class Committer {
     if (ops.length > 0) await this.put(ops);
   }
 
-  private async put(ops: readonly KvOp[]): Promise<void> {
+  private async put(ops: readonly KvOp[], visible: Visible = 'now'): Promise<void> {
     const { store, ownerId, meter } = this.options;
     const beganMs = meter.beginCommit();
     try {
-      await store.commitOwned(ownerId, ops);
+      await store.commitOwned(ownerId, ops, visible);
     } catch (error) {
       meter.commitFailed();
       throw error;

@@ -23,4 +23,18 @@ describe('a trace', () => {
 `;
     expect(countSyncs(trace)).toEqual({ syncs: 2, synchronous_writes: 1 });
   });
+
+  it('tells so of a file, too, whose opening another thread interrupts', () => {
+    const trace = `
+7  openat(AT_FDCWD</tmp>, "/tmp/s/log-a", O_RDWR|O_DSYNC|O_CLOEXEC <unfinished ...>
+8  openat(AT_FDCWD</tmp>, "/tmp/x", O_RDONLY <unfinished ...>
+8  <... openat resumed>) = 21</tmp/x>
+7  <... openat resumed>) = 22</tmp/s/log-a>
+7  fdatasync(23</tmp/maestro-bench-begin>) = 0
+9  pwrite64(22</tmp/s/log-a>, "x"..., 4096, 0 <unfinished ...>
+8  pwrite64(21</tmp/x>, "x"..., 4096, 0) = 4096
+9  <... pwrite64 resumed>) = 4096
+`;
+    expect(countSyncs(trace)).toEqual({ syncs: 0, synchronous_writes: 1 });
+  });
 });

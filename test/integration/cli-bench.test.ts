@@ -69,8 +69,8 @@ describe('maestro bench', () => {
     expect(laden[0].bytes_per_node - bare[0].bytes_per_node).toBeGreaterThan(4500);
   });
 
-  it('counts what is forced to disk: at most once a commit, and nothing in memory', async () => {
-    const args = ['chain', '--nodes', '20', '--no-latency', ...TRACED, '--json'];
+  it('counts what is forced to disk: hardly more than once a commit, and nothing in memory', async () => {
+    const args = ['chain', '--nodes', '100', '--no-latency', ...TRACED, '--json'];
     const [onDisk, guessed, inMemory] = await Promise.all(
       [[], ['--no-trace'], ['--memory']].map(async (more) => {
         const { out } = await bench(...args, ...more);
@@ -79,8 +79,10 @@ describe('maestro bench', () => {
     );
     if (canTrace()) expect(onDisk.counted_by).toBe('strace');
     for (const found of [onDisk, guessed]) {
-      expect(found.per_commit).toBe(1);
-      expect(found.per_execution).toBeGreaterThan(19);
+      expect(found.per_execution).toBeGreaterThan(99);
+      // Twice for each commit of LMDB: the first and the last, and what comes out of the log now and then.
+      expect(found.per_commit).toBeGreaterThanOrEqual(1);
+      expect(found.per_commit).toBeLessThan(1.8);
     }
     expect(guessed.counted_by).toBe('commits');
     expect(inMemory.per_execution).toBe(0);

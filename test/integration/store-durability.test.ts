@@ -20,42 +20,65 @@ test.skipIf(!canTrace)(
       stdio: 'ignore',
     });
     expect(status).toBe(0);
-    const steps = stepsOf(readFileSync(log, 'utf8'));
+    const steps = stepsOf(readFileSync(log, 'utf8'), commitSteps());
     const firstAck = steps.indexOf('A');
-    // P pages written, S pages synced, R root written (through a descriptor that syncs), A acknowledged.
     expect(steps.slice(firstAck + 1)).toMatch(/^(P+SRA)+/);
     expect(steps.slice(0, firstAck)).toMatch(/P+SR$/);
     expect(steps.split('A').length - 1).toBeGreaterThanOrEqual(COMMITS);
   },
 );
 
+test.skipIf(!canTrace)('progress is acknowledged only after it is in the log, on disk', async () => {
+  const folder = tempDir();
+  const log = join(tempDir(), 'strace.log');
+  const calls = 'trace=openat,write,writev,pwrite64,pwritev';
+  const writer = [process.execPath, PROGRAM, 'log', folder, 'me', '150'];
+  const { status } = spawnSync('strace', ['-f', '-y', '-e', calls, '-o', log, ...writer], {
+    stdio: 'ignore',
+  });
+  expect(status).toBe(0);
+  const trace = readFileSync(log, 'utf8');
+  // What is written at an offset is written through: it is on disk when the call returns. The zeros are not.
+  expect(trace).toMatch(/openat\(.*log-me", O_RDWR\|O_DSYNC/);
+  const steps = stepsOf(trace, (line) => {
+    const [, name, descriptor] = /^\d+\s+(\w+)\((\d+)</.exec(line) ?? [];
+    if (name === 'write' && descriptor === '1') return 'A';
+    return name === 'pwrite64' && line.includes('log-me>') ? 'L' : '';
+  });
+  // Since there is a log, each acknowledgement comes after a write of its own.
+  const since = steps.replace(/^A+/, '');
+  expect(since).toMatch(/^(LA)+$/);
+  expect(since.split('L').length - 1).toBeGreaterThan(100);
+});
+
 /** The trace of one writer as a string of letters, in the order in which the calls ended. */
-function stepsOf(trace: string): string {
+function stepsOf(trace: string, stepOf: (line: string) => string): string {
   const unfinished = new Map<string, string>();
-  let rootDescriptor = '';
   let steps = '';
   for (const line of trace.split('\n')) {
-    const opened = /openat\(.*data\.mdb", O_WRONLY\|O_DSYNC.*= (\d+)/.exec(line);
-    if (opened) rootDescriptor = opened[1];
     const thread = line.split(' ', 1)[0];
     if (line.includes(' resumed>')) {
       steps += unfinished.get(thread) ?? '';
       unfinished.delete(thread);
       continue;
     }
-    const step = stepOf(line, rootDescriptor);
+    const step = stepOf(line);
     if (line.includes('<unfinished')) unfinished.set(thread, step);
     else steps += step;
   }
   return steps;
 }
 
-function stepOf(line: string, rootDescriptor: string): string {
-  const call = /^\d+\s+(\w+)\((\d+)</.exec(line);
-  if (!call) return '';
-  const [, name, descriptor] = call;
-  if (name === 'write' && descriptor === '1') return 'A';
-  if (!line.includes('data.mdb>')) return '';
-  if (name.endsWith('sync')) return 'S';
-  return descriptor === rootDescriptor ? 'R' : 'P';
+/** P pages written, S pages synced, R root written (through a descriptor that syncs), A acknowledged. */
+function commitSteps(): (line: string) => string {
+  let rootDescriptor = '';
+  return (line) => {
+    rootDescriptor = /openat\(.*data\.mdb", O_WRONLY\|O_DSYNC.*= (\d+)/.exec(line)?.[1] ?? rootDescriptor;
+    const [, name, descriptor] = /^\d+\s+(\w+)\((\d+)</.exec(line) ?? [];
+    if (name === undefined) return '';
+    if (name === 'write' && descriptor === '1') return 'A';
+    if (!line.includes('data.mdb>')) return '';
+    if (name.endsWith('sync')) return 'S';
+    return descriptor === rootDescriptor ? 'R' : 'P';
+  };
 }

@@ -5,6 +5,7 @@ import {
   openSync,
   closeSync,
   readFileSync,
+  readdirSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -23,38 +24,48 @@ import { tempDirs } from '../support/temp-dir.js';
 const PROGRAM = join(import.meta.dirname, '../fixtures/store/program.mjs');
 const tempDir = tempDirs('maestro-store');
 
-function start(command: string, folder: string): { child: ChildProcess; lines: AsyncIterable<string> } {
-  const child = spawn(process.execPath, [PROGRAM, command, folder], { stdio: ['ignore', 'pipe', 'pipe'] });
+function start(
+  command: string,
+  folder: string,
+  ...more: string[]
+): { child: ChildProcess; lines: AsyncIterable<string> } {
+  const child = spawn(process.execPath, [PROGRAM, command, folder, ...more], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   return { child, lines: createInterface({ input: child.stdout }) };
 }
 
 describe('a process that is killed while it commits', () => {
-  test('loses nothing that was acknowledged, and leaves no half commit (20 kills)', async () => {
-    const folder = tempDir();
-    const random = seededRandom(26);
-    const acknowledged = new Set<number>();
-    for (let round = 0; round < 20; round++) {
-      const { child, lines } = start('write', folder);
-      const killAfter = Math.floor(random() * 150) + 1;
-      let count = 0;
-      // Lines that were printed before the kill still arrive after it.
-      for await (const line of lines) {
-        acknowledged.add(Number(line));
-        if (++count === killAfter) child.kill('SIGKILL');
+  test.each(['write', 'log'])(
+    'loses nothing that was acknowledged, and leaves no half commit (%s, 20 kills)',
+    async (how) => {
+      const folder = tempDir();
+      const random = seededRandom(26);
+      const acknowledged = new Set<number>();
+      for (let round = 0; round < 20; round++) {
+        const { child, lines } = start(how, folder, ...(how === 'log' ? [`owner-${round}`] : []));
+        const killAfter = Math.floor(random() * 150) + 1;
+        let count = 0;
+        // Lines that were printed before the kill still arrive after it.
+        for await (const line of lines) {
+          acknowledged.add(Number(line));
+          if (++count === killAfter) child.kill('SIGKILL');
+        }
+        const kv = await openKv(folder);
+        const numbers = async (prefix: string) =>
+          (await collect(kv.keys({ start: `${prefix}/`, end: `${prefix}0` }))).map((key) =>
+            Number(key.slice(2)),
+          );
+        const [first, second] = [await numbers('a'), await numbers('b')];
+        expect(second).toEqual(first);
+        const stored = new Set(first);
+        expect([...acknowledged].filter((n) => !stored.has(n))).toEqual([]);
+        await kv.close();
+        expect(readdirSync(folder).filter((name) => name.startsWith('log-'))).toEqual([]);
       }
-      const kv = await openKv(folder);
-      const numbers = async (prefix: string) =>
-        (await collect(kv.keys({ start: `${prefix}/`, end: `${prefix}0` }))).map((key) =>
-          Number(key.slice(2)),
-        );
-      const [first, second] = [await numbers('a'), await numbers('b')];
-      expect(second).toEqual(first);
-      const stored = new Set(first);
-      expect([...acknowledged].filter((n) => !stored.has(n))).toEqual([]);
-      await kv.close();
-    }
-    expect(acknowledged.size).toBeGreaterThan(20);
-  });
+      expect(acknowledged.size).toBeGreaterThan(20);
+    },
+  );
 });
 
 describe('a store that nobody closed', () => {

@@ -1,6 +1,7 @@
 import { isMaestroError, toErrorDocument } from '../../src/base/errors.js';
 import { isWorkflowStatusEnded } from '../../src/base/model.js';
 import type { Kv, KvOp } from '../../src/store/kv.js';
+import type { LogPlace } from '../../src/store/log-files.js';
 import type { ExecutionEvent } from '../../src/observe/events.js';
 import type { Job } from '../../src/pool/index.js';
 import type { LocalRuntime } from '../../src/runtime/local-runtime.js';
@@ -21,6 +22,8 @@ import { Witness } from './witness.js';
 export interface Broken {
   /** Wraps the disk as a process sees it. */
   readonly disk?: (kv: Kv, user: DiskUser, simulated: SimulatedDisk) => Kv;
+  /** Wraps the logs of commits beside it. Default: with a broken disk there are none. */
+  readonly logs?: (place: LogPlace) => LogPlace;
   readonly pool?: (pool: SimulatedPool) => SimulatedPool;
   readonly boot?: Partial<BootOptions<SimulatedPool>>;
   readonly event?: (event: ExecutionEvent, tell: (event: ExecutionEvent) => void) => void;
@@ -180,6 +183,9 @@ export class Run {
   private bootOptions(): BootOptions<SimulatedPool> {
     const { seed, mode, durability, slots, maxActive, executions, retention } = this.scenario;
     const tell = (event: ExecutionEvent): void => this.witness.announced(event);
+    const { logs, disk: brokenDisk } = this.broken;
+    // What is broken on the disk is to be found on the disk.
+    const withoutLogs = brokenDisk !== undefined && logs === undefined;
     return {
       seed,
       mode,
@@ -194,6 +200,9 @@ export class Run {
         const kv = this.disk.open(user);
         return this.broken.disk?.(kv, user, this.disk) ?? kv;
       },
+      ...(!withoutLogs && {
+        openLogs: (user) => logs?.(this.disk.openLogs(user)) ?? this.disk.openLogs(user),
+      }),
       poolOf: (process) => {
         const pool: SimulatedPool = new SimulatedPool({
           clock: process.clock,

@@ -99,12 +99,18 @@ export class Witness {
   /** A row is damaged: what it belongs to can only be reported. */
   torn(key: string): void {
     this.tornKeys.add(key);
+    if (key.startsWith(keys.LOGS)) this.tornLog(key.slice(keys.LOGS.length));
     this.shadowOf(executionOf(key) ?? '');
     for (const shadow of this.shadows.values()) {
       const { id, workflow } = shadow.planned;
       if (executionOf(key) === id || key === keys.definitionKey(workflow.definitionHash))
         shadow.damaged = true;
     }
+  }
+
+  /** Nobody can tell what its executions had come to. */
+  private tornLog(owner: string): void {
+    for (const shadow of this.shadows.values()) if (shadow.record?.ownerId === owner) shadow.damaged = true;
   }
 
   /** An attempt was handed to the pool. */

@@ -57,6 +57,20 @@ describe('a store that does not answer', () => {
     expect(seen).toEqual(['k']);
   });
 
+  it('fails all commits under way together', async () => {
+    const { kv, clock } = silentAt('commit');
+    const began = clock.nowMs();
+    const failed: unknown[] = [];
+    const commit = (key: string): Promise<void> =>
+      kv.commit(put(key)).catch((error: unknown) => void failed.push(error));
+    clock.setTimer(1_000, () => void commit('b'));
+    await clock.run(commit('a'));
+    await Promise.resolve();
+    const lost = expect.objectContaining({ code: 'STORE_COMMIT' }) as unknown;
+    expect(failed).toEqual([lost, lost]);
+    expect(clock.nowMs() - began).toBe(ANSWER_WITHIN_MS);
+  });
+
   it('fails a commit, and takes none after it', async () => {
     const { kv, clock, inner } = silentAt('commit');
     const late = expect(clock.run(kv.commit(put('k')))).rejects.toMatchObject({ code: 'STORE_COMMIT' });
