@@ -145,5 +145,4 @@ export type Job =
   | { readonly kind: 'promises'; readonly case: BenchCase }
   | { readonly kind: 'piscina' | 'piscina-batched'; readonly workers: number }
   | { readonly kind: 'piscina-in-turn' }
-  | { readonly kind: 'fdatasync' }
-  | { readonly kind: 'lmdb' | 'lmdb-in-turn' };
+  | { readonly kind: 'fdatasync' | 'write-through' | 'lmdb' };

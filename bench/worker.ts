@@ -21,7 +21,7 @@ answerParent((job: Job): Promise<unknown> => {
       return yardsticks.fdatasyncPerSecond();
     case 'lmdb':
       return yardsticks.lmdbPutsPerSecond();
-    case 'lmdb-in-turn':
-      return yardsticks.lmdbCommitsPerSecond();
+    case 'write-through':
+      return yardsticks.writesThroughPerSecond();
   }
 });

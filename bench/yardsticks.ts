@@ -1,9 +1,9 @@
-import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fdatasyncSync, openSync, write, writeFileSync, writeSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { open, type RootDatabase } from 'lmdb';
+import { open } from 'lmdb';
 import { Piscina } from 'piscina';
 import { bodiesOf } from './bodies.js';
 import { secondsOf, WARM_SECONDS } from './measure.js';
@@ -16,6 +16,7 @@ const BATCHED_TASKS = 200_000;
 const TASKS_OF_A_MESSAGE = 100;
 const TASKS_IN_TURN = 5000;
 const SYNCS = 500;
+const LOG_BLOCKS = 256;
 const PUTS = 100_000;
 const PUTS_OF_A_COMMIT = 1000;
 
@@ -111,40 +112,49 @@ export function fdatasyncPerSecond(): Promise<number> {
 
 /** Rows per second put into LMDB, many to a commit, each commit on disk before the next. */
 export function lmdbPutsPerSecond(): Promise<number> {
-  return onLmdb(async (db, row) => {
-    const seconds = await secondsOf(async () => {
-      for (let k = 0; k < PUTS; k += PUTS_OF_A_COMMIT) {
-        await db.transaction(() => {
-          for (let each = k; each < k + PUTS_OF_A_COMMIT; each++) db.putSync(`row ${each}`, row);
-        });
-      }
-    });
-    return PUTS / seconds;
+  return inFolder(async (folder) => {
+    const options = { compression: false, overlappingSync: false, encoding: 'binary' } as const;
+    const db = open<Buffer, string>(folder, options);
+    const row = Buffer.alloc(100, 1);
+    try {
+      const seconds = await secondsOf(async () => {
+        for (let k = 0; k < PUTS; k += PUTS_OF_A_COMMIT) {
+          await db.transaction(() => {
+            for (let each = k; each < k + PUTS_OF_A_COMMIT; each++) db.putSync(`row ${each}`, row);
+          });
+        }
+      });
+      return PUTS / seconds;
+    } finally {
+      await db.close();
+    }
   });
 }
 
 /**
- * Commits of one row per second, one after the other, on LMDB's own thread: what a store on LMDB could do at most. Each
- * forces data to disk twice: its pages, then the root (`mdb_txn_commit`).
+ * Blocks of 4 KiB per second, one after the other, written through to a file that has its size already, while the event loop
+ * is free: what a log of commits could do at most.
  */
-export function lmdbCommitsPerSecond(): Promise<number> {
-  return onLmdb(async (db, row) => {
-    const run = async () => {
-      for (let k = 0; k < SYNCS; k++) await db.batch(() => void db.put(`row ${k}`, row));
-    };
-    await warm(run);
-    return SYNCS / (await secondsOf(run));
-  });
-}
-
-function onLmdb<T>(use: (db: RootDatabase<Buffer, string>, row: Buffer) => Promise<T>): Promise<T> {
+export function writesThroughPerSecond(): Promise<number> {
   return inFolder(async (folder) => {
-    const options = { compression: false, overlappingSync: false, encoding: 'binary' } as const;
-    const db = open<Buffer, string>(folder, options);
+    const path = join(folder, 'file');
+    const block = Buffer.alloc(4096, 1);
+    writeFileSync(path, Buffer.alloc(LOG_BLOCKS * block.length), { flush: true });
+    const file = openSync(path, constants.O_RDWR | constants.O_DSYNC);
+    const put = (at: number): Promise<void> =>
+      new Promise((resolve, reject) => {
+        write(file, block, 0, block.length, at * block.length, (error) =>
+          error === null ? resolve() : reject(error),
+        );
+      });
+    const run = async (): Promise<void> => {
+      for (let k = 0; k < SYNCS; k++) await put(k % LOG_BLOCKS);
+    };
     try {
-      return await use(db, Buffer.alloc(100, 1));
+      await warm(run);
+      return SYNCS / (await secondsOf(run));
     } finally {
-      await db.close();
+      closeSync(file);
     }
   });
 }

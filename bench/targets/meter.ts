@@ -105,8 +105,8 @@ function yardName(job: Job): string {
       return '4 KiB written and fdatasync';
     case 'lmdb':
       return 'rows into LMDB, 1,000 to a commit';
-    case 'lmdb-in-turn':
-      return 'rows into LMDB, one commit after the other';
+    case 'write-through':
+      return '4 KiB written through, awaited';
     case 'case':
     case 'latency':
       return nameOf(job.case);
