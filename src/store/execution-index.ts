@@ -64,12 +64,13 @@ export async function queryIndex(kv: Kv, filter: ListFilter): Promise<IdPage> {
   const reverse = (filter.order ?? 'newest') === 'newest';
   const { from, to } = bounds(filter, reverse);
   if (from >= to) return { ids: [] };
-  const found: string[] = [];
+  // One that changes its status meanwhile may be in two ranges.
+  const positions = new Set<string>();
   for (const prefix of prefixes(filter)) {
     const range = { start: prefix + from, end: prefix + to, limit: limit + 1, reverse };
-    for await (const key of kv.keys(range)) found.push(key.slice(prefix.length));
+    for await (const key of kv.keys(range)) positions.add(key.slice(prefix.length));
   }
-  found.sort();
+  const found = [...positions].sort();
   if (reverse) found.reverse();
   const ids = found.slice(0, limit).map((position) => position.slice(position.indexOf('/') + 1));
   return found.length > limit ? { ids, next: toCursor(found[limit - 1]) } : { ids };
