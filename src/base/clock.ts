@@ -42,6 +42,23 @@ export function after(clock: Clock, delayMs: number, fn: () => void): CancelTime
   return () => stop();
 }
 
+/**
+ * Settles as `work` does, or rejects with `late()` when that has taken `ms`. A process that was not its turn for long finds
+ * timer and answer at once: the answer counts.
+ */
+export function inTime<T>(
+  clock: Clock,
+  ms: number,
+  work: Promise<T>,
+  late: () => Error,
+  kind?: 'background',
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let stop = clock.setTimer(ms, () => (stop = clock.setTimer(0, () => reject(late()), kind)), kind);
+    work.then(resolve, reject).finally(() => stop());
+  });
+}
+
 /** Waits for `work`, but not longer than `ms`. Leaves no timer behind: one would keep the process alive. */
 export async function atMost(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
   let stop: CancelTimer = () => {};

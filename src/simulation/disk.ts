@@ -179,7 +179,7 @@ class DiskHandle implements Kv {
   }
 
   private async write(ops: readonly KvOp[], guards: readonly KvGuard[]): Promise<void> {
-    await this.writes.perform(`commit`, shown(ops), (n, isTorn) =>
+    await this.writes.perform('commit', shown(ops), (n, isTorn) =>
       this.disk.apply(this.user, isTorn ? damaged(ops, n, this.disk.options.torn) : ops, guards),
     );
   }

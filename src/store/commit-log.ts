@@ -87,7 +87,8 @@ function contiguous(bytes: Buffer, owner: string, after: number): LoggedCommit[]
     const frame = frameAt(bytes, at, salt);
     if (frame === null || (expected !== undefined && frame.number !== expected)) break;
     expected = frame.number + 1;
-    if (frame.number > after) found.push(frame);
+    if (frame.number > after)
+      found.push({ number: frame.number, ops: readOps(bytes, frame.from, frame.end) });
     at += frame.bytes;
   }
   const next = expected ?? after + 1;
@@ -105,15 +106,23 @@ function damaged(at: number, number: number): MaestroError {
   );
 }
 
+/** Where a frame's ops are, and how much room it takes. */
+interface Frame {
+  readonly number: number;
+  readonly from: number;
+  readonly end: number;
+  readonly bytes: number;
+}
+
 /** null: there is none, or none that is whole. */
-function frameAt(bytes: Buffer, at: number, salt: number): (LoggedCommit & { bytes: number }) | null {
-  if (at + HEAD_BYTES > bytes.length || bytes.readUInt32LE(at) !== MAGIC) return null;
-  const end = at + HEAD_BYTES + bytes.readUInt32LE(at + 16);
+function frameAt(bytes: Buffer, at: number, salt: number): Frame | null {
+  const from = at + HEAD_BYTES;
+  if (from > bytes.length || bytes.readUInt32LE(at) !== MAGIC) return null;
+  const end = from + bytes.readUInt32LE(at + 16);
   if (end > bytes.length) return null;
   if (crc32(bytes.subarray(at + CHECKED_FROM, end), salt) !== bytes.readUInt32LE(at + 4)) return null;
-  const ops = readOps(bytes, at + HEAD_BYTES, end);
   const number = Number(bytes.readBigUInt64LE(at + 8));
-  return { number, ops, bytes: Math.ceil((end - at) / BLOCK_BYTES) * BLOCK_BYTES };
+  return { number, from, end, bytes: Math.ceil((end - at) / BLOCK_BYTES) * BLOCK_BYTES };
 }
 
 /** Of a frame whose checksum is right. */

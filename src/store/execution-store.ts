@@ -123,7 +123,7 @@ export class KvExecutionStore implements ExecutionStore {
 
   async commitOwned(ownerId: string, ops: readonly KvOp[], visible: Visible = 'now'): Promise<void> {
     const fence = notFenced(ownerId);
-    const when = ops.every(({ key }) => keys.isProgress(key)) ? visible : 'now';
+    const when = visible === 'soon' && ops.every(({ key }) => keys.isProgress(key)) ? 'soon' : 'now';
     await this.kv.commit(ops, [fence], when).catch((cause: unknown) => {
       throw this.lost(cause, fence);
     });

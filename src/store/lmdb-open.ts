@@ -15,7 +15,7 @@ import { probe } from './lmdb-probe.js';
 import { LogFiles } from './log-files.js';
 import { LoggedKv, type LoggedKvOptions } from './logged-kv.js';
 import { ensureMarker } from './marker.js';
-import { currentProcess, isAlive } from './process-identity.js';
+import { currentProcess, isAlive, type ProcessIdentity } from './process-identity.js';
 
 type LmdbOptions = Pick<LmdbKvOptions, 'commitTimeoutMs'> &
   Partial<Pick<LoggedKvOptions, 'withoutLog' | 'applyAfterMs' | 'isAlive'>>;
@@ -44,7 +44,8 @@ export async function openLmdb(path: string, options: LmdbOptions = {}): Promise
   await inspect(folder, label);
   const room = new DiskRoom(folder);
   if (label === null) claimFirst(folder, room);
-  const { db, gate } = await openDatabase(folder);
+  const process = currentProcess();
+  const { db, gate } = await openDatabase(folder, process);
   const { commitTimeoutMs } = options;
   const kv = new LmdbKv(db, { room, gate, commitTimeoutMs, onClosed: () => stamp(folder) });
   try {
@@ -54,7 +55,7 @@ export async function openLmdb(path: string, options: LmdbOptions = {}): Promise
     if (label === null) writeLabel(folder);
     const place = new LogFiles(folder, (bytes) => room.claim(0, bytes));
     const logged = new LoggedKv(kv, {
-      ...{ clock: systemClock, process: currentProcess(), place, isAlive },
+      ...{ clock: systemClock, process, place, isAlive },
       ...options,
     });
     await logged.absorbDead();
@@ -89,10 +90,13 @@ function claimFirst(folder: string, room: DiskRoom): void {
   }
 }
 
-async function openDatabase(folder: string): Promise<{ db: LmdbDatabase; gate: LmdbGate }> {
+async function openDatabase(
+  folder: string,
+  process: ProcessIdentity,
+): Promise<{ db: LmdbDatabase; gate: LmdbGate }> {
   let gate: LmdbGate | undefined;
   try {
-    gate = new LmdbGate(folder);
+    gate = new LmdbGate(folder, process);
     return { db: await gate.whileNobodyWrites(() => openEnvironment(folder)), gate };
   } catch (cause) {
     gate?.end();

@@ -2,7 +2,7 @@ import { MaestroError, isMaestroError } from '../base/errors.js';
 import { readFrames } from './commit-log.js';
 import { notFenced, ownerOfFence, putFence } from './fences.js';
 import { takeOps } from './key-rules.js';
-import { LOGS, logRowKey, under } from './keys.js';
+import { fenceKey, LOGS, logRowKey, under } from './keys.js';
 import type { Kv, KvEntry, KvGuard, KvOp, KvRange, Visible } from './kv.js';
 import { deleteLogRow, putLogRow, readLogRow } from './log-rows.js';
 import { OwnerLog, type OwnerLogOptions } from './owner-log.js';
@@ -168,7 +168,7 @@ export class LoggedKv implements Kv {
     const log = await this.options.place.read(owner);
     // Where there is no log there is nothing to be had, whatever the row says.
     const row = log === null ? null : this.told(owner, () => readLogRow(owner, bytes));
-    if ((await this.store.get(notFenced(owner).key)) === undefined) {
+    if ((await this.store.get(fenceKey(owner))) === undefined) {
       const next = row === null ? deleteLogRow(owner) : putLogRow(owner, { ...row, closing: true });
       return this.store.commit([putFence(owner, this.options.clock.nowMs()), next], [seen, notFenced(owner)]);
     }

@@ -1,4 +1,4 @@
-import type { CancelTimer, Clock } from '../base/clock.js';
+import { inTime, type CancelTimer, type Clock } from '../base/clock.js';
 import { MaestroError } from '../base/errors.js';
 import { frameBytes, writeFrame } from './commit-log.js';
 import { notFenced } from './fences.js';
@@ -172,14 +172,10 @@ export class OwnerLog {
     }
   }
 
-  /** A disk that hangs gives no answer. A process that was not its turn for long finds timer and answer at once: the answer counts. */
+  /** A disk that hangs gives no answer. */
   private inTime(write: Promise<void>): Promise<void> {
-    const { clock, commitTimeoutMs = COMMIT_TIMEOUT_MS } = this.options;
-    return new Promise((resolve, reject) => {
-      const late = (): void => reject(new Error(`no answer within ${commitTimeoutMs} ms`));
-      let stop = clock.setTimer(commitTimeoutMs, () => (stop = clock.setTimer(0, late)), 'background');
-      write.then(resolve, reject).finally(() => stop());
-    });
+    const { clock, commitTimeoutMs: ms = COMMIT_TIMEOUT_MS } = this.options;
+    return inTime(clock, ms, write, () => new Error(`no answer within ${ms} ms`), 'background');
   }
 
   private fail(error: Error): Error {

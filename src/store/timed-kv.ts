@@ -1,4 +1,4 @@
-import { after, type CancelTimer, type Clock } from '../base/clock.js';
+import { inTime, type Clock } from '../base/clock.js';
 import { MaestroError } from '../base/errors.js';
 import type { Kv, KvEntry, KvGuard, KvOp, KvRange, Visible } from './kv.js';
 
@@ -84,10 +84,7 @@ export class TimedKv implements Kv {
   }
 
   private inTime<T>(work: Promise<T>, ms: number, late: () => MaestroError): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const stop: CancelTimer = after(this.clock, ms, () => reject(late()));
-      work.then(resolve, reject).finally(stop);
-    });
+    return inTime(this.clock, ms, work, late);
   }
 }
 

@@ -6,8 +6,8 @@ export class MemoryLogs implements LogPlace {
   readonly files = new Map<string, Buffer>();
   /** Called before each write; may throw, or never come back. */
   beforeWrite: (owner: string) => Promise<void> = async () => {};
-  /** Called after each write, before it is answered. */
-  afterWrite: (owner: string) => Promise<void> = async () => {};
+  /** What part of a frame gets there before the power fails, which it then does at each write; null: it does not. */
+  tornAt: number | null = null;
 
   constructor(private readonly blocks = 8) {}
 
@@ -18,8 +18,9 @@ export class MemoryLogs implements LogPlace {
       capacityBytes: bytes.length,
       write: async (frame, at) => {
         await this.beforeWrite(owner);
-        bytes.set(frame, at);
-        await this.afterWrite(owner);
+        if (this.tornAt === null) return void bytes.set(frame, at);
+        bytes.set(frame.subarray(0, Math.floor(frame.length * this.tornAt)), at);
+        throw new Error('dead');
       },
       close: async () => {},
     };
