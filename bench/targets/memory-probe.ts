@@ -19,11 +19,16 @@ const FURTHER = 4;
 /** For what follows a start: the first commit, and the node that then waits. */
 const SETTLE_MS = 1000;
 
+interface Memory {
+  readonly resident: number;
+  readonly alive: number;
+}
+
 /** Memory of executions whose first node waits, and all others with it. */
 export function pendingMemory({ nodes }: { readonly nodes: number }): Promise<PendingMemory> {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
-  const memory = (): { resident: number; alive: number } => {
+  const memory = (): Memory => {
     // Twice: what the first one finalizes goes with the second.
     collect();
     collect();
@@ -50,12 +55,20 @@ export function pendingMemory({ nodes }: { readonly nodes: number }): Promise<Pe
     const all = memory();
     dieWhenAnswered();
     return {
-      definition: (defined.resident - before.resident) / nodes,
-      first: (started.resident - defined.resident) / nodes,
+      definition: growth(before, defined) / nodes,
+      first: growth(defined, started) / nodes,
       firstAlive: (started.alive - defined.alive) / nodes,
-      ofFive: (all.resident - defined.resident) / (1 + FURTHER) / nodes,
+      ofFive: growth(defined, all) / (1 + FURTHER) / nodes,
     };
   });
+}
+
+/**
+ * What is resident more than before, and what is alive at least: that may lie in pages which the process had already, and
+ * which it gives back in between.
+ */
+function growth(before: Memory, after: Memory): number {
+  return Math.max(after.resident - before.resident, after.alive - before.alive);
 }
 
 /** Layers of nodes behind one that waits. */
