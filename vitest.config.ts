@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const root = import.meta.dirname;
@@ -9,6 +10,8 @@ const root = import.meta.dirname;
  */
 export default defineConfig({
   test: {
+    // Vitest leaves one core for itself, and of two that is half; tests wait for processes and disks most of the time.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
         test: {
