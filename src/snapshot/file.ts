@@ -3,7 +3,6 @@ import {
   createWriteStream,
   openSync,
   closeSync,
-  fsyncSync,
   readSync,
   renameSync,
   rmSync,
@@ -13,6 +12,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { MaestroError, toErrorDocument } from '../base/errors.js';
+import { syncPath } from '../base/sync.js';
 import type { SnapshotSource } from './import.js';
 
 const GZIP_MAGIC = [0x1f, 0x8b];
@@ -25,9 +25,9 @@ export async function writeLines(path: string, lines: AsyncIterable<string>, gzi
     const source = Readable.from(lines);
     if (gzip) await pipeline(source, createGzip(), target);
     else await pipeline(source, target);
-    sync(draft);
+    syncPath(draft);
     renameSync(draft, path);
-    sync(dirname(path));
+    syncPath(dirname(path));
   } catch (error) {
     rmSync(draft, { force: true });
     if (error instanceof MaestroError) throw error;
@@ -98,13 +98,4 @@ function isGzip(path: string): boolean {
     });
   }
   return head[0] === GZIP_MAGIC[0] && head[1] === GZIP_MAGIC[1];
-}
-
-function sync(path: string): void {
-  const file = openSync(path, 'r');
-  try {
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
 }

@@ -1,10 +1,7 @@
 import {
-  closeSync,
   existsSync,
-  fsyncSync,
   linkSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
   realpathSync,
@@ -13,6 +10,7 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { MaestroError } from '../base/errors.js';
+import { syncPath } from '../base/sync.js';
 import type { Kv } from './kv.js';
 import { dataFile, writeLabel } from './lmdb-label.js';
 import { PROBE_PROGRAM } from './lmdb-probe.js';
@@ -50,10 +48,10 @@ export async function copyStore(
     // Without a stamp of its closing: whoever opens the copy probes it first.
     writeLabel(draft);
     if (logsIn(draft).length > 0) await absorb(draft);
-    sync(dataFile(draft));
-    sync(draft);
+    syncPath(dataFile(draft));
+    syncPath(draft);
     renameSync(draft, folder);
-    sync(dirname(folder));
+    syncPath(dirname(folder));
   } catch (error) {
     rmSync(draft, { recursive: true, force: true });
     if (error instanceof MaestroError) throw error;
@@ -73,7 +71,7 @@ export async function copyStore(
 export function replaceData(folder: string, copy: string, keep: boolean): string | undefined {
   if (!existsSync(folder)) {
     renameSync(copy, folder);
-    sync(dirname(folder));
+    syncPath(dirname(folder));
     return undefined;
   }
   const file = dataFile(folder);
@@ -87,7 +85,7 @@ export function replaceData(folder: string, copy: string, keep: boolean): string
   // A copy has no logs; these belong to what was there before.
   for (const name of logsIn(folder)) rmSync(join(folder, name));
   renameSync(dataFile(copy), file);
-  sync(folder);
+  syncPath(folder);
   return aside;
 }
 
@@ -133,14 +131,5 @@ function textOf(path: string): string {
     return readFileSync(path, 'utf8');
   } catch {
     return '';
-  }
-}
-
-function sync(path: string): void {
-  const file = openSync(path, 'r');
-  try {
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
   }
 }

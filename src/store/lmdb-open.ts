@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path';
 import { systemClock } from '../base/clock.js';
 import { MaestroError } from '../base/errors.js';
+import { syncPath } from '../base/sync.js';
 import { DiskRoom, ensureLockFile } from './disk-room.js';
 import { FORMAT_VERSION } from './envelope.js';
 import { LOGS, MARKER_KEY, under } from './keys.js';
@@ -39,7 +40,7 @@ export async function absorbLogs(path: string): Promise<void> {
  */
 export async function openLmdb(path: string, options: LmdbOptions = {}): Promise<Kv> {
   const folder = resolve(path);
-  prepareFolder(folder);
+  const made = prepareFolder(folder);
   const label = readLabel(folder);
   await inspect(folder, label);
   const room = new DiskRoom(folder);
@@ -52,7 +53,10 @@ export async function openLmdb(path: string, options: LmdbOptions = {}): Promise
     if (label !== null && !(await kv.get(MARKER_KEY)))
       throw new MaestroError('STORE_CORRUPT', 'it was in use before, and is empty now');
     await ensureMarker(kv);
-    if (label === null) writeLabel(folder);
+    if (label === null) {
+      syncNames(folder, made);
+      writeLabel(folder);
+    }
     const place = new LogFiles(folder, (bytes) => room.claim(0, bytes));
     const logged = new LoggedKv(kv, {
       ...{ clock: systemClock, process, place, isAlive },
@@ -114,28 +118,46 @@ function stamp(folder: string): void {
   }
 }
 
-function prepareFolder(folder: string): void {
+/**
+ * Before anything is acknowledged: LMDB syncs its file, and not the name of it, nor of the folders around it. What is there and
+ * cannot be read was made by somebody else.
+ */
+function syncNames(folder: string, made: readonly string[]): void {
+  syncPath(folder);
+  for (const each of made) syncPath(dirname(each));
+  try {
+    // A process that died may have made it.
+    if (made.length === 0) syncPath(dirname(folder));
+  } catch {
+    // See above.
+  }
+}
+
+/** @returns the folders that were made */
+function prepareFolder(folder: string): string[] {
   try {
     if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === false)
       throw new Error('it is a file, not a folder');
-    makeFolder(folder);
+    const made = makeFolder(folder);
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
     if (stampOf(folder)) accessSync(dataFile(folder), constants.R_OK | constants.W_OK);
     ensureLockFile(folder);
+    return made;
   } catch (cause) {
     throw unavailable(folder, cause);
   }
 }
 
-/** Not mkdir's `recursive`: where no folder can be (/proc), Node then tries for ever. */
-function makeFolder(folder: string): void {
-  if (existsSync(folder)) return;
-  makeFolder(dirname(folder));
+/** Not mkdir's `recursive`: where no folder can be (/proc), Node then tries for ever. @returns those that were missing */
+function makeFolder(folder: string): string[] {
+  if (existsSync(folder)) return [];
+  const above = makeFolder(dirname(folder));
   try {
     mkdirSync(folder);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
+  return [...above, folder];
 }
 
 function unavailable(folder: string, cause: unknown): MaestroError {

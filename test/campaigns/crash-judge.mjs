@@ -71,7 +71,7 @@ export class Judge {
     }
   }
 
-  #judgeDocument(id, nodes, { status, outputs, attempts }, allowed) {
+  #judgeDocument(id, nodes, { status, outputs, attempts, files }, allowed) {
     if (!allowed.includes(status)) this.object(`${id} ended ${status}`);
     const expected = expectedOutputs(nodes);
     for (const { id: node, config } of nodes) {
@@ -84,6 +84,8 @@ export class Judge {
         this.object(
           `${id} has ${JSON.stringify(outputs[node])} of ${node}, not ${JSON.stringify(expected[node])}`,
         );
+      if (config.file !== undefined && files[node] !== 'ok')
+        this.object(`${id} has a file of ${node} that is ${files[node] ?? 'not there'}`);
       const wanted = config.failsFirst ? 2 : 1;
       if (attempts[node] !== wanted)
         this.object(`${id} took ${attempts[node]} attempts for ${node}, not ${wanted}`);

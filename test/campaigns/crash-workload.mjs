@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 
 /*
  * What a killed process is to run: several executions of different shapes at once, with commands and threads, retries
@@ -46,12 +47,13 @@ function nodesOf(graph, random) {
       failsFirst: !isCommand && random() < 0.05,
       padBytes: !isCommand && random() < 0.01 ? 60_000 + below(100_000) : 0,
     };
+    if (!isCommand && config.padBytes === 0 && config.number % 32 === 0) config.file = 'value.txt';
     return { id: `n${k}`, dependencies: dependencies.map((each) => `n${each}`), config, isCommand };
   });
 }
 
 /** The workflow file. A command leaves its line first and answers its own number. */
-export function documentOf(id, nodes, witness) {
+function documentOf(id, nodes, witness) {
   return {
     workflow: { id, name: id, on_failure: 'continue' },
     nodes: nodes.map(({ id: node, dependencies, config, isCommand }) => ({
@@ -78,13 +80,14 @@ export function expectedOutputs(nodes) {
   return Object.fromEntries(
     nodes.map(({ id, config }) => {
       const value = values.get(id);
+      if (config.file !== undefined) return [id, { value, artifacts: [config.file] }];
       return [id, config.padBytes > 0 ? { value, pad: config.padBytes } : { value }];
     }),
   );
 }
 
 /** Executions of one case; several may share a workflow. */
-export function workloadOf(random) {
+function workloadOf(random) {
   const below = (limit) => Math.floor(random() * limit);
   const make = (name, shape, steering = {}) => ({
     name,
@@ -104,4 +107,30 @@ export function workloadOf(random) {
     Array.from({ length: count }, (_, k) => ({ id: `${name}-${k}`, workflow: name, ...rest })),
   );
   return { workflows, executions, maxActiveExecutions: 2 + below(8) };
+}
+
+/**
+ * Writes the files of a case into a folder: its workflows, and an empty witness file. `writePlan` says what the next life is
+ * to do, given whose deletion has been asked for.
+ */
+export function writeCase(folder, random) {
+  const { workflows, executions, maxActiveExecutions } = workloadOf(random);
+  const witness = join(folder, 'witness');
+  for (const { name, nodes } of workflows)
+    writeFileSync(join(folder, `${name}.json`), JSON.stringify(documentOf(name, nodes, witness)));
+  writeFileSync(witness, '');
+  const planFile = join(folder, 'plan.json');
+  const writePlan = (deleting) =>
+    writeFileSync(
+      planFile,
+      JSON.stringify({
+        witness,
+        maxActiveExecutions,
+        deleting: [...deleting],
+        executions: executions.map(({ id, workflow, pauseAfter, cancelAfter, deleted }) => {
+          return { id, file: join(folder, `${workflow}.json`), pauseAfter, cancelAfter, deleted };
+        }),
+      }),
+    );
+  return { executions, witness, planFile, writePlan };
 }

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { seededRandom } from '../../dist/src/runtime/index.js';
 import { Judge } from './crash-judge.mjs';
-import { documentOf, workloadOf } from './crash-workload.mjs';
+import { writeCase } from './crash-workload.mjs';
 import { campaign } from './runner.mjs';
 
 /*
@@ -84,25 +84,13 @@ function live(args, number, death) {
 async function survive(seed, kills, tally, isOver, told) {
   const random = seededRandom(seed);
   const folder = mkdtempSync(join(tmpdir(), 'maestro-crash-'));
-  const [planFile, witness] = [join(folder, 'plan.json'), join(folder, 'witness')];
-  const { workflows, executions, maxActiveExecutions } = workloadOf(random);
-  for (const { name, nodes } of workflows)
-    writeFileSync(join(folder, `${name}.json`), JSON.stringify(documentOf(name, nodes, witness)));
-  writeFileSync(witness, '');
+  const { executions, witness, planFile, writePlan } = writeCase(folder, random);
   const judge = new Judge(executions);
   let killed = 0;
   try {
     for (let life = 1; judge.objections.length === 0; life++) {
       const death = killed < kills && !isOver() ? randomDeath(random) : null;
-      const plan = {
-        witness,
-        maxActiveExecutions,
-        deleting: [...judge.deleting],
-        executions: executions.map(({ id, workflow, pauseAfter, cancelAfter, deleted }) => {
-          return { id, file: join(folder, `${workflow}.json`), pauseAfter, cancelAfter, deleted };
-        }),
-      };
-      writeFileSync(planFile, JSON.stringify(plan));
+      writePlan(judge.deleting);
       const { lines, err, code, ...ended } = await live([join(folder, 'store'), planFile], life, death);
       for (const line of lines) judge.take(line, life);
       tally.lives++;

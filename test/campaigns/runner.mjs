@@ -12,7 +12,7 @@ const LIVE_PROGRESS_MS = 200;
 /**
  * Runs a campaign to its end and ends the process.
  * @param name of its npm script: `test:NAME`
- * @param flags further flags: their default and what they mean; numbers stay numbers
+ * @param flags further flags: their default, what they mean, and `of` what they are one; numbers stay numbers
  * @param run gets the flags, `seed`, `progress(done, total, note)` and `aborted()`; gives the summary, a plain object
  *   with `failures`: a list of `{ reproduce, problem }`
  */
@@ -54,7 +54,9 @@ function settingsOf(name, flags) {
     const { values } = parseArgs({ options: Object.fromEntries(options) });
     if (values.help) usage(name, known, 0);
     return Object.fromEntries(
-      Object.entries(known).map(([flag, { default: value }]) => {
+      Object.entries(known).map(([flag, { default: value, of }]) => {
+        if (of?.includes(values[flag] ?? value) === false)
+          throw new Error(`--${flag} must be one of ${of.join(', ')}`);
         if (typeof value !== 'number') return [flag, values[flag] ?? value];
         const given = values[flag] === undefined ? value : Number(values[flag]);
         if (!(given >= 0) || values[flag]?.trim() === '')

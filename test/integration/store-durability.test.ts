@@ -51,6 +51,19 @@ test.skipIf(!canTrace)('progress is acknowledged only after it is in the log, on
   expect(since.split('L').length - 1).toBeGreaterThan(100);
 });
 
+test.skipIf(!canTrace)('a new store has its name on disk before anything is acknowledged', async () => {
+  const top = tempDir();
+  const log = join(tempDir(), 'strace.log');
+  const folders = [join(top, 'a', 'store'), join(top, 'a'), top];
+  const writer = [process.execPath, PROGRAM, 'write', folders[0], '1', '1'];
+  const { status } = spawnSync('strace', ['-f', '-y', '-e', 'trace=write,fsync', '-o', log, ...writer], {
+    stdio: 'ignore',
+  });
+  expect(status).toBe(0);
+  const [before] = readFileSync(log, 'utf8').split(/^\d+ +write\(1</m);
+  for (const folder of folders) expect(before).toMatch(new RegExp(`fsync\\(\\d+<${folder}>`));
+});
+
 /** The trace of one writer as a string of letters, in the order in which the calls ended. */
 function stepsOf(trace: string, stepOf: (line: string) => string): string {
   const unfinished = new Map<string, string>();
