@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { constants, existsSync } from 'node:fs';
 import { lstat, open, readdir, realpath, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, extname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { v4 as uuid } from 'uuid';
 import { MaestroError } from '../base/errors.js';
 
 /** Where an execution's nodes have their folders. */
@@ -82,17 +83,22 @@ export async function syncFolders(folder: string, top: string): Promise<void> {
   }
 }
 
-/** Writes a file so that there is all of it or what was there before. */
+/** Writes a file so that there is all of it or what was there before, also where several do so at once. */
 export async function writeWhole(file: string, text: string, durable: boolean): Promise<void> {
-  const temporary = `${file}.${process.pid}.tmp`;
-  const handle = await open(temporary, 'w');
+  const temporary = `${file}.${uuid()}.tmp`;
   try {
-    await handle.writeFile(text);
-    if (durable) await handle.sync();
-  } finally {
-    await handle.close();
+    const handle = await open(temporary, 'wx');
+    try {
+      await handle.writeFile(text);
+      if (durable) await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw error;
   }
-  await rename(temporary, file);
 }
 
 /** The names of the folders in a folder; none when there is no such folder. Links are not followed. */

@@ -91,7 +91,12 @@ export class Disk {
 
   #change(change) {
     this.#folderChanges.push(change);
-    if (change.was !== undefined) this.#names.delete(change.was);
+    if (change.was !== undefined) {
+      this.#names.delete(change.was);
+      // Who has it open writes on, under its new name.
+      for (const [key, how] of [...this.#open])
+        if (key.endsWith(` ${change.was}`)) this.#open.set(key.replace(change.was, change.path), how);
+    }
     if (change.file === undefined) this.#names.delete(change.path);
     else this.#names.set(change.path, change.file);
   }
