@@ -10,6 +10,7 @@ import type {
   ReviewComment,
   Wait,
 } from '../base/model.js';
+import { RareCounts } from '../base/rare-counts.js';
 import { RareMap } from '../base/rare-map.js';
 import { EdgeVerdicts } from './edge-verdicts.js';
 import type { NodeRow } from './entries.js';
@@ -66,7 +67,7 @@ export class NodeColumns {
   /** Nodes per leaf. Always equals a recount. */
   readonly counts: Int32Array;
   /** Those of `counts` that are items of maps: they have no say in how the workflow ends, their map has. */
-  readonly itemCounts: Int32Array;
+  readonly itemCounts = new RareCounts();
 
   constructor(
     public nodeCount: number,
@@ -80,7 +81,6 @@ export class NodeColumns {
     this.endedAtMs = new Float64Array(nodeCount);
     this.output = new Array<NodeOutput | null>(nodeCount).fill(null);
     this.counts = new Int32Array(NODE_LEAVES.length);
-    this.itemCounts = new Int32Array(NODE_LEAVES.length);
     this.counts[LEAF.pending] = nodeCount;
   }
 
@@ -96,7 +96,7 @@ export class NodeColumns {
     this.endedAtMs = grown(this.endedAtMs, nodeCount);
     for (let i = 0; i < more; i++) this.output.push(null);
     this.counts[LEAF.pending] += more;
-    this.itemCounts[LEAF.pending] += more;
+    this.itemCounts.add(LEAF.pending, more, NODE_LEAVES.length);
   }
 
   /** Nodes that run, those aside that only wait. */
@@ -133,11 +133,14 @@ export class NodeColumns {
     return this.nodesIn(LEAF['failed.exhausted'], LEAF.cancelled);
   }
 
+  /** How many nodes of the definition are in a leaf. */
+  countIn(leaf: number): number {
+    return this.counts[leaf] - this.itemCounts.at(leaf);
+  }
+
   /** How many nodes of the definition failed for good or were cancelled. */
   get failureCount(): number {
-    const { counts, itemCounts } = this;
-    const items = itemCounts[LEAF['failed.exhausted']] + itemCounts[LEAF.cancelled];
-    return counts[LEAF['failed.exhausted']] + counts[LEAF.cancelled] - items;
+    return this.countIn(LEAF['failed.exhausted']) + this.countIn(LEAF.cancelled);
   }
 
   /** Stores where the machine went, and what the event itself carries. */
@@ -296,8 +299,8 @@ export class NodeColumns {
     this.counts[leaf]++;
     this.leaf[node] = leaf;
     if (node < this.fixedCount) return;
-    this.itemCounts[from]--;
-    this.itemCounts[leaf]++;
+    this.itemCounts.add(from, -1, NODE_LEAVES.length);
+    this.itemCounts.add(leaf, 1, NODE_LEAVES.length);
   }
 
   private endWait(node: number): void {

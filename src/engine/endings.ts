@@ -64,7 +64,7 @@ export class Endings {
     const { columns } = this.state;
     const unneeded = this.compensations?.pending.length ?? 0;
     // Items wait for their map, which is among the rest.
-    const waiting = columns.counts[LEAF.pending] - columns.itemCounts[LEAF.pending];
+    const waiting = columns.countIn(LEAF.pending);
     const stuck = isHeld ? 0 : waiting - unneeded;
     invariant(stuck === 0, `${stuck} nodes wait for nothing`);
     const node = columns.firstFailed();

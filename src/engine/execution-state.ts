@@ -18,10 +18,10 @@ import { MAX_GROUP_RESTARTS } from '../policy/group.js';
 import type { RestartWindow } from '../policy/restart-intensity.js';
 import { startWorkflowActor, type WorkflowActor } from './actors.js';
 import { LEAF, NodeColumns } from './columns.js';
+import { RecentEvents } from './recent-events.js';
 import { Signals } from './signals.js';
 import { WORKFLOW, type Entry, type OpenEntry, type WorkflowRow } from './entries.js';
 
-const STORY_LENGTH = 128;
 const KEEPS_RESULT = new Set([LEAF.running, LEAF.completed, LEAF.skipped, LEAF['failed.exhausted']]);
 
 /**
@@ -52,8 +52,7 @@ export class ExecutionState {
   moved: ((node: number, from: number, to: number) => void) | null = null;
   private workflowActor: WorkflowActor | null = null;
   /** The last entries, for the story of an illegal transition. */
-  private readonly recent: OpenEntry[] = [];
-  private recentCount = 0;
+  private readonly recent = new RecentEvents();
 
   /** Of this execution alone when it has maps. */
   readonly plan: Plan;
@@ -120,6 +119,11 @@ export class ExecutionState {
     if (row.maps === undefined) return;
     growingPlan(this.plan)?.restore(row.maps);
     this.columns.grow(this.plan.nodeCount);
+  }
+
+  /** Epoch ms of its start and its end; null before. */
+  get spanMs(): { readonly startedAtMs: number | null; readonly endedAtMs: number | null } {
+    return { startedAtMs: this.startedAtMs || null, endedAtMs: this.endedAtMs || null };
   }
 
   /** When it started, or was last taken up again after its end, epoch ms. */
@@ -273,17 +277,11 @@ export class ExecutionState {
   private record(entry: OpenEntry): void {
     this.changedAtMs = entry.atMs;
     this.entries.push(entry);
-    this.recent[this.recentCount++ % STORY_LENGTH] = entry;
+    this.recent.note(entry.node, entry.event.type, entry.atMs);
   }
 
   private illegal(who: string, node: number, state: string, type: string): MaestroError {
-    const ordered = [
-      ...this.recent.slice(this.recentCount % STORY_LENGTH),
-      ...this.recent.slice(0, this.recentCount % STORY_LENGTH),
-    ];
-    const story = ordered
-      .filter((entry) => entry.node === node)
-      .map((entry) => `${entry.event.type}@${entry.atMs}`);
+    const story = this.recent.of(node);
     return new MaestroError(
       'ILLEGAL_TRANSITION',
       `${who} is ${state} and cannot take ${type}; before: ${story.join(', ') || 'nothing'}`,

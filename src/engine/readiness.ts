@@ -1,6 +1,7 @@
 import { grown } from '../base/grown.js';
 import { dependenciesOf } from '../graph/queries.js';
 import type { Plan } from '../graph/plan.js';
+import { RareCounts } from '../base/rare-counts.js';
 import { holds, type TaskResult } from '../policy/depends.js';
 import { decideTrigger, type TriggerCounts, type TriggerDecision } from '../policy/trigger.js';
 import { LEAF, type NodeColumns } from './columns.js';
@@ -55,10 +56,10 @@ export function failedDependency(plan: Plan, leaf: Uint8Array, node: number): nu
 export class Readiness {
   unfinished: Int32Array;
   /** Failed, cancelled or blocked. */
-  failed: Int32Array;
+  private readonly failed = new RareCounts();
   /** Those of `failed` that were blocked. */
-  blocked: Int32Array;
-  skipped: Int32Array;
+  private readonly blocked = new RareCounts();
+  private readonly skipped = new RareCounts();
   private readonly plan: Plan;
 
   constructor(
@@ -68,9 +69,6 @@ export class Readiness {
     const { plan } = definition;
     this.plan = plan;
     this.unfinished = new Int32Array(plan.nodeCount);
-    this.failed = new Int32Array(plan.nodeCount);
-    this.blocked = new Int32Array(plan.nodeCount);
-    this.skipped = new Int32Array(plan.nodeCount);
     for (let node = 0; node < plan.nodeCount; node++) this.unfinished[node] = this.total(node);
   }
 
@@ -79,9 +77,6 @@ export class Readiness {
     const { nodeCount } = this.plan;
     const before = this.unfinished.length;
     this.unfinished = grown(this.unfinished, nodeCount);
-    this.failed = grown(this.failed, nodeCount);
-    this.blocked = grown(this.blocked, nodeCount);
-    this.skipped = grown(this.skipped, nodeCount);
     for (let node = before; node < nodeCount; node++) this.unfinished[node] = this.total(node);
   }
 
@@ -111,7 +106,7 @@ export class Readiness {
     const trigger = triggers.size === 0 ? undefined : triggers.get(node);
     if (trigger?.kind === 'depends') return unfinished > 0 ? 'wait' : this.decideFinally(node);
     // The case of nearly every event: answered without building the counts.
-    if (trigger === undefined && this.failed[node] === 0 && this.skipped[node] === 0)
+    if (trigger === undefined && this.failed.at(node) === 0 && this.skipped.at(node) === 0)
       return unfinished === 0 ? 'run' : 'wait';
     // A group has ended well although a branch in it was not taken.
     const isGroup = this.plan.groups.has(node);
@@ -146,11 +141,9 @@ export class Readiness {
 
   /** Recomputes the counters of one node. */
   recountOf(node: number): void {
-    const { dependencyOffsets, dependencies } = this.plan;
+    const { dependencyOffsets, dependencies, nodeCount } = this.plan;
     this.unfinished[node] = 0;
-    this.failed[node] = 0;
-    this.blocked[node] = 0;
-    this.skipped[node] = 0;
+    for (const counts of [this.failed, this.blocked, this.skipped]) counts.set(node, 0, nodeCount);
     for (let k = dependencyOffsets[node]; k < dependencyOffsets[node + 1]; k++) {
       const finish = finishThrough(this.definition, this.columns, dependencies[k], node);
       if (finish === null) this.unfinished[node]++;
@@ -160,16 +153,18 @@ export class Readiness {
 
   private count(node: number, finish: Finish, by: 1 | -1): void {
     if (finish === 'succeeded') return;
-    if (finish === 'skipped') this.skipped[node] += by;
-    else this.failed[node] += by;
-    if (finish === 'blocked') this.blocked[node] += by;
+    const { nodeCount } = this.plan;
+    if (finish === 'skipped') this.skipped.add(node, by, nodeCount);
+    else this.failed.add(node, by, nodeCount);
+    if (finish === 'blocked') this.blocked.add(node, by, nodeCount);
   }
 
-  private countsOf(node: number): TriggerCounts {
+  /** How its dependencies have ended so far. */
+  countsOf(node: number): TriggerCounts {
     const total = this.total(node);
-    const blocked = this.blocked[node];
-    const failed = this.failed[node] - blocked;
-    const skipped = this.skipped[node];
+    const blocked = this.blocked.at(node);
+    const failed = this.failed.at(node) - blocked;
+    const skipped = this.skipped.at(node);
     const succeeded = total - this.unfinished[node] - failed - blocked - skipped;
     return { total, succeeded, failed, blocked, skipped };
   }

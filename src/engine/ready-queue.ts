@@ -81,10 +81,11 @@ export class RankQueue implements ReadyQueue {
 export class PriorityQueue implements ReadyQueue {
   private readonly heap: Heap<number>;
   /** When each node came last, by node: it stands in line once only. */
-  private arrivals = new Uint32Array(0);
+  private arrivals: Uint32Array;
   private count = 0;
 
   constructor(ranks: Float64Array, stageOf: (node: number) => number) {
+    this.arrivals = new Uint32Array(ranks.length);
     const rankOf = (node: number): number => ranks[node < ranks.length ? node : stageOf(node)] ?? 0;
     this.heap = new Heap((a, b) => {
       const first = rankOf(a);

@@ -20,12 +20,12 @@ export function checkInvariants(engine: ExecutionEngine): void {
   for (let node = 0; node < plan.nodeCount; node++) {
     counts[columns.leaf[node]]++;
     if (node >= plan.fixedCount) itemCounts[columns.leaf[node]]++;
-    for (const name of ['unfinished', 'failed', 'blocked', 'skipped'] as const) {
+    const found = engine.readiness.countsOf(node);
+    for (const [name, count] of Object.entries(fresh.countsOf(node)))
       invariant(
-        fresh[name][node] === engine.readiness[name][node],
-        `${name} of "${plan.ids[node]}" is miscounted`,
+        found[name as keyof typeof found] === count,
+        `what ${name} before "${plan.ids[node]}" is miscounted`,
       );
-    }
     // What a rerun without its dependents left keeps its result while its dependencies run again.
     // So does, and runs on, what depends on a restarted member of a group from outside.
     // And so does what has begun because fail_fast held its dependencies back, once they run.
@@ -41,7 +41,7 @@ export function checkInvariants(engine: ExecutionEngine): void {
     'nodes per state are miscounted',
   );
   invariant(
-    itemCounts.every((count, leaf) => count === columns.itemCounts[leaf]),
+    itemCounts.every((count, leaf) => count === columns.itemCounts.at(leaf)),
     'items per state are miscounted',
   );
   for (const node of columns.waits.keys())

@@ -92,8 +92,9 @@ export class Crew {
     return this.#piscina!.run(batch, { signal });
   }
 
-  /** Delivers everything that workers have sent so far, before it returns. */
-  drain(): void {
+  /** Delivers everything that a worker has sent so far, or that all have, before it returns. */
+  drain(only?: WorkerLink): void {
+    if (only !== undefined && !only.gone) return this.#drain(only);
     for (const link of this.#links.values()) this.#drain(link);
   }
 

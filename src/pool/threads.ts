@@ -104,7 +104,9 @@ export class ThreadPool implements Pool {
       if (this.#stopped === undefined) this.#queue.push(entry);
       else this.#settleSoon(entry, { ok: false, kind: 'lost', error: this.#stopped });
     }
-    this.#schedule();
+    // All that a turn starts comes in one call: workers begin while this thread goes on.
+    if (this.#crew.ready) this.#pump();
+    else this.#schedule();
   }
 
   cancel(jobId: number, reason: ErrorDocument, graceMs: number): void {
@@ -143,7 +145,7 @@ export class ThreadPool implements Pool {
 
   // Sending
 
-  /** Jobs dispatched one by one in the same turn travel together. */
+  /** What comes back one by one in the same turn travels together. */
   #schedule(): void {
     if (this.#pumping || this.#queue.length === 0) return;
     this.#pumping = true;
@@ -170,8 +172,7 @@ export class ThreadPool implements Pool {
     const batch = new Batch(++this.#lastBatchId, this.#freeSlots.pop()!, jobs, nowMs, this.#shared);
     this.#batches.set(batch.id, batch);
     const wire = encodeBatch(
-      batch.id,
-      batch.slot,
+      { id: batch.id, slot: batch.slot, lone: this.#batches.size === 1 && this.#queue.length === 0 },
       jobs.map(({ job }) => job),
     );
     const run = (): Promise<unknown[]> => this.#crew.run(wire, batch.controller.signal);
@@ -184,7 +185,7 @@ export class ThreadPool implements Pool {
 
   /** The batch is through. Its worker sent everything else before it said so. */
   #onOver(batch: Batch, results: unknown): void {
-    this.#crew.drain();
+    this.#crew.drain(batch.link);
     this.#onResults(batch, results);
     this.#takeBack(batch);
     const notBegun = batch.open();

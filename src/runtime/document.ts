@@ -47,7 +47,7 @@ export async function executionDocument(source: DocumentSource): Promise<Executi
     if (files !== undefined) artifacts[id] = [...files];
   }
   const { failedNode, error, startedAtMs, endedAtMs } = state.workflowRow;
-  const done = (leaf: number): number => columns.counts[leaf] - columns.itemCounts[leaf];
+  const done = (leaf: number): number => columns.countIn(leaf);
   const completed_nodes = done(LEAF.completed);
   const total_nodes = fixedCount;
   return {
@@ -140,7 +140,7 @@ export function executionResult(
     execution_id: record.executionId,
     workflow_id: record.workflowId,
     status: state.workflowLeaf,
-    completed_nodes: state.columns.counts[LEAF.completed] - state.columns.itemCounts[LEAF.completed],
+    completed_nodes: state.columns.countIn(LEAF.completed),
     total_nodes: state.plan.fixedCount,
     execution_time: Math.max(0, (endedAtMs || record.updatedAtMs) - startedAtMs) / 1000,
   };

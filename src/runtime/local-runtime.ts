@@ -128,7 +128,7 @@ export class LocalRuntime implements Runtime, HandleHost {
       supervisor: this.supervisor,
       definitions: this.definitions,
       ownership: this.ownership,
-      settings,
+      ...{ settings, listens: onEvent !== null },
       busy: () => this.poller.start(),
       claim: (executionId) => this.poller.claim(executionId),
       failed: (executionId, error) => this.lose(executionId, error),

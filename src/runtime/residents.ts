@@ -20,6 +20,8 @@ interface ResidentsOptions {
   readonly definitions: Definitions;
   readonly ownership: Ownership;
   readonly settings: Settings;
+  /** Whether anybody is told events. */
+  readonly listens: boolean;
   /** Something is here again: look out for requests. */
   readonly busy: () => void;
   /** Takes on what the inbox holds for an execution. */
@@ -99,7 +101,7 @@ export class Residents {
     globalContext: string,
     create: ActiveExecution['birth'],
   ): Promise<void> {
-    const { supervisor, definitions, ownership, settings, busy } = this.options;
+    const { supervisor, definitions, ownership, settings, listens, busy } = this.options;
     if (!this.hasRoom) {
       if (create !== null) await supervisor.commit(create(record));
       this.enqueue({ executionId: record.executionId, events: [], workflow });
@@ -107,13 +109,8 @@ export class Residents {
     }
     const definition = definitions.of(workflow);
     const { random } = settings;
-    const execution = activate({
-      definition,
-      record,
-      globalContext,
-      random,
-      ownerId: ownership.self.ownerId,
-    });
+    const { ownerId } = ownership.self;
+    const execution = activate({ definition, record, globalContext, random, ownerId, listens });
     execution.birth = create;
     busy();
     await supervisor.adopt(execution, { recover: false, events: [{ type: 'startRequested' }] });
@@ -154,7 +151,7 @@ export class Residents {
   }
 
   private async read({ executionId, workflow }: Waiting, anyway: boolean): Promise<ActiveExecution> {
-    const { store, definitions, ownership, settings } = this.options;
+    const { store, definitions, ownership, settings, listens } = this.options;
     const stored = await store.load(executionId);
     if (stored === undefined) throw notFound(executionId);
     const { record, spec, globalContext } = stored;
@@ -164,7 +161,7 @@ export class Residents {
     const restored = await restoreState(store, stored, definition.plan);
     const { random } = settings;
     const { ownerId } = ownership.self;
-    return activate({ definition, record, globalContext, random, ownerId }, restored);
+    return activate({ definition, record, globalContext, random, ownerId, listens }, restored);
   }
 
   /** Takes one that waits out of the line and brings it in at once, with a further event. */

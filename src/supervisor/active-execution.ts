@@ -55,7 +55,8 @@ export class ActiveExecution {
     /** As last handed to the store. */
     public record: ExecutionRecord,
     readonly globalContext: string,
-    readonly deriver: EventDeriver,
+    /** null: nobody is told its events. */
+    readonly deriver: EventDeriver | null,
     /** Sequence of the next journal record. */
     public nextSequence: number,
     private readonly sinceCheckpoint: SinceCheckpoint,
@@ -111,15 +112,14 @@ export class ActiveExecution {
     const status = this.engine.state.workflowLeaf;
     const ownerId = this.isAtRest || this.suspended ? null : this.ownerId;
     if (status === this.record.status && ownerId === this.record.ownerId) return this.record;
-    const { startedAtMs, endedAtMs, error } = this.engine.state.workflowRow;
+    const { spanMs, workflowContext } = this.engine.state;
     return {
       ...this.record,
       status,
       ownerId,
       updatedAtMs: nowMs,
-      startedAtMs: startedAtMs || null,
-      endedAtMs: endedAtMs || null,
-      error,
+      ...spanMs,
+      error: workflowContext.error,
       counts: nodeCounts(this.engine.state.columns),
     };
   }

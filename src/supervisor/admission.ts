@@ -92,6 +92,7 @@ export class Admission {
 
   private admitLine(kind: StepKind, budget: Budget, nowMs: number, touch: Touch): void {
     const line = this.lines[kind];
+    if (line.size === 0) return;
     let misses = 0;
     for (const execution of line.values()) {
       const before = budget.taken;

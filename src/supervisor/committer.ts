@@ -12,6 +12,11 @@ import { Turn, type TurnRecord } from './turn.js';
 const LAZY_MS = 5;
 /** How long a commit may wait for results that are late. */
 const HOLD_MS = 1;
+/**
+ * Under `async` nothing waits for a commit but those who are told of it. So many milliseconds after one the next is due:
+ * commits take time of the cores, and of the disk, that nodes run on.
+ */
+const APART_MS = 2;
 
 interface CommitterOptions {
   readonly store: ExecutionStore;
@@ -38,6 +43,7 @@ export class Committer {
   private readonly pacing = new Pacing();
   private stopLazy: CancelTimer | null = null;
   private stopHold: CancelTimer | null = null;
+  private stopApart: CancelTimer | null = null;
   private closed = false;
   /** Under `exit`: ops of turns already told, written at the next rest. */
   private deferred: KvOp[] = [];
@@ -64,10 +70,11 @@ export class Committer {
     this.commit(turn).catch((error: unknown) => this.fail(turn, error));
   }
 
-  /** Only under `sync` anybody waits for a commit to go on. Whoever asked for something is not kept waiting. */
+  /** Only under `sync` anything waits for a commit to go on. Whoever asked for something is not kept waiting. */
   private holds(): boolean {
     const { durability, pool, meter, clock } = this.options;
-    if (durability !== 'sync' || this.turn.waiters.length > 0) return false;
+    if (this.turn.waiters.length > 0) return false;
+    if (durability !== 'sync') return this.stopApart !== null && !this.turn.ends;
     const { dueMs = 0, aheadMs = 0 } = pool;
     if (!this.pacing.holds({ dueMs, aheadMs }, meter.nowMs())) return false;
     // What comes asks again: the timer is for what does not come as soon as it should.
@@ -92,10 +99,8 @@ export class Committer {
   }
 
   private stopWaits(): void {
-    this.stopLazy?.();
-    this.stopLazy = null;
-    this.stopHold?.();
-    this.stopHold = null;
+    for (const stop of [this.stopLazy, this.stopHold, this.stopApart]) stop?.();
+    this.stopLazy = this.stopHold = this.stopApart = null;
   }
 
   private flushLater(): void {
@@ -161,9 +166,17 @@ export class Committer {
   private settle(turn: Turn, records: readonly TurnRecord[]): void {
     this.committing = false;
     if (this.closed) return;
+    if (this.options.durability === 'async') this.keepApart();
     this.durableTurn = turn.number;
     this.options.durable(turn, records);
     for (const waiter of turn.waiters) waiter.done();
+  }
+
+  private keepApart(): void {
+    this.stopApart ??= this.options.clock.setTimer(APART_MS, () => {
+      this.stopApart = null;
+      this.flush();
+    });
   }
 
   private fail(turn: Turn, error: unknown): void {

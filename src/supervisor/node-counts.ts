@@ -2,14 +2,13 @@ import { LEAF, type NodeColumns } from '../engine/columns.js';
 import type { NodeCounts } from '../store/types.js';
 
 /** Nodes of the definition by status: items of maps are left out. */
-export function nodeCounts({ counts: all, itemCounts }: NodeColumns): NodeCounts {
-  const counts = all.map((count, leaf) => count - itemCounts[leaf]);
+export function nodeCounts(columns: NodeColumns): NodeCounts {
   return {
-    completed: counts[LEAF.completed],
-    failed: counts[LEAF['failed.exhausted']] + counts[LEAF['failed.retrying']],
-    skipped: counts[LEAF.skipped],
-    blocked: counts[LEAF.blocked],
-    cancelled: counts[LEAF.cancelled],
-    running: counts[LEAF.running],
+    completed: columns.countIn(LEAF.completed),
+    failed: columns.countIn(LEAF['failed.exhausted']) + columns.countIn(LEAF['failed.retrying']),
+    skipped: columns.countIn(LEAF.skipped),
+    blocked: columns.countIn(LEAF.blocked),
+    cancelled: columns.countIn(LEAF.cancelled),
+    running: columns.countIn(LEAF.running),
   };
 }

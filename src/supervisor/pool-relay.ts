@@ -56,7 +56,8 @@ export class PoolRelay implements PoolListener {
     this.to.jobs.heartbeat(jobId);
     const job = this.to.jobs.get(jobId);
     if (job === undefined) return;
-    this.to.emit(job.execution.deriver.progress(job.node, this.to.clock.nowMs(), fraction, message));
+    const event = job.execution.deriver?.progress(job.node, this.to.clock.nowMs(), fraction, message);
+    if (event !== undefined) this.to.emit(event);
   }
 
   output(jobId: number, stream: OutputStream, text: string, skippedChars: number): void {

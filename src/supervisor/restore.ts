@@ -87,11 +87,13 @@ export interface ActivationOptions {
   readonly globalContext: string;
   readonly random: Random;
   readonly ownerId: string;
+  /** Whether anybody is told its events. */
+  readonly listens: boolean;
 }
 
 /** Brings an execution into memory: a new one, or one with a restored state. */
 export function activate(options: ActivationOptions, restored?: Restored): ActiveExecution {
-  const { record, globalContext, random, ownerId } = options;
+  const { record, globalContext, random, ownerId, listens } = options;
   const state = restored?.state ?? new ExecutionState(options.definition.plan);
   const definition = options.definition.over(state.plan);
   const engine = new ExecutionEngine(
@@ -99,13 +101,7 @@ export function activate(options: ActivationOptions, restored?: Restored): Activ
     random,
     state,
   );
-  const { leaf, attempt, iterations } = engine.state.columns;
-  const deriver = new EventDeriver(
-    eventSource(definition, record, globalContext),
-    restored && attempt.slice(),
-    restored && leaf.map((code) => (code === LEAF.completed ? 1 : 0)),
-    iterations,
-  );
+  const deriver = listens ? deriverOf(eventSource(definition, record, globalContext), state) : null;
   const concurrency = record.mode === 'dag_parallel' ? limitOf(definition, record) : 1;
   return new ActiveExecution(
     definition,
@@ -118,6 +114,12 @@ export function activate(options: ActivationOptions, restored?: Restored): Activ
     concurrency,
     ownerId,
   );
+}
+
+/** Goes on from what has become of an execution. */
+function deriverOf(source: EventSource, { columns }: ExecutionState): EventDeriver {
+  const completed = columns.leaf.map((code) => (code === LEAF.completed ? 1 : 0));
+  return new EventDeriver(source, columns.attempt.slice(), completed, columns.iterations);
 }
 
 /** The events that journal records of a stored execution stand for. */

@@ -280,8 +280,10 @@ export class Supervisor {
   private apply(execution: ActiveExecution, event: EngineEvent, nowMs: number): void {
     if (execution.released || execution.suspended) return;
     this.opened(execution).engine.apply(event, nowMs);
-    this.committer.turn.touched.add(execution);
-    this.committer.turn.urgent = true;
+    const { turn } = this.committer;
+    turn.touched.add(execution);
+    turn.urgent = true;
+    if (execution.isEnded) turn.ends = true;
     this.admission.offer(execution);
   }
 
@@ -344,8 +346,8 @@ export class Supervisor {
     for (const record of records) {
       const { execution, entries, sequence } = record;
       this.options.meter.entries(entries);
-      if (this.options.onEvent === null) execution.deriver.skip(entries);
-      else for (const event of execution.deriver.derive(sequence, entries)) this.options.onEvent(event);
+      if (this.options.onEvent !== null && execution.deriver !== null)
+        for (const event of execution.deriver.derive(sequence, entries)) this.options.onEvent(event);
       execution.replicas?.publish(entries);
       execution.committing = [];
       this.options.published(execution);

@@ -28,6 +28,8 @@ export class Turn {
   readonly waiters: { done: () => void; failed: (error: unknown) => void }[] = [];
   /** Done once durable. */
   readonly afterwards: (() => void)[] = [];
+  /** Whether an execution ends with it: somebody is likely to wait for that. */
+  ends = false;
   /** false: only attempts were started, which may wait for company a moment. */
   urgent = false;
 

@@ -208,7 +208,9 @@ describe('maps over random graphs', () => {
         expect(again.plan.ids).toEqual(state.plan.ids);
         expect([...again.plan.order]).toEqual([...state.plan.order]);
         expect([...again.columns.counts]).toEqual([...state.columns.counts]);
-        expect([...again.columns.itemCounts]).toEqual([...state.columns.itemCounts]);
+        const fixed = ({ columns }: ExecutionState): number[] =>
+          Array.from(columns.counts, (_, leaf) => columns.countIn(leaf));
+        expect(fixed(again)).toEqual(fixed(state));
         for (let node = 0; node < state.plan.nodeCount; node++) {
           expect([...dependenciesOf(again.plan, node)]).toEqual([...dependenciesOf(state.plan, node)]);
           expect(again.plan.indexOf.get(again.plan.ids[node])).toBe(node);

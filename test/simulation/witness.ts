@@ -349,8 +349,7 @@ export class Witness {
     this.checkStatus(shadow);
     const { columns } = shadow.state;
     // Items are counted with their map.
-    const { counts: all, itemCounts } = columns;
-    const counts = all.map((count, leaf) => count - itemCounts[leaf]);
+    const counts = columns.counts.map((count, leaf) => count - columns.itemCounts.at(leaf));
     const said = JSON.stringify(record.counts);
     const counted = JSON.stringify({
       completed: counts[LEAF.completed],

@@ -10,6 +10,8 @@ export interface WireBatch {
   readonly count: number;
   /** Whether the worker says when it has taken it. */
   readonly tells: boolean;
+  /** Nothing else is under way: the next one is likely to come because of this one. */
+  readonly lone: boolean;
   /** Two fields per step: URL and export name. */
   readonly steps: readonly string[];
   readonly jobs: readonly unknown[];
@@ -49,7 +51,10 @@ const NONE: StepCall = {
 };
 
 /** Writes a batch of jobs whose steps are in modules. */
-export function encodeBatch(id: number, slot: number, jobs: readonly Job[]): WireBatch {
+export function encodeBatch(
+  { id, slot, lone = false }: { id: number; slot: number; lone?: boolean },
+  jobs: readonly Job[],
+): WireBatch {
   const steps: string[] = [];
   const stepIndex = new Map<StepRef, number>();
   const fields: unknown[] = [];
@@ -69,7 +74,7 @@ export function encodeBatch(id: number, slot: number, jobs: readonly Job[]): Wir
     before = call;
     count++;
   }
-  return { id, slot, count, tells, steps, jobs: fields };
+  return { id, slot, count, tells, lone, steps, jobs: fields };
 }
 
 function writeCall(fields: unknown[], call: StepCall, before: StepCall): void {
