@@ -1,3 +1,6 @@
+import { availableParallelism } from 'node:os';
+import { Lookout } from './lookout.js';
+
 /** Cancels what a clock was asked to do. Calling it twice is harmless. */
 export type CancelTimer = () => void;
 
@@ -12,10 +15,16 @@ export interface Clock {
    * A `background` timer does not keep the process alive.
    */
   setTimer(delayMs: number, fn: () => void, kind?: 'background'): CancelTimer;
+  /** What comes within so many milliseconds is likely to be waited for by everything: the event loop does not sleep meanwhile. */
+  stayAwake?(ms: number): void;
 }
 
 /** setTimeout fires at once for delays over this (Node's limit): longer waits re-arm. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
+
+const lookout = new Lookout();
+/** Whether this thread can be awake without keeping others from running. */
+const HAS_CORE = availableParallelism() > 1;
 
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
@@ -24,6 +33,7 @@ export const systemClock: Clock = {
     if (kind === 'background') timer.unref();
     return () => clearTimeout(timer);
   },
+  ...(HAS_CORE && { stayAwake: (ms: number) => lookout.keep(ms) }),
 };
 
 /**

@@ -14,6 +14,8 @@ const MIN_TAIL_MS = 0.3;
 export const MAX_BATCH = 256;
 /** Work that a worker is given ahead, in milliseconds. */
 const AHEAD_MS = 4;
+/** How long host and worker look out for each other where all else waits for them, in milliseconds. */
+export const AWAKE_MS = 0.1;
 /** What a job costs beside its own code (encoding, decoding, bookkeeping), in milliseconds. */
 export const OVERHEAD_MS = 0.002;
 /** Weight of the newest duration: a step that was slow once (cold code) is found to be short after a few runs. */
@@ -132,6 +134,11 @@ export class RunningLoad implements Load {
     if (costMs === ALONE) this.alone--;
     else this.shortMs -= costMs;
     if (isLast) this.shortMs = 0;
+  }
+
+  /** Whether all of it is over in a moment. */
+  get isBrief(): boolean {
+    return this.alone === 0 && this.shortMs <= AWAKE_MS;
   }
 
   /**

@@ -78,7 +78,7 @@ export class ProcessPool extends SlotPool<ProcessRun> {
     worker.run = run;
     this.#byRun.set(run, worker);
     worker.child.hold(true);
-    worker.child.post([ToWorker.run, encodeBatch({ id: job.id, slot: 0 }, [job])]);
+    worker.child.post([ToWorker.run, encodeBatch({ id: job.id, slot: 0 }, [{ job }])]);
     return run;
   }
 

@@ -3,7 +3,7 @@ import { IdMap } from '../base/id-map.js';
 import { MaestroError, toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import type { WorkersStatus } from '../base/workers.js';
 import { answer } from './answer.js';
-import { roomFor, RunningLoad } from './batching.js';
+import { AWAKE_MS, roomFor, RunningLoad } from './batching.js';
 import { Deaths, poolStopped } from './deaths.js';
 import type { ResolvedPoolSettings } from './options.js';
 import { cancelReason, crashed, decodeResult, lost, messageOf } from './outcome.js';
@@ -171,15 +171,15 @@ export class ThreadPool implements Pool {
     const nowMs = this.#settings.clock.nowMs();
     const batch = new Batch(++this.#lastBatchId, this.#freeSlots.pop()!, jobs, nowMs, this.#shared);
     this.#batches.set(batch.id, batch);
-    const wire = encodeBatch(
-      { id: batch.id, slot: batch.slot, lone: this.#batches.size === 1 && this.#queue.length === 0 },
-      jobs.map(({ job }) => job),
-    );
-    const run = (): Promise<unknown[]> => this.#crew.run(wire, batch.controller.signal);
-    this.#queue.messages.timed(run).then(
-      (results) => this.#onOver(batch, results),
-      (error: unknown) => this.#onDeath(batch, error),
-    );
+    const lone = this.#batches.size === 1 && this.#load.isBrief;
+    const wire = encodeBatch({ id: batch.id, slot: batch.slot, lone }, jobs);
+    if (lone) this.#settings.clock.stayAwake?.(AWAKE_MS);
+    this.#queue.messages
+      .timed(() => this.#crew.run(wire, batch.controller.signal))
+      .then(
+        (results) => this.#onOver(batch, results),
+        (error: unknown) => this.#onDeath(batch, error),
+      );
     if (jobs.length > 1) this.#watch();
   }
 

@@ -24,7 +24,7 @@ interface CommitterOptions {
   readonly clock: Clock;
   readonly durability: Durability;
   readonly meter: Meter;
-  readonly pool: Pick<Pool, 'dueMs' | 'aheadMs'>;
+  readonly pool: Pick<Pool, 'dueMs' | 'aheadMs' | 'busy'>;
   /** What is at rest with the turn being committed leaves: requests that come from now on find it in the store. */
   readonly leaving: (execution: ActiveExecution) => void;
   /** The turn is durable (under `exit`: decided): publish it, send what it held, and call `flush` again. */
@@ -152,15 +152,18 @@ export class Committer {
   }
 
   private async put(ops: readonly KvOp[], visible: Visible = 'now'): Promise<void> {
-    const { store, ownerId, meter } = this.options;
+    const { store, ownerId, meter, clock, pool, durability } = this.options;
     const beganMs = meter.beginCommit();
+    if (durability === 'sync' && clock.stayAwake !== undefined && pool.busy === 0)
+      clock.stayAwake(this.pacing.awakeMs(beganMs));
     try {
       await store.commitOwned(ownerId, ops, visible);
     } catch (error) {
       meter.commitFailed();
       throw error;
     }
-    this.pacing.note(meter.committed(ops, beganMs));
+    const tookMs = meter.committed(ops, beganMs);
+    this.pacing.note(tookMs, beganMs + tookMs);
   }
 
   private settle(turn: Turn, records: readonly TurnRecord[]): void {

@@ -7,6 +7,10 @@ const AHEAD_TIMES = 1;
 /** How long a turn waits at most while they have, in durations of a commit, and in milliseconds. */
 const PLENTY_TIMES = 4;
 const MAX_PLENTY_MS = 4;
+/** Longest commit that is awaited without sleep, in milliseconds: beside a longer one it is little to be woken. */
+const MAX_AWAKE_MS = 1;
+/** Commits that follow each other so closely, in milliseconds, are likely to be waited for by what makes the next one. */
+const CLOSE_MS = 1;
 /** Weight of the newest commit. */
 const NEWEST_WEIGHT = 0.2;
 
@@ -27,9 +31,11 @@ interface InHand {
 export class Pacing {
   private commitMs = 0;
   private sinceMs = 0;
+  private endedMs = -Infinity;
 
-  /** A commit has taken so long. */
-  note(durationMs: number): void {
+  /** A commit has taken so long, until now. */
+  note(durationMs: number, nowMs: number): void {
+    this.endedMs = nowMs;
     this.sinceMs = 0;
     this.commitMs += NEWEST_WEIGHT * (durationMs - this.commitMs);
   }
@@ -40,6 +46,12 @@ export class Pacing {
     if (mostMs === 0) return false;
     if (this.sinceMs === 0) this.sinceMs = nowMs;
     return nowMs - this.sinceMs < mostMs;
+  }
+
+  /** For how long nothing else is to be done but to await the commit that begins now; 0: sleep. */
+  awakeMs(nowMs: number): number {
+    const mayMs = 2 * this.commitMs;
+    return mayMs <= MAX_AWAKE_MS && nowMs - this.endedMs < CLOSE_MS ? mayMs : 0;
   }
 
   private mostMs({ dueMs, aheadMs }: InHand): number {

@@ -33,7 +33,14 @@ it('gives a worker each job of a batch as it was, whatever came before it', () =
     fc.property(fc.array(fc.record({ step, call }), { minLength: 1, maxLength: 12 }), (all) => {
       const jobs = all.map((each, id): Job => ({ id, exclusive: false, ...each }));
       // A structured clone, as between threads.
-      const batch = deserialize(serialize(encodeBatch({ id: 3, slot: 1 }, jobs))) as WireBatch;
+      const batch = deserialize(
+        serialize(
+          encodeBatch(
+            { id: 3, slot: 1 },
+            jobs.map((job) => ({ job })),
+          ),
+        ),
+      ) as WireBatch;
       const reader = new BatchReader(batch);
       expect(batch).toMatchObject({ id: 3, slot: 1, count: jobs.length });
       const steps: StepRef[] = [];

@@ -5,7 +5,7 @@ import { Pacing } from '../../src/supervisor/pacing.js';
 function paced(commitMs: number) {
   const world = { nowMs: 1000, dueMs: 0.1, aheadMs: 0.1 };
   const pacing = new Pacing();
-  for (let k = 0; k < 50; k++) pacing.note(commitMs);
+  for (let k = 0; k < 50; k++) pacing.note(commitMs, world.nowMs);
   return { world, pacing, holds: () => pacing.holds(world, world.nowMs) };
 }
 
@@ -49,7 +49,7 @@ describe('a commit', () => {
     expect(holds()).toBe(true);
     world.nowMs += 1;
     expect(holds()).toBe(false);
-    pacing.note(0.4);
+    pacing.note(0.4, world.nowMs);
     expect(holds()).toBe(true);
   });
 
@@ -72,5 +72,14 @@ describe('a commit', () => {
         },
       ),
     );
+  });
+
+  it('has commits that follow each other awaited without sleep, unless they are long or the first after a pause', () => {
+    const { world, pacing } = paced(0.2);
+    expect(pacing.awakeMs(world.nowMs + 0.3)).toBeCloseTo(0.4, 2);
+    expect(pacing.awakeMs(world.nowMs + 5)).toBe(0);
+    const slow = paced(0.6);
+    expect(slow.pacing.awakeMs(slow.world.nowMs)).toBe(0);
+    expect(new Pacing().awakeMs(0)).toBe(0);
   });
 });

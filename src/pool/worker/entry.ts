@@ -1,8 +1,8 @@
-import { availableParallelism } from 'node:os';
 import { MessageChannel, parentPort, threadId, workerData } from 'node:worker_threads';
+import { systemClock } from '../../base/clock.js';
+import { AWAKE_MS } from '../batching.js';
 import { BatchRunner } from './batch-runner.js';
 import { divertPrints } from './divert.js';
-import { Lookout } from './lookout.js';
 import { HELLO, type Hello, type HostMessage, type WorkerSettings } from './protocol.js';
 import type { WireBatch } from './wire.js';
 
@@ -11,9 +11,6 @@ import type { WireBatch } from './wire.js';
 const { port1: port, port2: hostPort } = new MessageChannel();
 const settings: WorkerSettings = { ...(workerData as Omit<WorkerSettings, 'worker'>), worker: threadId };
 const runner = new BatchRunner(port, settings);
-const lookout = new Lookout();
-/** Whether this thread can be awake without keeping the host's from running. */
-const HAS_CORE = availableParallelism() > 1;
 
 const hello: Hello = { type: HELLO, worker: threadId, port: hostPort };
 parentPort?.postMessage(hello, [hostPort]);
@@ -25,6 +22,6 @@ process.on('exit', () => runner.sayLastWords());
 /** The Piscina task. Resolves with those results that have not been sent over the port. */
 export async function runBatch(batch: WireBatch): Promise<unknown[]> {
   const results = await runner.run(batch);
-  if (batch.lone && HAS_CORE) lookout.begin();
+  if (batch.lone) systemClock.stayAwake?.(AWAKE_MS);
   return results;
 }

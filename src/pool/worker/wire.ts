@@ -10,7 +10,7 @@ export interface WireBatch {
   readonly count: number;
   /** Whether the worker says when it has taken it. */
   readonly tells: boolean;
-  /** Nothing else is under way: the next one is likely to come because of this one. */
+  /** It is short, and nothing else is under way: what comes next is likely to come because of it. */
   readonly lone: boolean;
   /** Two fields per step: URL and export name. */
   readonly steps: readonly string[];
@@ -53,7 +53,7 @@ const NONE: StepCall = {
 /** Writes a batch of jobs whose steps are in modules. */
 export function encodeBatch(
   { id, slot, lone = false }: { id: number; slot: number; lone?: boolean },
-  jobs: readonly Job[],
+  jobs: readonly { readonly job: Job }[],
 ): WireBatch {
   const steps: string[] = [];
   const stepIndex = new Map<StepRef, number>();
@@ -61,7 +61,8 @@ export function encodeBatch(
   let before = NONE;
   let count = 0;
   let tells = false;
-  for (const { step, call, exclusive } of jobs) {
+  for (const { job } of jobs) {
+    const { step, call, exclusive } = job;
     if (step.kind !== 'module' && step.kind !== 'process') continue;
     tells ||= exclusive || step.kind === 'process';
     let index = stepIndex.get(step);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { Lookout } from '../../src/pool/worker/lookout.js';
+import { Lookout } from '../../src/base/lookout.js';
 
-test('an event loop is kept awake for a moment after the last beginning, by one chain of calls', () => {
+test('an event loop is kept awake as long as was asked for last, by one chain of calls', () => {
   let nowMs = 1000;
   let waiting: (() => void)[] = [];
   const turns = (count: number): number[] =>
@@ -16,10 +16,11 @@ test('an event loop is kept awake for a moment after the last beginning, by one 
     () => nowMs,
     (fn) => waiting.push(fn),
   );
-  lookout.begin();
+  lookout.keep(0.1);
   expect(turns(2)).toEqual([1, 1]);
-  lookout.begin();
+  lookout.keep(0.1);
+  lookout.keep(0.01);
   expect(turns(6)).toEqual([1, 1, 1, 0, 0, 0]);
-  lookout.begin();
-  expect(turns(5)).toEqual([1, 1, 1, 0, 0]);
+  lookout.keep(0.05);
+  expect(turns(3)).toEqual([1, 0, 0]);
 });
