@@ -122,7 +122,9 @@ export function measureInChild<T>(
 async function countedByStrace(each: BenchCase, signal?: AbortSignal): Promise<Fsyncs> {
   const job: Job = { kind: 'case', case: each, marks: tmpdir() };
   const counted = await traced((under) => measureInChild<Measurement>(job, { signal, under }));
-  const { executions, commits } = counted.result;
+  const { rounds } = counted.result;
+  const executions = rounds * counted.result.executions;
+  const commits = rounds * counted.result.commits;
   const forced = counted.syncs + counted.synchronous_writes;
   return {
     counted_by: 'strace',
@@ -158,7 +160,7 @@ function resultOf(
     nodes_per_second: spreadOf(runs.map((run) => run.nodes / run.seconds)),
     executions_per_second: rounded(executions / seconds),
     latency_ms: beside.latency_ms,
-    commits: best.commits,
+    commits: Math.round(best.commits),
     fsyncs: beside.fsyncs,
     bytes_per_node: Math.round(best.bytes / nodes),
     peak_rss_mib: Math.round(Math.max(...runs.map((run) => run.peakRssBytes)) / 2 ** 20),

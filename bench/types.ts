@@ -68,7 +68,9 @@ export interface Percentiles {
 }
 
 /** What one process measured of a case, once. */
+/** The mean of the times that it was run. */
 export interface Measurement {
+  readonly rounds: number;
   readonly seconds: number;
   readonly nodes: number;
   readonly executions: number;
