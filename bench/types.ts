@@ -47,6 +47,8 @@ export interface BenchCase {
   readonly pool: PoolKind;
   /** Threads, processes, or inline functions at once. */
   readonly workers: number;
+  /** Each run has a definition of its own, which is checked and stored in the time that counts. */
+  readonly fresh?: boolean;
 }
 
 /** Dependencies of each node by number, and how many executions of it run at once. */

@@ -23,9 +23,12 @@ export async function benchGraph({ shape, file, ...size }: BenchCase): Promise<B
   return { executions: 1, dependencies: plan.ids.map((_, node) => [...dependenciesOf(plan, node)]) };
 }
 
-/** The same step at every node: a function here, a module on threads or in child processes. */
-export function workflowOf(each: BenchCase, graph: BenchGraph): Workflow {
-  const spec = specOf(each, graph);
+/**
+ * The same step at every node: a function here, a module on threads or in child processes.
+ * @param edition tells definitions of the same graph apart
+ */
+export function workflowOf(each: BenchCase, graph: BenchGraph, edition = 0): Workflow {
+  const spec = specOf(each, graph, edition);
   const functions = new Map<string, StepFunction>(
     each.pool === 'inline' ? spec.nodes.map(({ id }) => [id, (context) => task(context)]) : [],
   );
@@ -35,6 +38,7 @@ export function workflowOf(each: BenchCase, graph: BenchGraph): Workflow {
 export function specOf(
   { shape, body, seed, payloadBytes, pool }: BenchCase,
   graph: BenchGraph,
+  edition = 0,
 ): WorkflowSpec {
   const where: Partial<NodeSpec> =
     pool === 'inline' ? {} : { uses: STEP, ...(pool === 'process' && { isolation: pool }) };
@@ -50,7 +54,7 @@ export function specOf(
     return { id, name: id, type: 'custom', dependencies, config, ...where };
   });
   return {
-    workflow: { id: shape, name: shape },
+    workflow: { id: shape, name: edition === 0 ? shape : `${shape} ${edition}` },
     nodes: shape === 'map' ? mapped(nodes, payloadBytes) : nodes,
   };
 }
