@@ -143,7 +143,9 @@ export class Readiness {
   recountOf(node: number): void {
     const { dependencyOffsets, dependencies, nodeCount } = this.plan;
     this.unfinished[node] = 0;
-    for (const counts of [this.failed, this.blocked, this.skipped]) counts.set(node, 0, nodeCount);
+    this.failed.set(node, 0, nodeCount);
+    this.blocked.set(node, 0, nodeCount);
+    this.skipped.set(node, 0, nodeCount);
     for (let k = dependencyOffsets[node]; k < dependencyOffsets[node + 1]; k++) {
       const finish = finishThrough(this.definition, this.columns, dependencies[k], node);
       if (finish === null) this.unfinished[node]++;
