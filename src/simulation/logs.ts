@@ -35,8 +35,8 @@ export class SimulatedLogs {
         if (!user.alive) return never();
         const file = this.files.get(owner);
         if (file === undefined) return null;
-        // Whoever reads it makes it count, also where its owner learns that it is not its own any more.
-        this.tell(file);
+        // Who takes over makes it count, also where its owner learns that it is not its own any more, or nothing.
+        if (await this.isFenced(owner)) this.tell(file);
         return Buffer.from(file.bytes);
       },
       list: async () => (user.alive ? [...this.files.keys()] : never()),
@@ -62,14 +62,20 @@ export class SimulatedLogs {
     const writes = new Writes(this.disk, user);
     return {
       capacityBytes: CAPACITY_BYTES,
-      write: (bytes, at) =>
-        writes.perform('log', `of ${owner}, ${bytes.length} bytes at ${at}`, async (n, isTorn) => {
+      write: async (bytes, at) => {
+        await writes.perform('log', `of ${owner}, ${bytes.length} bytes at ${at}`, async (n, isTorn) => {
           // Power may fail after any byte.
           file.bytes.set(isTorn ? bytes.subarray(0, (n * 97) % bytes.length) : bytes, at);
-          if ((await this.disk.rows.get(fenceKey(owner))) === undefined) this.tell(file);
-        }),
+        });
+        // Until it is answered nobody sees it, not even its owner.
+        if (!(await this.isFenced(owner))) this.tell(file);
+      },
       close: async () => {},
     };
+  }
+
+  private async isFenced(owner: string): Promise<boolean> {
+    return (await this.disk.rows.get(fenceKey(owner))) !== undefined;
   }
 
   private tell(file: LogOnDisk): void {
