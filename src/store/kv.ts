@@ -1,3 +1,5 @@
+import type { MaestroError } from '../base/errors.js';
+
 /**
  * The storage port: an ordered map from text keys to bytes with atomic, durable batches. Keys compare by their
  * UTF-8 bytes, are 1 to 1,000 bytes long and hold printable ASCII only. Everything above this line (records,
@@ -58,6 +60,11 @@ export interface Kv {
    * second, if that owner hangs.
    */
   settled?(owner: string): Promise<void>;
+  /**
+   * Has it told when a commit fails that nobody awaits; nothing is written after that, as after any. Only stores that commit by
+   * themselves have it: those that know `soon`.
+   */
+  onFailure?(failed: (error: MaestroError) => void): void;
   /**
    * Copies the store, as it is at one moment and without its free space, into an empty folder; writers go on. Only
    * stores in files have it. @throws STORE_UNAVAILABLE

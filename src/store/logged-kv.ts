@@ -28,6 +28,7 @@ export class LoggedKv implements Kv {
   private readonly logs = new Map<string, OwnerLog>();
   private readonly absorbing = new Map<string, Promise<void>>();
   private closing: Promise<void> | null = null;
+  private failed: (error: MaestroError) => void = () => {};
 
   constructor(
     private readonly store: Kv,
@@ -35,6 +36,10 @@ export class LoggedKv implements Kv {
   ) {
     this.space = store.space?.bind(store);
     if (store.copyTo) this.copyTo = (folder) => this.copy(folder);
+  }
+
+  onFailure(failed: (error: MaestroError) => void): void {
+    this.failed = failed;
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
@@ -142,7 +147,7 @@ export class LoggedKv implements Kv {
   private logOf(owner: string, visible: Visible): OwnerLog | undefined {
     const known = this.logs.get(owner);
     if (known !== undefined || visible === 'now' || this.closing !== null) return known;
-    const log = new OwnerLog(this.store, owner, this.options);
+    const log = new OwnerLog(this.store, owner, this.options, (error) => this.failed(error));
     this.logs.set(owner, log);
     return log;
   }

@@ -1,7 +1,7 @@
 import { inTime, type CancelTimer, type Clock } from '../base/clock.js';
 import { MaestroError } from '../base/errors.js';
 import { frameBytes, writeFrame } from './commit-log.js';
-import { notFenced } from './fences.js';
+import { leaseLost, notFenced } from './fences.js';
 import { conflict } from './key-rules.js';
 import type { Kv, KvGuard, KvOp, KvRange } from './kv.js';
 import { COMMIT_TIMEOUT_MS } from './patience.js';
@@ -63,6 +63,8 @@ export class OwnerLog {
     private readonly store: Kv,
     private readonly owner: string,
     private readonly options: OwnerLogOptions,
+    /** Told when what is in the log cannot be brought into the store. */
+    private readonly failed: (error: MaestroError) => void,
   ) {
     this.fence = notFenced(owner);
   }
@@ -94,7 +96,7 @@ export class OwnerLog {
 
   /** Settles when everything is in the store. @throws what a commit throws */
   drain(): Promise<void> {
-    return this.inOrder(() => this.put([]));
+    return this.told(this.inOrder(() => this.put([])));
   }
 
   /** The log is gone, and all that was in it is in the store; or it stays, where that cannot be. Nothing is logged after it. */
@@ -128,7 +130,21 @@ export class OwnerLog {
     for (const op of ops) this.fresh.set(op.key, op);
     this.logged = this.number;
     const { clock, applyAfterMs = APPLY_AFTER_MS } = this.options;
-    this.stopTimer ??= clock.setTimer(applyAfterMs, () => void this.put([]).catch(() => {}), 'background');
+    this.stopTimer ??= clock.setTimer(
+      applyAfterMs,
+      () => void this.told(this.put([])).catch(() => {}),
+      'background',
+    );
+  }
+
+  /** Who listens may not commit anything for long, and could not read either. */
+  private async told(work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      this.failed(leaseLost(error, this.fence) as MaestroError);
+      throw error;
+    }
   }
 
   /** Into the store itself, with all that it lacks. Not in order: what is logged meanwhile is not held up. */

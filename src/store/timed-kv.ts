@@ -15,6 +15,7 @@ export class TimedKv implements Kv {
   readonly space: Kv['space'];
   readonly absorb: Kv['absorb'];
   readonly settled: Kv['settled'];
+  readonly onFailure: Kv['onFailure'];
   private failure: MaestroError | null = null;
   /** Those whose commits are under way. */
   private readonly waiting = new Set<(error: MaestroError) => void>();
@@ -24,6 +25,7 @@ export class TimedKv implements Kv {
     private readonly clock: Clock,
   ) {
     this.space = kv.space?.bind(kv);
+    this.onFailure = kv.onFailure?.bind(kv);
     const [absorb, settled] = [kv.absorb?.bind(kv), kv.settled?.bind(kv)];
     if (absorb) this.absorb = (owner) => this.inTime(absorb(owner), ANSWER_WITHIN_MS, silentCommit);
     if (settled) this.settled = (owner) => this.read(settled(owner));

@@ -14,6 +14,7 @@ export class WatchedKv implements Kv {
     this.space = kv.space?.bind(kv);
     this.absorb = kv.absorb?.bind(kv);
     this.settled = kv.settled?.bind(kv);
+    kv.onFailure?.(failed);
   }
 
   get(key: string): Promise<Uint8Array | undefined> {

@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { MaestroError } from '../../src/base/errors.js';
 import { putFence } from '../../src/store/fences.js';
 import { fenceKey, logRowKey } from '../../src/store/keys.js';
 import { withoutLog } from '../../src/store/log-rows.js';
@@ -71,6 +72,34 @@ describe('commits that may be seen soon', () => {
     await soon(kv, 'a', put('k', 'last'));
     await each.open().absorb('a');
     expect(await text(each.rows, 'k')).toBe('last');
+  });
+
+  test('what cannot be brought into the store, or must not be any more, is told at once to who listens', async () => {
+    const failing = world();
+    const kv = await logging(failing, 'a');
+    const failures: MaestroError[] = [];
+    kv.onFailure((error) => failures.push(error));
+    await soon(kv, 'a', put('k', '1'));
+    const eio = new MaestroError('STORE_COMMIT', 'writing to the store failed: EIO');
+    vi.spyOn(failing.rows, 'commit').mockRejectedValue(eio);
+    await failing.clock.fire();
+    expect(failures).toEqual([eio]);
+
+    const read = world();
+    const reader = await logging(read, 'a');
+    reader.onFailure((error) => failures.push(error));
+    await soon(reader, 'a', put('k', '1'));
+    vi.spyOn(read.rows, 'commit').mockRejectedValue(eio);
+    await expect(collect(reader.keys({ start: 'a', end: 'z' }))).rejects.toBe(eio);
+    expect(failures.splice(1)).toEqual([eio]);
+
+    const fenced = world();
+    const other = await logging(fenced, 'b');
+    other.onFailure((error) => failures.push(error));
+    await soon(other, 'b', put('k', '1'));
+    await fenced.rows.commit([putFence('b', 1)]);
+    await fenced.clock.fire();
+    expect(failures[1]).toMatchObject({ code: 'LEASE_LOST' });
   });
 
   test('a handle that is closed leaves no log', async () => {
