@@ -1,7 +1,7 @@
 import { grown } from '../base/grown.js';
+import { RareCounts } from '../base/rare-counts.js';
 import { dependenciesOf } from '../graph/queries.js';
 import type { Plan } from '../graph/plan.js';
-import { RareCounts } from '../base/rare-counts.js';
 import { holds, type TaskResult } from '../policy/depends.js';
 import { decideTrigger, type TriggerCounts, type TriggerDecision } from '../policy/trigger.js';
 import { LEAF, type NodeColumns } from './columns.js';

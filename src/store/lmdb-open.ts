@@ -123,6 +123,8 @@ function stamp(folder: string): void {
  * cannot be read was made by somebody else.
  */
 function syncNames(folder: string, made: readonly string[]): void {
+  // Folders cannot be opened there.
+  if (process.platform === 'win32') return;
   syncPath(folder);
   for (const each of made) syncPath(dirname(each));
   try {
