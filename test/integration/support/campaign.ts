@@ -10,7 +10,10 @@ export interface Summary {
 }
 
 /** Runs a campaign as its npm script does, but smaller. Rejects when it ends without a summary. */
-export function runCampaign(name: string, flags: Readonly<Record<string, number | string>>): Promise<Summary> {
+export function runCampaign(
+  name: string,
+  flags: Readonly<Record<string, number | string>>,
+): Promise<Summary> {
   const args = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)]);
   return new Promise((done, fail) => {
     const command = ['--expose-gc', join(CAMPAIGNS, `${name}.mjs`), ...args, '--json'];
