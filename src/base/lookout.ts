@@ -14,6 +14,7 @@ export class Lookout {
 
   /** For so long from now, in milliseconds, if it is not to be longer anyway. */
   keep(ms: number): void {
+    if (ms === 0) return;
     this.untilMs = Math.max(this.untilMs, this.nowMs() + ms);
     if (this.isOut) return;
     this.isOut = true;

@@ -1,29 +1,27 @@
+import { grown } from './grown.js';
+
+const NONE = new Int32Array(0);
+
 /**
  * Whole numbers by index that are all 0 for most of their owners: allocates nothing before one is not. See RareMap. An index
  * beyond what was set last is 0, too.
  */
 export class RareCounts {
-  private counts: Int32Array | null = null;
+  private counts = NONE;
 
   at(index: number): number {
-    return this.counts !== null && index < this.counts.length ? this.counts[index] : 0;
+    return index < this.counts.length ? this.counts[index] : 0;
   }
 
-  /** @param length at least how many there will be */
-  add(index: number, by: number, length: number): void {
-    if (by !== 0) this.room(index, length)[index] += by;
+  add(index: number, by: number): void {
+    if (by !== 0) this.set(index, this.at(index) + by);
   }
 
-  set(index: number, value: number, length: number): void {
-    if (value !== this.at(index)) this.room(index, length)[index] = value;
-  }
-
-  private room(index: number, length: number): Int32Array {
-    const { counts } = this;
-    if (counts !== null && index < counts.length) return counts;
-    // Twice as many as before: growing costs each a constant.
-    const larger = new Int32Array(Math.max(length, index + 1, 2 * (counts?.length ?? 0)));
-    if (counts !== null) larger.set(counts);
-    return (this.counts = larger);
+  set(index: number, value: number): void {
+    if (index >= this.counts.length) {
+      if (value === 0) return;
+      this.counts = grown(this.counts, index + 1);
+    }
+    this.counts[index] = value;
   }
 }

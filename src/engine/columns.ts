@@ -96,7 +96,7 @@ export class NodeColumns {
     this.endedAtMs = grown(this.endedAtMs, nodeCount);
     for (let i = 0; i < more; i++) this.output.push(null);
     this.counts[LEAF.pending] += more;
-    this.itemCounts.add(LEAF.pending, more, NODE_LEAVES.length);
+    this.itemCounts.add(LEAF.pending, more);
   }
 
   /** Nodes that run, those aside that only wait. */
@@ -299,8 +299,8 @@ export class NodeColumns {
     this.counts[leaf]++;
     this.leaf[node] = leaf;
     if (node < this.fixedCount) return;
-    this.itemCounts.add(from, -1, NODE_LEAVES.length);
-    this.itemCounts.add(leaf, 1, NODE_LEAVES.length);
+    this.itemCounts.add(from, -1);
+    this.itemCounts.add(leaf, 1);
   }
 
   private endWait(node: number): void {

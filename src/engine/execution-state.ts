@@ -121,9 +121,10 @@ export class ExecutionState {
     this.columns.grow(this.plan.nodeCount);
   }
 
-  /** Epoch ms of its start and its end; null before. */
-  get spanMs(): { readonly startedAtMs: number | null; readonly endedAtMs: number | null } {
-    return { startedAtMs: this.startedAtMs || null, endedAtMs: this.endedAtMs || null };
+  /** Epoch ms of its start and its end; 0 before. */
+  get span(): Pick<WorkflowRow, 'startedAtMs' | 'endedAtMs'> {
+    const { startedAtMs, endedAtMs } = this;
+    return { startedAtMs, endedAtMs };
   }
 
   /** When it started, or was last taken up again after its end, epoch ms. */

@@ -141,11 +141,11 @@ export class Readiness {
 
   /** Recomputes the counters of one node. */
   recountOf(node: number): void {
-    const { dependencyOffsets, dependencies, nodeCount } = this.plan;
+    const { dependencyOffsets, dependencies } = this.plan;
     this.unfinished[node] = 0;
-    this.failed.set(node, 0, nodeCount);
-    this.blocked.set(node, 0, nodeCount);
-    this.skipped.set(node, 0, nodeCount);
+    this.failed.set(node, 0);
+    this.blocked.set(node, 0);
+    this.skipped.set(node, 0);
     for (let k = dependencyOffsets[node]; k < dependencyOffsets[node + 1]; k++) {
       const finish = finishThrough(this.definition, this.columns, dependencies[k], node);
       if (finish === null) this.unfinished[node]++;
@@ -155,10 +155,9 @@ export class Readiness {
 
   private count(node: number, finish: Finish, by: 1 | -1): void {
     if (finish === 'succeeded') return;
-    const { nodeCount } = this.plan;
-    if (finish === 'skipped') this.skipped.add(node, by, nodeCount);
-    else this.failed.add(node, by, nodeCount);
-    if (finish === 'blocked') this.blocked.add(node, by, nodeCount);
+    if (finish === 'skipped') this.skipped.add(node, by);
+    else this.failed.add(node, by);
+    if (finish === 'blocked') this.blocked.add(node, by);
   }
 
   /** How its dependencies have ended so far. */

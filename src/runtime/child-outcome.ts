@@ -64,7 +64,7 @@ async function expressedOutput(child: EndedChild, source: string): Promise<strin
 }
 
 function failureOf({ record, definition, state }: EndedChild): ErrorDocument {
-  const { failedNode, error } = state.workflowRow;
+  const { failedNode, error } = state.workflowContext;
   const { executionId } = record;
   const nodeId = failedNode >= 0 ? definition.plan.ids[failedNode] : null;
   const where = nodeId === null ? '' : ` at node "${nodeId}"`;

@@ -46,7 +46,8 @@ export async function executionDocument(source: DocumentSource): Promise<Executi
     const files = columns.artifacts.get(node);
     if (files !== undefined) artifacts[id] = [...files];
   }
-  const { failedNode, error, startedAtMs, endedAtMs } = state.workflowRow;
+  const { failedNode, error } = state.workflowContext;
+  const { startedAtMs, endedAtMs } = state.span;
   const done = (leaf: number): number => columns.countIn(leaf);
   const completed_nodes = done(LEAF.completed);
   const total_nodes = fixedCount;
@@ -135,7 +136,8 @@ export function executionResult(
   definition: Definition,
   state: ExecutionState,
 ): ExecutionResult {
-  const { failedNode, error, startedAtMs, endedAtMs } = state.workflowRow;
+  const { failedNode, error } = state.workflowContext;
+  const { startedAtMs, endedAtMs } = state.span;
   const result: ExecutionResult = {
     execution_id: record.executionId,
     workflow_id: record.workflowId,

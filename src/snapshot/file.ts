@@ -12,7 +12,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { MaestroError, toErrorDocument } from '../base/errors.js';
-import { syncPath } from '../base/sync.js';
+import { fsyncPathSync } from '../base/sync.js';
 import type { SnapshotSource } from './import.js';
 
 const GZIP_MAGIC = [0x1f, 0x8b];
@@ -25,9 +25,9 @@ export async function writeLines(path: string, lines: AsyncIterable<string>, gzi
     const source = Readable.from(lines);
     if (gzip) await pipeline(source, createGzip(), target);
     else await pipeline(source, target);
-    syncPath(draft);
+    fsyncPathSync(draft);
     renameSync(draft, path);
-    syncPath(dirname(path));
+    fsyncPathSync(dirname(path));
   } catch (error) {
     rmSync(draft, { force: true });
     if (error instanceof MaestroError) throw error;

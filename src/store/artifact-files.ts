@@ -4,6 +4,7 @@ import { lstat, open, readdir, realpath, rename, rm, type FileHandle } from 'nod
 import { dirname, extname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { v4 as uuid } from 'uuid';
 import { MaestroError } from '../base/errors.js';
+import { fsyncPath } from '../base/sync.js';
 
 /** Where an execution's nodes have their folders. */
 export function executionFolder(root: string, workflowId: string, executionId: string): string {
@@ -77,8 +78,7 @@ export async function digest(
 /** Makes the entries of a folder, and of those above it up to `top`, survive a crash of the machine. */
 export async function syncFolders(folder: string, top: string): Promise<void> {
   for (let at = folder; ; at = dirname(at)) {
-    const handle = await open(at, constants.O_RDONLY);
-    await handle.sync().finally(() => handle.close());
+    await fsyncPath(at);
     if (at === top || !at.startsWith(top)) return;
   }
 }

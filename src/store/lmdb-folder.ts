@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { MaestroError } from '../base/errors.js';
-import { syncPath } from '../base/sync.js';
+import { fsyncPathSync } from '../base/sync.js';
 import type { Kv } from './kv.js';
 import { dataFile, writeLabel } from './lmdb-label.js';
 import { PROBE_PROGRAM } from './lmdb-probe.js';
@@ -48,10 +48,10 @@ export async function copyStore(
     // Without a stamp of its closing: whoever opens the copy probes it first.
     writeLabel(draft);
     if (logsIn(draft).length > 0) await absorb(draft);
-    syncPath(dataFile(draft));
-    syncPath(draft);
+    fsyncPathSync(dataFile(draft));
+    fsyncPathSync(draft);
     renameSync(draft, folder);
-    syncPath(dirname(folder));
+    fsyncPathSync(dirname(folder));
   } catch (error) {
     rmSync(draft, { recursive: true, force: true });
     if (error instanceof MaestroError) throw error;
@@ -71,7 +71,7 @@ export async function copyStore(
 export function replaceData(folder: string, copy: string, keep: boolean): string | undefined {
   if (!existsSync(folder)) {
     renameSync(copy, folder);
-    syncPath(dirname(folder));
+    fsyncPathSync(dirname(folder));
     return undefined;
   }
   const file = dataFile(folder);
@@ -85,7 +85,7 @@ export function replaceData(folder: string, copy: string, keep: boolean): string
   // A copy has no logs; these belong to what was there before.
   for (const name of logsIn(folder)) rmSync(join(folder, name));
   renameSync(dataFile(copy), file);
-  syncPath(folder);
+  fsyncPathSync(folder);
   return aside;
 }
 

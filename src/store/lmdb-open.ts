@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path';
 import { systemClock } from '../base/clock.js';
 import { MaestroError } from '../base/errors.js';
-import { syncPath } from '../base/sync.js';
+import { fsyncPathSync } from '../base/sync.js';
 import { DiskRoom, ensureLockFile } from './disk-room.js';
 import { FORMAT_VERSION } from './envelope.js';
 import { LOGS, MARKER_KEY, under } from './keys.js';
@@ -125,11 +125,11 @@ function stamp(folder: string): void {
 function syncNames(folder: string, made: readonly string[]): void {
   // Folders cannot be opened there.
   if (process.platform === 'win32') return;
-  syncPath(folder);
-  for (const each of made) syncPath(dirname(each));
+  fsyncPathSync(folder);
+  for (const each of made) fsyncPathSync(dirname(each));
   try {
     // A process that died may have made it.
-    if (made.length === 0) syncPath(dirname(folder));
+    if (made.length === 0) fsyncPathSync(dirname(folder));
   } catch {
     // See above.
   }

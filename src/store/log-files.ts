@@ -1,6 +1,7 @@
 import { constants, readdirSync, write } from 'node:fs';
 import { open, readFile, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fsyncPath } from '../base/sync.js';
 import { isWhole } from './commit-log.js';
 
 /** Where logs of commits are kept, each under the name of its owner. */
@@ -54,7 +55,7 @@ export class LogFiles implements LogPlace {
       } finally {
         await draft.close();
       }
-      await syncFolder(this.folder);
+      await fsyncPath(this.folder);
       return new LogFile(await open(path, constants.O_RDWR | WRITE_THROUGH), this.claim);
     } catch (error) {
       await rm(path, { force: true });
@@ -130,9 +131,4 @@ class LogFile implements CommitLogFile {
       );
     });
   }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  await folder.sync().finally(() => folder.close());
 }

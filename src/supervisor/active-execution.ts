@@ -112,13 +112,14 @@ export class ActiveExecution {
     const status = this.engine.state.workflowLeaf;
     const ownerId = this.isAtRest || this.suspended ? null : this.ownerId;
     if (status === this.record.status && ownerId === this.record.ownerId) return this.record;
-    const { spanMs, workflowContext } = this.engine.state;
+    const { span, workflowContext } = this.engine.state;
     return {
       ...this.record,
       status,
       ownerId,
       updatedAtMs: nowMs,
-      ...spanMs,
+      startedAtMs: span.startedAtMs || null,
+      endedAtMs: span.endedAtMs || null,
       error: workflowContext.error,
       counts: nodeCounts(this.engine.state.columns),
     };

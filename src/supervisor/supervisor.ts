@@ -346,8 +346,8 @@ export class Supervisor {
     for (const record of records) {
       const { execution, entries, sequence } = record;
       this.options.meter.entries(entries);
-      if (this.options.onEvent !== null && execution.deriver !== null)
-        for (const event of execution.deriver.derive(sequence, entries)) this.options.onEvent(event);
+      if (execution.deriver !== null)
+        for (const event of execution.deriver.derive(sequence, entries)) this.options.onEvent?.(event);
       execution.replicas?.publish(entries);
       execution.committing = [];
       this.options.published(execution);

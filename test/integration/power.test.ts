@@ -1,13 +1,12 @@
-import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
+import { canTrace } from '../../bench/fsyncs.js';
 import { runCampaign } from './support/campaign.js';
 
 /** Power cuts, over as many traced lives as it takes. */
 const ROUNDS = Number(process.env.MAESTRO_POWER_ROUNDS ?? 9);
 const SEED = Number(process.env.MAESTRO_POWER_SEED ?? Date.now() % 2 ** 31);
-const canTrace = spawnSync('strace', ['-f', '-o', '/dev/null', 'true']).status === 0;
 
-describe.skipIf(!canTrace)('a machine whose power is cut', () => {
+describe.skipIf(!canTrace())('a machine whose power is cut', () => {
   it(
     `${ROUNDS} times has all that was told: MAESTRO_POWER_SEED=${SEED}`,
     async () => {

@@ -2,14 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { canTrace } from '../../bench/fsyncs.js';
 import { tempDirs } from '../support/temp-dir.js';
 
 const PROGRAM = join(import.meta.dirname, '../fixtures/store/program.mjs');
 const COMMITS = 30;
 const tempDir = tempDirs('maestro-strace');
-const canTrace = spawnSync('strace', ['-f', '-o', '/dev/null', 'true']).status === 0;
 
-test.skipIf(!canTrace)(
+test.skipIf(!canTrace())(
   'a commit is acknowledged only after its pages and then its root are on disk',
   async () => {
     const folder = tempDir();
@@ -28,7 +28,7 @@ test.skipIf(!canTrace)(
   },
 );
 
-test.skipIf(!canTrace)('progress is acknowledged only after it is in the log, on disk', async () => {
+test.skipIf(!canTrace())('progress is acknowledged only after it is in the log, on disk', async () => {
   const folder = tempDir();
   const log = join(tempDir(), 'strace.log');
   const calls = 'trace=openat,write,writev,pwrite64,pwritev';
@@ -51,7 +51,7 @@ test.skipIf(!canTrace)('progress is acknowledged only after it is in the log, on
   expect(since.split('L').length - 1).toBeGreaterThan(100);
 });
 
-test.skipIf(!canTrace)('a new store has its name on disk before anything is acknowledged', async () => {
+test.skipIf(!canTrace())('a new store has its name on disk before anything is acknowledged', async () => {
   const top = tempDir();
   const log = join(tempDir(), 'strace.log');
   const folders = [join(top, 'a', 'store'), join(top, 'a'), top];
