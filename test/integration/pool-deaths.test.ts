@@ -56,6 +56,21 @@ describe('a step that ends its worker', () => {
     },
   );
 
+  it.each(['exitLater', 'throwLater', 'rejectLater'])(
+    'after its result was sent, does not take the result along: %s',
+    async (name) => {
+      for (let i = 0; i < 20; i++) {
+        open({ threads: 1 });
+        const settled = recorder.run(step(name), { ms: 1 });
+        // From some moment of its start on, this thread is busy, and hears of result and death at once.
+        await delay(4 * i);
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+        expect(brief(await settled)).toBe('ok');
+        await recorder.pool.close(0);
+      }
+    },
+  );
+
   it('after its result was sent, may hit an idle worker', async () => {
     open({ threads: 1 });
     for (const name of ['exitLater', 'throwLater', 'rejectLater']) {

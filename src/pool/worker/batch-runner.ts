@@ -102,7 +102,7 @@ export class BatchRunner {
     const line = this.#culprit.getStore();
     line?.end();
     this.#current?.line.end();
-    this.#outbox.flush();
+    this.#outbox.empty();
     const why = cause === undefined ? undefined : JSON.stringify(encodeError(cause).error);
     this.#toHost.postMessage([FromWorker.dying, line?.batchId ?? 0, line?.index ?? 0, why]);
   }

@@ -12,6 +12,8 @@ export class Outbox {
   readonly #toHost: ToHost;
   #batchId = 0;
   #fields: unknown[] = [];
+  /** What the last batch ended with: on its way by another road than messages, which a death may overtake. */
+  #handedOver: unknown[] = [];
   #sentMs = 0;
   #immediate: NodeJS.Immediate | undefined;
 
@@ -21,6 +23,7 @@ export class Outbox {
 
   open(batchId: number, nowMs: number): void {
     this.#batchId = batchId;
+    this.#handedOver = [];
     this.#sentMs = nowMs;
   }
 
@@ -44,11 +47,25 @@ export class Outbox {
   }
 
   flush(): void {
-    if (this.#fields.length > 0) this.#toHost.postMessage([FromWorker.results, this.#batchId, this.close()]);
+    this.#send(this.#take());
   }
 
-  /** Takes what was not sent. */
+  /** The batch is over. @returns what was not sent, for the batch's own answer */
   close(): unknown[] {
+    this.#handedOver = this.#take();
+    return this.#handedOver;
+  }
+
+  /** The worker ends: sends all that the host may not have got, some of it perhaps again. */
+  empty(): void {
+    this.#send([...this.#handedOver, ...this.#take()]);
+  }
+
+  #send(fields: unknown[]): void {
+    if (fields.length > 0) this.#toHost.postMessage([FromWorker.results, this.#batchId, fields]);
+  }
+
+  #take(): unknown[] {
     if (this.#immediate !== undefined) clearImmediate(this.#immediate);
     this.#immediate = undefined;
     const fields = this.#fields;
