@@ -160,3 +160,8 @@ export function roomFor(costMs: number, load: Load, threads: number): number {
   if (costMs === ALONE) return Math.max(0, Math.floor(freeMs / AHEAD_MS));
   return Math.max(0, Math.floor(Math.min(freeMs, threads * AHEAD_MS - load.shortMs) / costMs));
 }
+
+/** Whether all of these are over in a moment. */
+export function isBrief(jobs: readonly { readonly costMs: number }[]): boolean {
+  return jobs.reduce((sumMs, { costMs }) => sumMs + costMs, 0) <= AWAKE_MS;
+}

@@ -58,6 +58,10 @@ class PoolRouter implements Pool {
     for (const pool of this.#all) pool.listen(listener);
   }
 
+  stage(jobs: readonly Job[]): void {
+    if (jobs.every(({ step }) => step.kind === 'module')) this.#adapters.module.stage?.(jobs);
+  }
+
   dispatch(jobs: readonly Job[]): void {
     const [first] = jobs;
     if (first === undefined) return;

@@ -131,6 +131,11 @@ export interface Pool {
   /** Takes the jobs; each will settle. Order within a message is kept. */
   dispatch(jobs: readonly Job[]): void;
   /**
+   * Told what is likely to be dispatched next, in this order, as soon as a commit is durable. The pool may make it ready as
+   * far as no step of it begins; that it will ever be dispatched is not promised.
+   */
+  stage?(jobs: readonly Job[]): void;
+  /**
    * Starts the ladder for a job: AbortSignal → grace → terminate. A job not begun yet is dropped.
    * It settles in any case: with `reason` as its error (code STEP_CANCELLED when it has none), unless it finished
    * first. Called again, the first reason stays and the grace period starts anew.

@@ -2,7 +2,7 @@ import type { CancelTimer } from '../base/clock.js';
 import type { ErrorDocument } from '../base/errors.js';
 import type { Job } from './port.js';
 import type { WorkerLink } from './threads-crew.js';
-import { BEGUN, CELLS_PER_SLOT, CLOSED, TAKEN } from './worker/protocol.js';
+import { BEGUN, CELLS_PER_SLOT, CLOSED, SEALED, TAKEN } from './worker/protocol.js';
 
 /** A job of the thread pool: in the queue while it has no batch. */
 export class ThreadJob {
@@ -40,14 +40,17 @@ export class Batch {
     readonly id: number,
     readonly slot: number,
     readonly jobs: readonly ThreadJob[],
-    readonly sentMs: number,
+    /** When its jobs could begin. */
+    public sentMs: number,
     private readonly shared: SharedWithWorkers,
+    isSealed = false,
   ) {
     const { cells } = shared;
     this.#at = slot * CELLS_PER_SLOT;
     Atomics.store(cells, this.#at + BEGUN, 0);
     Atomics.store(cells, this.#at + CLOSED, 0);
     Atomics.store(cells, this.#at + TAKEN, 0);
+    Atomics.store(cells, this.#at + SEALED, isSealed ? 1 : 0);
     for (const [index, job] of jobs.entries()) {
       job.batch = this;
       job.index = index;
@@ -65,6 +68,24 @@ export class Batch {
   /** How many jobs have begun; more than there are when the worker is through. */
   get begun(): number {
     return Atomics.load(this.shared.cells, this.#at + BEGUN);
+  }
+
+  /** Lets its jobs begin, from this moment on. */
+  unseal(nowMs: number): void {
+    this.sentMs = nowMs;
+    this.#break();
+  }
+
+  /** Sends it back unopened: its jobs belong to nobody then. */
+  withdraw(): void {
+    for (const job of this.jobs) job.batch = undefined;
+    Atomics.store(this.shared.cells, this.#at + CLOSED, 1);
+    this.#break();
+  }
+
+  #break(): void {
+    Atomics.store(this.shared.cells, this.#at + SEALED, 0);
+    Atomics.notify(this.shared.cells, this.#at + SEALED);
   }
 
   /** Whether this job is the one that runs now. */

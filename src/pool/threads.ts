@@ -1,14 +1,15 @@
 import { atMost } from '../base/clock.js';
-import { IdMap } from '../base/id-map.js';
 import { MaestroError, toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import type { WorkersStatus } from '../base/workers.js';
-import { answer } from './answer.js';
-import { AWAKE_MS, roomFor, RunningLoad } from './batching.js';
+import { AWAKE_MS, isBrief, roomFor } from './batching.js';
 import { Deaths, poolStopped } from './deaths.js';
 import type { ResolvedPoolSettings } from './options.js';
 import { cancelReason, crashed, decodeResult, lost, messageOf } from './outcome.js';
-import type { FetchKind, Job, JobOutcome, Pool, PoolListener, StepRef } from './port.js';
+import type { Job, Pool, PoolListener, StepRef } from './port.js';
+import { relay } from './relay.js';
+import { Staging } from './staging.js';
 import { Batch, ThreadJob, type SharedWithWorkers } from './thread-batch.js';
+import { ThreadJobs } from './thread-jobs.js';
 import { ThreadQueue } from './thread-queue.js';
 import { Crew, type WorkerLink } from './threads-crew.js';
 import {
@@ -24,7 +25,6 @@ import { encodeBatch } from './worker/wire.js';
 const STALL_MS = 10;
 /** How long a terminated thread may take to end; one that is stuck in native code may never. */
 const GONE_MS = 1_000;
-const FETCH_KINDS: readonly FetchKind[] = ['allOutputs', 'allArtifacts', 'globalContext'];
 
 /**
  * Runs module steps on worker threads. Short jobs of known duration travel in batches, others alone; the queue is
@@ -35,12 +35,14 @@ export class ThreadPool implements Pool {
   readonly #settings: ResolvedPoolSettings;
   readonly #shared: SharedWithWorkers;
   readonly #crew: Crew;
-  readonly #jobs = new IdMap<ThreadJob>();
+  readonly #jobs = new ThreadJobs((jobId, outcome) => {
+    if (!this.#closing) this.#listener?.settled(jobId, outcome);
+  });
   readonly #queue = new ThreadQueue();
   readonly #batches = new Map<number, Batch>();
   readonly #freeSlots: number[];
   readonly #deaths: Deaths;
-  readonly #load = new RunningLoad();
+  readonly #staging: Staging;
   #lastBatchId = 0;
   #pumping = false;
   #watching = false;
@@ -52,6 +54,7 @@ export class ThreadPool implements Pool {
   constructor(settings: ResolvedPoolSettings) {
     const { threads, maxOutputBytes, maxLogChars, echo } = settings;
     this.#settings = settings;
+    this.#staging = new Staging(settings.clock);
     this.#deaths = new Deaths('worker threads', settings);
     this.#freeSlots = Array.from({ length: threads }, (_, slot) => slot);
     const cells = new Int32Array(new SharedArrayBuffer(threads * CELLS_PER_SLOT * 4));
@@ -73,11 +76,11 @@ export class ThreadPool implements Pool {
   }
 
   get dueMs(): number {
-    return this.#load.shortMs;
+    return this.#jobs.load.shortMs;
   }
 
   get aheadMs(): number {
-    return this.#load.aheadMs(this.#settings.threads, this.#freeSlots.length);
+    return this.#jobs.load.aheadMs(this.#settings.threads, this.#freeSlots.length);
   }
 
   status(): readonly WorkersStatus[] {
@@ -92,21 +95,33 @@ export class ThreadPool implements Pool {
 
   room(step: StepRef): number {
     if (this.#closing || this.#stopped) return 0;
-    return roomFor(this.#queue.cost(step), this.#load, this.#settings.threads);
+    return roomFor(this.#queue.cost(step), this.#jobs.load, this.#settings.threads);
   }
 
   dispatch(jobs: readonly Job[]): void {
     if (this.#closing) return;
-    for (const job of jobs) {
-      const entry = new ThreadJob(job, this.#queue.costOf(job));
-      this.#jobs.set(job.id, entry);
-      this.#load.add(entry.costMs);
+    const begun = this.#staging.open(jobs);
+    for (const entry of begun) this.#jobs.add(entry);
+    if (begun.length > 0) this.#lookOut();
+    for (let i = begun.length; i < jobs.length; i++) {
+      const entry = new ThreadJob(jobs[i], this.#queue.costOf(jobs[i]));
+      this.#jobs.add(entry);
       if (this.#stopped === undefined) this.#queue.push(entry);
-      else this.#settleSoon(entry, { ok: false, kind: 'lost', error: this.#stopped });
+      else this.#jobs.settleSoon(entry, { ok: false, kind: 'lost', error: this.#stopped });
     }
     // All that a turn starts comes in one call: workers begin while this thread goes on.
     if (this.#crew.ready) this.#pump();
     else this.#schedule();
+  }
+
+  /** Only where workers have nothing else to do. */
+  stage(jobs: readonly Job[]): void {
+    const isIdle = this.#crew.ready && this.#batches.size === 0 && this.#queue.length === 0;
+    if (!isIdle || this.#closing || this.#stopped || jobs.some(({ exclusive }) => exclusive)) return;
+    for (const job of jobs) this.#queue.push(new ThreadJob(job, this.#queue.costOf(job)));
+    this.#sendShares(true);
+    this.#staging.hold([...this.#batches.values()]);
+    this.#queue.clear();
   }
 
   cancel(jobId: number, reason: ErrorDocument, graceMs: number): void {
@@ -116,7 +131,7 @@ export class ThreadPool implements Pool {
     const { batch } = entry;
     if (batch === undefined) {
       this.#queue.remove(entry);
-      this.#settleCancelled(entry);
+      this.#jobs.settleCancelled(entry);
     } else {
       this.#takeBack(batch);
       if (entry.batch === batch) this.#askToStop(entry, batch);
@@ -133,10 +148,10 @@ export class ThreadPool implements Pool {
     const idle = new Promise<void>((resolve) => {
       this.#onIdle = resolve;
     });
+    this.#staging.withdraw();
     for (const entry of this.#jobs.values()) {
-      const { id } = entry.job;
-      this.cancel(id, reason, graceMs);
-      if (entry.batch === undefined) this.#jobs.delete(id);
+      this.cancel(entry.job.id, reason, graceMs);
+      if (entry.batch === undefined) this.#jobs.drop(entry);
     }
     this.#queue.clear();
     if (this.#batches.size > 0) await idle;
@@ -162,25 +177,34 @@ export class ThreadPool implements Pool {
   #pump(): void {
     this.#pumping = false;
     if (this.#closing || this.#stopped) return;
-    let workers = this.#settings.threads;
-    while (this.#queue.length > 0 && this.#freeSlots.length > 0)
-      this.#send(this.#queue.takeShare(workers, this.#freeSlots.length < workers--));
+    this.#sendShares(false);
   }
 
-  #send(jobs: readonly ThreadJob[]): void {
+  #sendShares(sealed: boolean): void {
+    let workers = this.#settings.threads;
+    while (this.#queue.length > 0 && this.#freeSlots.length > 0)
+      this.#send(this.#queue.takeShare(workers, this.#freeSlots.length < workers--), sealed);
+  }
+
+  #send(jobs: readonly ThreadJob[], sealed: boolean): void {
     const nowMs = this.#settings.clock.nowMs();
-    const batch = new Batch(++this.#lastBatchId, this.#freeSlots.pop()!, jobs, nowMs, this.#shared);
+    const batch = new Batch(++this.#lastBatchId, this.#freeSlots.pop()!, jobs, nowMs, this.#shared, sealed);
     this.#batches.set(batch.id, batch);
-    const lone = this.#batches.size === 1 && this.#load.isBrief;
+    const lone = this.#batches.size === 1 && (sealed ? isBrief(jobs) : this.#jobs.load.isBrief);
     const wire = encodeBatch({ id: batch.id, slot: batch.slot, lone }, jobs);
-    if (lone) this.#settings.clock.stayAwake?.(AWAKE_MS);
+    if (!sealed) this.#lookOut();
     this.#queue.messages
       .timed(() => this.#crew.run(wire, batch.controller.signal))
       .then(
         (results) => this.#onOver(batch, results),
         (error: unknown) => this.#onDeath(batch, error),
       );
-    if (jobs.length > 1) this.#watch();
+  }
+
+  /** For answers that come at once, and for those that do not come. */
+  #lookOut(): void {
+    if (this.#batches.size === 1 && this.#jobs.load.isBrief) this.#settings.clock.stayAwake?.(AWAKE_MS);
+    for (const { jobs } of this.#batches.values()) if (jobs.length > 1) return this.#watch();
   }
 
   /** The batch is through. Its worker sent everything else before it said so. */
@@ -206,7 +230,7 @@ export class ThreadPool implements Pool {
   }
 
   #requeue(entries: readonly ThreadJob[]): void {
-    for (const entry of entries) if (entry.cancelled !== undefined) this.#settleCancelled(entry);
+    for (const entry of entries) if (entry.cancelled !== undefined) this.#jobs.settleCancelled(entry);
     const waiting = entries.filter((entry) => entry.cancelled === undefined);
     if (waiting.length > 0) this.#queue.putBack(waiting);
     this.#schedule();
@@ -250,12 +274,7 @@ export class ThreadPool implements Pool {
 
   #onStepMessage(link: WorkerLink, batch: Batch, message: WorkerMessage): void {
     const job = batch.jobAt(message[2])?.job;
-    if (job === undefined) return;
-    if (message[0] === FromWorker.heartbeat) this.#listener?.heartbeat(job.id);
-    else if (message[0] === FromWorker.progress) this.#listener?.progress(job.id, message[3], message[4]);
-    else if (message[0] === FromWorker.output)
-      this.#listener?.output(job.id, message[3], message[4], message[5]);
-    else if (message[0] === FromWorker.fetch) this.#answer(link, job, message[3], message[4]);
+    if (job !== undefined && this.#listener !== undefined) relay(this.#listener, link, job.id, message);
   }
 
   #onTaken(batch: Batch): void {
@@ -275,14 +294,8 @@ export class ThreadPool implements Pool {
       if (entry === undefined) continue;
       const outcome = decodeResult(fields, at);
       this.#queue.record(entry.job.step, outcome.durationMs);
-      this.#settle(entry, outcome);
+      this.#jobs.settle(entry, outcome);
     }
-  }
-
-  #answer(link: WorkerLink, job: Job, request: number, kind: FetchKind): void {
-    const listener = this.#listener;
-    if (FETCH_KINDS.includes(kind) && listener !== undefined)
-      void answer(link, request, () => listener.fetch(job.id, kind));
   }
 
   // Ending
@@ -305,12 +318,13 @@ export class ThreadPool implements Pool {
       batch.controller.abort();
     } else {
       // It has finished, but its result is held up behind a neighbour, who must not be ended for that.
-      this.#settleCancelled(entry);
+      this.#jobs.settleCancelled(entry);
     }
   }
 
   #onDeath(batch: Batch, error: unknown): void {
     batch.dead = true;
+    if (this.#staging.has(batch)) this.#staging.withdraw();
     this.#crew.drain();
     if (batch.ending !== 'killed' || batch.link === undefined) return this.#conclude(batch, error);
     // Not before the thread has really ended: a next attempt must not overlap with this one.
@@ -340,9 +354,10 @@ export class ThreadPool implements Pool {
 
   #settleDead(entry: ThreadJob, isGuilty: boolean, error: unknown): void {
     const why = messageOf(error);
-    if (entry.cancelled !== undefined) this.#settleCancelled(entry);
-    else if (isGuilty) this.#settle(entry, crashed(`the step ended its worker thread: ${why}`, 0, error));
-    else this.#settle(entry, lost(`the worker thread ended beside this job: ${why}`, error));
+    if (entry.cancelled !== undefined) this.#jobs.settleCancelled(entry);
+    else if (isGuilty)
+      this.#jobs.settle(entry, crashed(`the step ended its worker thread: ${why}`, 0, error));
+    else this.#jobs.settle(entry, lost(`the worker thread ended beside this job: ${why}`, error));
   }
 
   #onGone(link: WorkerLink): void {
@@ -372,29 +387,10 @@ export class ThreadPool implements Pool {
   #stop(error: ErrorDocument): void {
     if (this.#closing || this.#stopped) return;
     this.#stopped = error;
+    this.#staging.withdraw();
     this.#queue.clear();
     this.#listener?.failed(error);
-    for (const entry of this.#jobs.values()) this.#settle(entry, { ok: false, kind: 'lost', error });
+    for (const entry of this.#jobs.values()) this.#jobs.settle(entry, { ok: false, kind: 'lost', error });
     void this.#crew.destroy().catch(() => {});
-  }
-
-  // Settling
-
-  #settleCancelled(entry: ThreadJob): void {
-    const { cancelled } = entry;
-    if (cancelled !== undefined)
-      this.#settleSoon(entry, { ok: false, kind: 'error', error: cancelled.error, durationMs: 0 });
-  }
-
-  #settleSoon(entry: ThreadJob, outcome: JobOutcome): void {
-    queueMicrotask(() => this.#settle(entry, outcome));
-  }
-
-  #settle(entry: ThreadJob, outcome: JobOutcome): void {
-    entry.clearGrace?.();
-    entry.batch = undefined;
-    if (!this.#jobs.delete(entry.job.id)) return;
-    this.#load.remove(entry.costMs, this.#jobs.size === 0);
-    if (!this.#closing) this.#listener?.settled(entry.job.id, outcome);
   }
 }

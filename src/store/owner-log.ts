@@ -55,6 +55,8 @@ export class OwnerLog {
   /** The last commit to the store. */
   private putting: Promise<void> = Promise.resolve();
   private tail: Promise<unknown> = Promise.resolve();
+  /** What is under way or stands in line. */
+  private inLine = 0;
   /** Why nothing is written any more. */
   private failure: Error | null = null;
   private readonly fence: KvGuard;
@@ -106,9 +108,11 @@ export class OwnerLog {
     await this.inOrder(() => this.finish());
   }
 
+  /** What nothing stands before begins at once: who commits makes other things ready meanwhile. */
   private inOrder<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.tail.then(work);
-    this.tail = done.catch(() => {});
+    const done = this.inLine++ === 0 ? work() : this.tail.then(work);
+    const over = (): void => void this.inLine--;
+    this.tail = done.then(over, over);
     return done;
   }
 

@@ -27,6 +27,8 @@ interface CommitterOptions {
   readonly pool: Pick<Pool, 'dueMs' | 'aheadMs' | 'busy'>;
   /** What is at rest with the turn being committed leaves: requests that come from now on find it in the store. */
   readonly leaving: (execution: ActiveExecution) => void;
+  /** The commit of the turn is on its way: time for what is needed after it. Only where something waits for it. */
+  readonly meanwhile: (turn: Turn) => void;
   /** The turn is durable (under `exit`: decided): publish it, send what it held, and call `flush` again. */
   readonly durable: (turn: Turn, records: readonly TurnRecord[]) => void;
   readonly failed: (error: unknown) => void;
@@ -87,7 +89,9 @@ export class Committer {
 
   private async commit(turn: Turn): Promise<void> {
     const records = this.collect(turn);
-    await this.write(turn, records);
+    const written = this.write(turn, records);
+    if (turn.held.length > 0) this.options.meanwhile(turn);
+    await written;
     this.settle(turn, records);
   }
 

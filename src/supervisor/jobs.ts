@@ -17,6 +17,8 @@ import { outputText, textOf } from './outputs.js';
 /** Larger global contexts are fetched by the worker once instead of travelling with every call. */
 const INLINE_CONTEXT_CHARS = 4096;
 
+/** So many attempts are prepared at most while they wait for a commit: about what it takes to keep workers busy until the rest is. */
+const PREPARED_AT_ONCE = 512;
 const NO_TEXTS: ReadonlyMap<number, string> = new Map();
 const NO_NODES: number[] = [];
 
@@ -34,6 +36,8 @@ export interface RunningJob {
   readonly given: ReadonlySet<number> | null;
   /** held: waits for a commit or for its inputs; sent: the pool has it; over: it has an outcome, or was cancelled before. */
   state: 'held' | 'sent' | 'over';
+  /** What the pool is given, if that is known already. */
+  prepared: Job | null;
   /** null: it has no deadline. */
   stopTimers: CancelTimer[] | null;
   /** Of a node whose results are kept: what they are made from; null until that is known. */
@@ -100,6 +104,7 @@ export class Jobs {
       run,
       given: completedBefore(execution, node),
       state: 'held',
+      prepared: null,
       stopTimers: null,
       cacheHash: null,
     };
@@ -109,23 +114,34 @@ export class Jobs {
     return job;
   }
 
+  /**
+   * These wait for a commit that is under way: what is certain about them already is done now, and the pool makes ready what
+   * it can. Whether they are sent is decided by `send`.
+   */
+  prepare(held: readonly RunningJob[]): void {
+    const prepared: Job[] = [];
+    for (const job of held) {
+      const { compensations } = job.execution.definition;
+      if (job.state !== 'held' || !job.execution.stopping.isEmpty || compensations.has(job.node)) continue;
+      if (this.lacks(job) === null) prepared.push((job.prepared = this.jobOf(job, NO_TEXTS)));
+      if (prepared.length === PREPARED_AT_ONCE) break;
+    }
+    if (prepared.length > 0) this.options.pool.stage?.(prepared);
+  }
+
   /** Puts a job into the outbox, once its inputs are at hand. */
   send(job: RunningJob): void {
     if (job.state !== 'held') return;
     if (job.execution.stopping.holds(job)) return;
+    if (job.prepared !== null) return this.enqueue(job, job.prepared);
     const error = job.execution.definition.compensations.has(job.node)
       ? this.options.childError(job.execution)
       : undefined;
     if (error !== undefined) return this.options.failed(job, error);
-    const large = this.largeInputs(job);
-    const hasCache = isCached(job);
+    const lacking = this.lacks(job);
+    if (lacking === null) return this.enqueue(job, this.jobOf(job, NO_TEXTS));
+    const { large, hasCache, knowsItem } = lacking;
     const { execution, node: own } = job;
-    const isItem = own >= execution.definition.plan.fixedCount;
-    const knowsItem = !isItem || execution.mapValues.has(execution, own);
-    if (large.length === 0 && !hasCache && knowsItem) {
-      this.enqueue(job, NO_TEXTS);
-      return;
-    }
     const outputText = (of: number): Promise<string> => this.outputText(execution, of);
     const item = knowsItem ? undefined : execution.mapValues.load(execution, own, outputText);
     const loads = large.map(async (node) => [node, await this.inputText(job, node)] as const);
@@ -142,11 +158,21 @@ export class Jobs {
             { ok: true, output, artifacts: [], durationMs: 0 },
             job.cacheHash!,
           );
-        this.enqueue(job, texts);
+        this.enqueue(job, this.jobOf(job, texts));
         this.flush();
       },
       (error: unknown) => this.lose(job, error),
     );
+  }
+
+  /** What must be looked up before it can be sent; null: nothing. */
+  private lacks(job: RunningJob): { large: number[]; hasCache: boolean; knowsItem: boolean } | null {
+    const { execution, node } = job;
+    const large = this.largeInputs(job);
+    const hasCache = isCached(job);
+    const isItem = node >= execution.definition.plan.fixedCount;
+    const knowsItem = !isItem || execution.mapValues.has(execution, node);
+    return large.length === 0 && !hasCache && knowsItem ? null : { large, hasCache, knowsItem };
   }
 
   /** Its inputs cannot be read. */
@@ -290,7 +316,13 @@ export class Jobs {
     return this.textOf(execution, { node, run: run - 1, output });
   }
 
-  private enqueue(job: RunningJob, large: ReadonlyMap<number, string>): void {
+  private enqueue(job: RunningJob, given: Job): void {
+    this.move(job, 'sent');
+    this.outbox.push(given);
+  }
+
+  /** The attempt as the pool takes it. */
+  private jobOf(job: RunningJob, large: ReadonlyMap<number, string>): Job {
     const { execution, node } = job;
     const { definition } = execution;
     const spec = definition.nodeSpec(node);
@@ -301,8 +333,7 @@ export class Jobs {
     const isItem = node >= definition.plan.fixedCount;
     const index = isItem ? numberOf(execution, node) : -1;
     const { dependencyOutputs, dependencyArtifacts } = this.inputs(job, large);
-    this.move(job, 'sent');
-    this.outbox.push({
+    return {
       id: job.id,
       step,
       exclusive: spec.timeout_seconds !== undefined || spec.heartbeat_timeout_seconds !== undefined,
@@ -322,7 +353,7 @@ export class Jobs {
         globalContext: globalContext.length <= INLINE_CONTEXT_CHARS ? globalContext : null,
         repeat: definition.repeats.size > 0 ? repeatOf(job, large) : null,
       },
-    });
+    };
   }
 
   /** The folder of an execution's artifacts, with the separator at its end. */

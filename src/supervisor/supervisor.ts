@@ -112,6 +112,7 @@ export class Supervisor {
         this.leave(execution);
         this.departures.begin(execution.id);
       },
+      meanwhile: (turn) => this.jobs.prepare(turn.held),
       durable: (turn, records) => this.publish(turn, records),
       failed: (error) => this.die(error),
     });

@@ -80,6 +80,8 @@ export class SimulatedPool implements Pool {
   private readonly open = new Map<number, { job: Job; stop: CancelTimer }>();
   private closed = false;
   readonly dispatched: Job[] = [];
+  /** Set by tests that want to know. */
+  stage?: (jobs: readonly Job[]) => void;
   maxBusy = 0;
 
   constructor(

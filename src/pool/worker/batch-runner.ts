@@ -13,6 +13,7 @@ import {
   CLOSED,
   FromWorker,
   TAKEN,
+  SEALED,
   ToWorker,
   type HostMessage,
   type ToHost,
@@ -58,8 +59,9 @@ export class BatchRunner {
     const { count } = batch;
     const reader = new BatchReader(batch);
     this.#steps = [];
-    let nowMs = performance.now();
     Atomics.store(cells, at + TAKEN, worker);
+    while (Atomics.load(cells, at + SEALED) === 1) Atomics.wait(cells, at + SEALED, 1);
+    let nowMs = performance.now();
     if (batch.tells) this.#toHost.postMessage([FromWorker.taken, batch.id]);
     this.#outbox.open(batch.id, nowMs);
     for (let index = 0; index < count; index++) {

@@ -8,18 +8,20 @@ import type { WireBatch } from './wire.js';
  * channel, and its batches have one job. Either side ignores what it does not know, and nothing is ever called by a
  * name the other side has sent.
  *
- * Host and thread also share three numbers per batch slot, so that they agree on what has begun without messages, each of
- * which would wake the host. The worker writes TAKEN, then BEGUN, then reads CLOSED; the host writes CLOSED, then reads
- * BEGUN. All are sequentially consistent: a job that the host finds not begun in a closed batch will never begin there,
- * and of one that has begun it is known where.
+ * Host and thread also share four numbers per batch slot, so that they agree on what has begun without messages, each of
+ * which would wake the host. The worker writes TAKEN, waits while the batch is SEALED, writes BEGUN, then reads CLOSED; the
+ * host writes CLOSED, then reads BEGUN. All are sequentially consistent: a job that the host finds not begun in a closed
+ * batch will never begin there, and of one that has begun it is known where.
  */
-export const CELLS_PER_SLOT = 3;
+export const CELLS_PER_SLOT = 4;
 /** How many of the batch's jobs have begun; one more than there are when the batch is over. */
 export const BEGUN = 0;
 /** 1: no further job of the batch may begin. */
 export const CLOSED = 1;
 /** The worker that has taken the batch; 0: none has. */
 export const TAKEN = 2;
+/** 1: no job of the batch may begin yet. Whoever sets it to 0 notifies. */
+export const SEALED = 3;
 
 /** What a worker is told before anything else. */
 export interface WorkerSettings {
