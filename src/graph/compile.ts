@@ -8,7 +8,8 @@ import type { GraphNode, Plan } from './plan.js';
 
 const NO_ITEMS = new Int32Array(0);
 
-interface Rows {
+/** In compressed rows: those of node i are `targets[offsets[i] .. offsets[i + 1])`. */
+export interface DependencyRows {
   readonly offsets: Uint32Array;
   readonly targets: Uint32Array;
 }
@@ -23,10 +24,45 @@ export function compilePlan(given: readonly GraphNode[]): Plan {
   const ids = nodes.map((node) => node.id);
   const indexOf = indexNodes(ids);
   const dependencies = compileDependencies(nodes, indexOf);
-  const dependents = transpose(dependencies, nodes.length);
-  const order = sort(dependencies, dependents, nodes);
-  const rank = new Uint32Array(nodes.length);
-  const generation = new Uint32Array(nodes.length);
+  const plain = compile(ids, indexOf, dependencies, () => nodes);
+  return {
+    ...plain,
+    ...groupsOf(nodes, plain),
+    ...mapsOf(nodes, plain.rank, plain),
+    compensated: new Set(nodes.flatMap(({ compensates = '' }) => indexOf.get(compensates) ?? [])),
+  };
+}
+
+/**
+ * The same for nodes that were compiled before: their ids are known to be distinct, and there are no groups, maps or compensations
+ * among them. A name is looked up when it is first asked for.
+ * @throws CYCLE
+ */
+export function compileRows(ids: readonly string[], given: DependencyRows): Plan {
+  let known: ReadonlyMap<string, number> | undefined;
+  const indexOf: Plan['indexOf'] = { get: (id) => (known ??= indexNodes(ids)).get(id) };
+  const rows = distinct(given);
+  const nodesOf = (): GraphNode[] =>
+    ids.map((id, node) => {
+      const dependencies = rows.targets.subarray(rows.offsets[node], rows.offsets[node + 1]);
+      return { id, dependencies: Array.from(dependencies, (target) => ids[target]) };
+    });
+  return compile(ids, indexOf, rows, nodesOf);
+}
+
+/** @param nodesOf what a cycle is described by */
+function compile(
+  ids: readonly string[],
+  indexOf: Plan['indexOf'],
+  dependencies: DependencyRows,
+  nodesOf: () => readonly GraphNode[],
+): Plan {
+  const nodeCount = ids.length;
+  const dependents = transpose(dependencies, nodeCount);
+  const order = sort(dependencies, dependents, nodeCount);
+  if (order === null) throw cycleError(findCycle(nodesOf()));
+  const rank = new Uint32Array(nodeCount);
+  const generation = new Uint32Array(nodeCount);
   for (let k = 0; k < order.length; k++) {
     const node = order[k];
     rank[node] = k;
@@ -37,7 +73,7 @@ export function compilePlan(given: readonly GraphNode[]): Plan {
     generation[node] = longest;
   }
   return {
-    nodeCount: nodes.length,
+    nodeCount,
     edgeCount: dependencies.targets.length,
     ids,
     indexOf,
@@ -48,10 +84,12 @@ export function compilePlan(given: readonly GraphNode[]): Plan {
     order,
     rank,
     generation,
-    ...groupsOf(nodes, { dependencies: dependencies.targets, dependencyOffsets: dependencies.offsets }),
-    ...mapsOf(nodes, rank, { dependencies: dependencies.targets, dependencyOffsets: dependencies.offsets }),
-    compensated: new Set(nodes.flatMap(({ compensates = '' }) => indexOf.get(compensates) ?? [])),
-    fixedCount: nodes.length,
+    groups: new Map(),
+    groupOf: new Map(),
+    maps: [],
+    mapOf: new Map(),
+    compensated: new Set(),
+    fixedCount: nodeCount,
     itemStages: NO_ITEMS,
     itemNumbers: NO_ITEMS,
   };
@@ -65,7 +103,10 @@ function indexNodes(ids: readonly string[]): Map<string, number> {
   throw new MaestroError('SPEC_INVALID', `two nodes have the id ${JSON.stringify(twice)}`);
 }
 
-function compileDependencies(nodes: readonly GraphNode[], indexOf: ReadonlyMap<string, number>): Rows {
+function compileDependencies(
+  nodes: readonly GraphNode[],
+  indexOf: ReadonlyMap<string, number>,
+): DependencyRows {
   const offsets = new Uint32Array(nodes.length + 1);
   const targets = new Uint32Array(nodes.reduce((sum, node) => sum + node.dependencies.length, 0));
   // seenBy[d] = i + 1 when node i already has dependency d.
@@ -84,6 +125,24 @@ function compileDependencies(nodes: readonly GraphNode[], indexOf: ReadonlyMap<s
   return { offsets, targets: edges === targets.length ? targets : targets.slice(0, edges) };
 }
 
+/** The same rows, what stands in one twice only once. */
+function distinct({ offsets: given, targets: all }: DependencyRows): DependencyRows {
+  const nodeCount = given.length - 1;
+  const offsets = new Uint32Array(nodeCount + 1);
+  const targets = new Uint32Array(all.length);
+  const seenBy = new Uint32Array(nodeCount);
+  let edges = 0;
+  for (let i = 0; i < nodeCount; i++) {
+    for (let k = given[i]; k < given[i + 1]; k++) {
+      if (seenBy[all[k]] === i + 1) continue;
+      seenBy[all[k]] = i + 1;
+      targets[edges++] = all[k];
+    }
+    offsets[i + 1] = edges;
+  }
+  return { offsets, targets: targets.slice(0, edges) };
+}
+
 function unknownDependency(node: string, dependency: string): MaestroError {
   return new MaestroError(
     'SPEC_INVALID',
@@ -92,7 +151,7 @@ function unknownDependency(node: string, dependency: string): MaestroError {
 }
 
 /** Turns rows of dependencies into rows of dependents, each in the order of the spec. */
-function transpose(rows: Rows, nodeCount: number): Rows {
+function transpose(rows: DependencyRows, nodeCount: number): DependencyRows {
   const offsets = new Uint32Array(nodeCount + 1);
   for (const target of rows.targets) offsets[target + 1]++;
   for (let i = 0; i < nodeCount; i++) offsets[i + 1] += offsets[i];
@@ -104,15 +163,20 @@ function transpose(rows: Rows, nodeCount: number): Rows {
   return { offsets, targets };
 }
 
-function sort(dependencies: Rows, dependents: Rows, nodes: readonly GraphNode[]): Uint32Array {
-  const order = new Uint32Array(nodes.length);
-  if (isSorted(dependencies, nodes.length)) {
-    for (let i = 0; i < nodes.length; i++) order[i] = i;
+/** @returns null when there is a cycle */
+function sort(
+  dependencies: DependencyRows,
+  dependents: DependencyRows,
+  nodeCount: number,
+): Uint32Array | null {
+  const order = new Uint32Array(nodeCount);
+  if (isSorted(dependencies, nodeCount)) {
+    for (let i = 0; i < nodeCount; i++) order[i] = i;
     return order;
   }
-  const waiting = new Uint32Array(nodes.length);
+  const waiting = new Uint32Array(nodeCount);
   const ready = new Heap<number>((a, b) => a < b);
-  for (let i = 0; i < nodes.length; i++) {
+  for (let i = 0; i < nodeCount; i++) {
     waiting[i] = dependencies.offsets[i + 1] - dependencies.offsets[i];
     if (waiting[i] === 0) ready.push(i);
   }
@@ -123,12 +187,11 @@ function sort(dependencies: Rows, dependents: Rows, nodes: readonly GraphNode[])
       if (--waiting[dependents.targets[e]] === 0) ready.push(dependents.targets[e]);
     }
   }
-  if (placed < nodes.length) throw cycleError(findCycle(nodes));
-  return order;
+  return placed < nodeCount ? null : order;
 }
 
 /** Whether every dependency comes before its dependents: then the order of the spec is the answer. */
-function isSorted(dependencies: Rows, nodeCount: number): boolean {
+function isSorted(dependencies: DependencyRows, nodeCount: number): boolean {
   for (let node = 0; node < nodeCount; node++) {
     for (let e = dependencies.offsets[node]; e < dependencies.offsets[node + 1]; e++) {
       if (dependencies.targets[e] >= node) return false;

@@ -1,5 +1,5 @@
 export { carriedExpansions } from './carried-expansions.js';
-export { compilePlan, cycleError } from './compile.js';
+export { compilePlan, compileRows, cycleError, type DependencyRows } from './compile.js';
 export { criticalPath, type CriticalPath } from './critical-path.js';
 export { describeCycle, findCycle, findCycles } from './cycle.js';
 export { expandGroups } from './groups.js';

@@ -1,8 +1,10 @@
-import { compilePlan, type GraphNode, type Plan } from '../graph/index.js';
+import { compilePlan, compileRows, type DependencyRows, type GraphNode, type Plan } from '../graph/index.js';
 import type { WorkflowSpec } from './types.js';
 
 /** Compiled graphs of specs in memory: validating, running and drawing one need the same plan. */
 const plans = new WeakMap<WorkflowSpec, Plan>();
+/** Dependencies of specs by index, where they are known and there is nothing else to compile. */
+const dependencies = new WeakMap<WorkflowSpec, DependencyRows>();
 
 /** What the compiler of plans needs of a workflow. */
 export function graphNodes(spec: WorkflowSpec): GraphNode[] {
@@ -20,10 +22,23 @@ export function graphNodes(spec: WorkflowSpec): GraphNode[] {
 export function planOf(spec: WorkflowSpec): Plan {
   let plan = plans.get(spec);
   if (plan === undefined) {
-    plan = compilePlan(graphNodes(spec));
+    const rows = dependencies.get(spec);
+    plan =
+      rows === undefined
+        ? compilePlan(graphNodes(spec))
+        : compileRows(
+            spec.nodes.map(({ id }) => id),
+            rows,
+          );
     plans.set(spec, plan);
+    dependencies.delete(spec);
   }
   return plan;
+}
+
+/** Keeps the dependencies of a spec that was compiled before, and has no groups, maps or compensations. */
+export function rememberDependencies(spec: WorkflowSpec, rows: DependencyRows): void {
+  dependencies.set(spec, rows);
 }
 
 /** Keeps a plan that validation has compiled on the way. */

@@ -1,6 +1,6 @@
 import type { WorkflowSpec } from '../spec/types.js';
 import { checkpointOps } from './checkpoint.js';
-import { sealJson } from './envelope.js';
+import { encodeDefinition } from './definition-codec.js';
 import { encodeJournalRecord } from './journal-codec.js';
 import { chunkKey, chunkPrefix, definitionKey, journalKey, under } from './keys.js';
 import type { Kv, KvOp } from './kv.js';
@@ -40,5 +40,5 @@ export async function definitionChangeOps(
 
 export function putDefinition(hash: string, spec: WorkflowSpec): KvOp {
   const key = definitionKey(hash);
-  return { op: 'put', key, value: sealJson(key, spec) };
+  return { op: 'put', key, value: encodeDefinition(key, spec) };
 }

@@ -3,6 +3,7 @@ import type { WorkflowStatus } from '../base/model.js';
 import type { WorkflowSpec } from '../spec/types.js';
 import { loadCheckpoint, checkpointOps } from './checkpoint.js';
 import { childrenOf } from './children.js';
+import { decodeDefinition } from './definition-codec.js';
 import { corrupt, seal, sealJson, unseal, unsealJson } from './envelope.js';
 import { countByStatus, indexOps, queryIndex, reindexOps } from './execution-index.js';
 import { purge, removeExecution } from './execution-removal.js';
@@ -223,7 +224,7 @@ export class KvExecutionStore implements ExecutionStore {
     const key = keys.definitionKey(hash);
     const bytes = await this.kv.get(key);
     if (!bytes) return undefined;
-    const spec = unsealJson(key, bytes) as WorkflowSpec;
+    const spec = decodeDefinition(key, bytes);
     if (this.definitions.size >= DEFINITIONS_KEPT) this.definitions.clear();
     this.definitions.set(hash, spec);
     return spec;

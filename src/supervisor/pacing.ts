@@ -1,3 +1,5 @@
+import { Choice } from '../base/choice.js';
+
 /** Part of a commit's usual duration that a turn waits at most for company that is about to come. */
 const COMPANY_PART = 0.5;
 /** Longest wait for company, in milliseconds: what is longer gains nothing on any disk worth it. */
@@ -32,11 +34,17 @@ export class Pacing {
   private commitMs = 0;
   private sinceMs = 0;
   private endedMs = -Infinity;
+  /** Asleep or awake: on one machine it costs as much to be woken as to write, on another the disk answers later to who is awake. */
+  private readonly choice = new Choice();
+  /** How the commit under way is awaited, if that was chosen. */
+  private way: 0 | 1 | null = null;
 
   /** A commit has taken so long, until now. */
   note(durationMs: number, nowMs: number): void {
     this.endedMs = nowMs;
     this.sinceMs = 0;
+    if (this.way !== null) this.choice.note(this.way, durationMs);
+    this.way = null;
     this.commitMs += NEWEST_WEIGHT * (durationMs - this.commitMs);
   }
 
@@ -48,10 +56,12 @@ export class Pacing {
     return nowMs - this.sinceMs < mostMs;
   }
 
-  /** For how long nothing else is to be done but to await the commit that begins now; 0: sleep. */
+  /** For how long to stay awake for the commit that begins now, while nothing else is to be done; 0: sleep. */
   awakeMs(nowMs: number): number {
     const mayMs = 2 * this.commitMs;
-    return mayMs <= MAX_AWAKE_MS && nowMs - this.endedMs < CLOSE_MS ? mayMs : 0;
+    if (mayMs > MAX_AWAKE_MS || nowMs - this.endedMs >= CLOSE_MS) return 0;
+    this.way = this.choice.next();
+    return this.way * mayMs;
   }
 
   private mostMs({ dueMs, aheadMs }: InHand): number {

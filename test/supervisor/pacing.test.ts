@@ -74,12 +74,36 @@ describe('a commit', () => {
     );
   });
 
-  it('has commits that follow each other awaited without sleep, unless they are long or the first after a pause', () => {
+  /** Commits one closely after the other. @returns for how long each was to be awaited awake */
+  function follow(pacing: Pacing, nowMs: number, durationOf: (isAwake: boolean) => number): number[] {
+    return Array.from({ length: 160 }, () => {
+      const awakeMs = pacing.awakeMs(nowMs + 0.3);
+      pacing.note(durationOf(awakeMs > 0), nowMs);
+      return awakeMs;
+    });
+  }
+  const isAwake = (ms: number): boolean => ms > 0;
+
+  it('is awaited without sleep where it takes less time so, and follows another', () => {
     const { world, pacing } = paced(0.2);
-    expect(pacing.awakeMs(world.nowMs + 0.3)).toBeCloseTo(0.4, 2);
+    const awake = follow(pacing, world.nowMs, (is) => (is ? 0.2 : 0.3));
+    expect(awake.filter(isAwake).length).toBeGreaterThan(140);
+    expect(Math.max(...awake)).toBeLessThan(0.6);
     expect(pacing.awakeMs(world.nowMs + 5)).toBe(0);
-    const slow = paced(0.6);
-    expect(slow.pacing.awakeMs(slow.world.nowMs)).toBe(0);
+  });
+
+  it('is slept over where it takes longer awake', () => {
+    const { world, pacing } = paced(0.2);
+    const awake = follow(pacing, world.nowMs, (is) => (is ? 0.3 : 0.2));
+    expect(awake.filter(isAwake).length).toBeLessThan(20);
+    expect(awake.filter(isAwake).length).toBeGreaterThan(4);
+  });
+
+  it('is slept over when it is long, or the first after a pause', () => {
+    const { world, pacing } = paced(0.6);
+    expect(follow(pacing, world.nowMs, () => 0.6).filter(isAwake)).toEqual([]);
+    const fast = paced(0.2);
+    for (let k = 0; k < 100; k++) expect(fast.pacing.awakeMs(fast.world.nowMs + 5)).toBe(0);
     expect(new Pacing().awakeMs(0)).toBe(0);
   });
 });
