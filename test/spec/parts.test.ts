@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BUILTIN_MODULES } from '../../src/pool/worker/builtin-steps.js';
@@ -5,6 +6,7 @@ import {
   BUILTIN_STEPS,
   canonicalJson,
   compareStructure,
+  definitionHash,
   linearWorkflow,
   resolveUses,
   structureMismatch,
@@ -160,6 +162,23 @@ describe('canonical JSON', () => {
 
   it('treats undefined as JSON.stringify does', () => {
     expect(canonicalJson({ b: undefined, a: [undefined, 'x'] })).toBe('{"a":[null,"x"]}');
+  });
+
+  it('is what the hash of a definition is made of, however large that is', () => {
+    const value = fc.oneof(
+      fc.jsonValue(),
+      fc.constant(undefined),
+      fc.array(fc.jsonValue(), { maxLength: 3 }),
+    );
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), value), fc.nat(3), fc.nat(1), (fields, thousands, more) => {
+        const nodes = Array.from({ length: 1000 * thousands + more }, (_, at) => ({ id: at, a: [at] }));
+        const spec = { ...fields, nodes } as unknown as WorkflowSpec;
+        const wanted = createHash('sha256').update(canonicalJson(spec)).digest('hex');
+        expect(definitionHash(spec)).toBe(wanted);
+      }),
+    );
+    expect(definitionHash({} as WorkflowSpec)).toBe(createHash('sha256').update('{}').digest('hex'));
   });
 });
 
