@@ -1,4 +1,4 @@
-import { ALONE, batchLength, Durations, MessageCost, shareMs } from './batching.js';
+import { ALONE, batchLength, Durations, MessageCost, MIN_SHARE_MS, shareMs } from './batching.js';
 import { JobQueue } from './job-queue.js';
 import type { Job } from './port.js';
 import type { ThreadJob } from './thread-batch.js';
@@ -26,10 +26,11 @@ export class ThreadQueue extends JobQueue<ThreadJob> {
    * Takes what goes into the next message.
    * @param workers how many have not got their part yet
    * @param areSomeBusy some of them do not wait for a message yet
+   * @param isAhead it is sent while nothing else is to be done: what a message costs does not matter
    */
-  takeShare(workers: number, areSomeBusy: boolean): ThreadJob[] {
+  takeShare(workers: number, areSomeBusy: boolean, isAhead: boolean): ThreadJob[] {
     const costAt = (index: number): number => this.costOf(this.at(index).job);
-    const { leastShareMs: leastMs } = this.messages;
+    const leastMs = isAhead ? MIN_SHARE_MS : this.messages.leastShareMs;
     const share = shareMs(costAt, this.length, { workers, leastMs, areSomeBusy });
     return this.take(batchLength(costAt, this.length, share));
   }

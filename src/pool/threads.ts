@@ -183,7 +183,7 @@ export class ThreadPool implements Pool {
   #sendShares(sealed: boolean): void {
     let workers = this.#settings.threads;
     while (this.#queue.length > 0 && this.#freeSlots.length > 0)
-      this.#send(this.#queue.takeShare(workers, this.#freeSlots.length < workers--), sealed);
+      this.#send(this.#queue.takeShare(workers, this.#freeSlots.length < workers--, sealed), sealed);
   }
 
   #send(jobs: readonly ThreadJob[], sealed: boolean): void {

@@ -48,7 +48,7 @@ function* listParts(list: readonly unknown[]): Generator<string> {
 
 /** @returns undefined for what JSON cannot hold */
 function textOf(value: unknown, depth: number): string | undefined {
-  return JSON.stringify(sortKeys(value, depth)) as string | undefined;
+  return JSON.stringify(sortKeys(value, depth));
 }
 
 /** A copy with sorted keys. Building it for the native JSON.stringify is far cheaper than writing the text here. */

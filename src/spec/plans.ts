@@ -36,6 +36,11 @@ export function planOf(spec: WorkflowSpec): Plan {
   return plan;
 }
 
+/** The plan of a spec, if there is one already. */
+export function knownPlan(spec: WorkflowSpec): Plan | undefined {
+  return plans.get(spec);
+}
+
 /** Keeps the dependencies of a spec that was compiled before, and has no groups, maps or compensations. */
 export function rememberDependencies(spec: WorkflowSpec, rows: DependencyRows): void {
   dependencies.set(spec, rows);

@@ -1,5 +1,5 @@
 import type { DependencyRows } from '../graph/index.js';
-import { rememberDependencies } from '../spec/plans.js';
+import { knownPlan, rememberDependencies } from '../spec/plans.js';
 import type { NodeSpec, WorkflowSpec } from '../spec/types.js';
 import { ByteReader } from './byte-reader.js';
 import { ByteWriter } from './byte-writer.js';
@@ -49,7 +49,7 @@ function encodeColumns(key: string, spec: WorkflowSpec): Uint8Array | null {
   const { nodes } = spec;
   const ids = nodes.map(({ id }) => id);
   const names = nodes.map(({ name }) => name);
-  const indexOf = new Map(ids.map((id, index) => [id, index]));
+  const indexOf = knownPlan(spec)?.indexOf ?? new Map(ids.map((id, index) => [id, index]));
   const templates = new Templates();
   const templateOf: number[] = [];
   for (const node of nodes) {
@@ -113,7 +113,8 @@ function decodeColumns(r: ByteReader): WorkflowSpec {
   // Splitting takes a tenth of the time of parsing a list.
   const ids = r.string().split(LINE);
   const names = r.byte() === 0 ? ids : r.string().split(LINE);
-  if (!Array.isArray(templates) || names.length !== ids.length) throw new RangeError('it has no columns');
+  const fit: boolean = Array.isArray(templates) && names.length === ids.length;
+  if (!fit) throw new RangeError('it has no columns');
   const count = ids.length;
   const templateOf = templates.length > 1 ? read(r, count) : null;
   const rows = readRows(r, count);

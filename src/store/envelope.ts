@@ -7,7 +7,7 @@ export const FORMAT_VERSION = 2;
 /**
  * What a record is written as unless it holds something newer: an older release can go on with a store as long as
  * nothing in it needs this one. 2: waits, comments, signals, reruns of single
- * nodes, restarts of groups and checks of contracts.
+ * nodes, restarts of groups, checks of contracts and definitions by columns.
  */
 export const BASE_VERSION = 1;
 

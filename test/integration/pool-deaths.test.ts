@@ -1,16 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.js';
-import { createPool, resolveStep, type PoolSettings, type StepRef } from '../../src/pool/index.js';
-import { brief, CANCELLED, PoolRecorder } from '../support/pool-recorder.js';
-
-const baseDir = join(import.meta.dirname, '../fixtures/steps');
-const step = (name: string): StepRef =>
-  resolveStep(
-    { id: 'n', name: 'n', type: 'phase', uses: `./steps.js#${name}` },
-    { baseDir, functions: new Map() },
-  );
+import { createPool, type PoolSettings } from '../../src/pool/index.js';
+import { brief, CANCELLED, fixtureStep as step, PoolRecorder } from '../support/pool-recorder.js';
 
 let recorder: PoolRecorder;
 const open = (settings: PoolSettings = {}): void => {

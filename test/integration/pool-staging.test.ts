@@ -1,15 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createPool, resolveStep, type Job, type JobOutcome, type StepRef } from '../../src/pool/index.js';
-import { brief, PoolRecorder } from '../support/pool-recorder.js';
-
-const baseDir = join(import.meta.dirname, '../fixtures/steps');
-const step = (name: string): StepRef =>
-  resolveStep(
-    { id: 'n', name: 'n', type: 'phase', uses: `./steps.js#${name}` },
-    { baseDir, functions: new Map() },
-  );
+import { createPool, type Job, type JobOutcome } from '../../src/pool/index.js';
+import { brief, fixtureStep as step, PoolRecorder } from '../support/pool-recorder.js';
 
 let recorder: PoolRecorder;
 beforeEach(async () => {

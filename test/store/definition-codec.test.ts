@@ -141,7 +141,7 @@ describe('other definitions', () => {
     const odd = { ...small, nodes: [{ ...small.nodes[0], dependencies: ['nowhere'] }] };
     expect(encodeDefinition(KEY, odd, 1)).toEqual(sealJson(KEY, odd));
     const { dependencies: _, ...bare } = small.nodes[0];
-    const without = { ...small, nodes: [bare] } as WorkflowSpec;
+    const without: WorkflowSpec = { ...small, nodes: [bare] };
     expect(encodeDefinition(KEY, without, 1)).toEqual(sealJson(KEY, without));
   });
 

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { resolveStep } from '../../src/pool/resolve-step.js';
 import type {
   FetchKind,
   Job,
@@ -10,6 +12,14 @@ import type {
 import type { ErrorDocument } from '../../src/base/errors.js';
 
 export const CANCELLED: ErrorDocument = { name: 'MaestroError', message: 'enough', code: 'STEP_CANCELLED' };
+
+const baseDir = join(import.meta.dirname, '../fixtures/steps');
+
+/** A step of the fixtures. */
+export function fixtureStep(name: string): StepRef {
+  const node = { id: 'n', name: 'n', type: 'phase', uses: `./steps.js#${name}` } as const;
+  return resolveStep(node, { baseDir, functions: new Map() });
+}
 
 /** Listens to a pool, hands out jobs, and fails a job's promise when it settles twice. */
 export class PoolRecorder implements PoolListener {
