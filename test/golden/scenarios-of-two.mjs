@@ -3,6 +3,7 @@ import { migrationScenario } from './migration-scenario.mjs';
 import { contractsScenario } from './scenario-contracts.mjs';
 import { loopScenarios } from './scenarios-loops.mjs';
 import { subworkflowScenario } from './subworkflow-scenario.mjs';
+import { wideScenario } from './wide-scenario.mjs';
 
 const HOUR_SECONDS = 3600;
 
@@ -205,6 +206,7 @@ export function scenariosOfTwo(defineWorkflow, isWriting, tools) {
       cached,
       contractsScenario(defineWorkflow, start),
       migrationScenario({ defineWorkflow, number, done }),
+      wideScenario({ defineWorkflow, start, number, done }),
     ],
     held: [
       rerunning,
