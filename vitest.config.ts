@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 
 const root = import.meta.dirname;
 
+/** What is polled for comes: on a machine that is busy it may take longer than the second that is usual. */
+const expect = { poll: { timeout: 30_000 } };
+
 /**
  * Two projects. `unit` runs the TypeScript sources as they are. `integration` (threads, killed processes, the
  * command) needs real files for worker threads and child processes, so its imports of `src` and `machines` are
@@ -20,6 +23,7 @@ export default defineConfig({
           exclude: ['test/integration/**', 'node_modules/**', 'dist/**'],
           pool: 'forks',
           testTimeout: 60_000,
+          expect,
         },
       },
       {
@@ -35,6 +39,7 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           pool: 'forks',
           testTimeout: 180_000,
+          expect,
           hookTimeout: 60_000,
         },
       },

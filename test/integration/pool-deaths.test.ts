@@ -9,6 +9,8 @@ const open = (settings: PoolSettings = {}): void => {
   recorder = new PoolRecorder(createPool({ threads: 2, ...settings }));
 };
 afterEach(() => recorder.pool.close(0));
+/** Threads that there are. */
+const alive = (): number => recorder.pool.status().find(({ worker }) => worker === 'thread')!.alive;
 
 describe('a step that ends its worker', () => {
   it.each(['exit', 'throwOutside', 'rejectOutside'])('has crashed, and the pool heals: %s', async (name) => {
@@ -67,7 +69,7 @@ describe('a step that ends its worker', () => {
     open({ threads: 1 });
     for (const name of ['exitLater', 'throwLater', 'rejectLater']) {
       expect(brief(await recorder.run(step(name), { ms: 5 }))).toBe('ok');
-      await delay(150);
+      await expect.poll(alive).toBe(0);
       expect(brief(await recorder.run(step('quick')))).toBe('ok');
     }
     expect(recorder.failures).toEqual([]);
@@ -91,7 +93,7 @@ describe('a step that ends its worker', () => {
     open({ threads: 1, restart: { maxRestarts: 1, withinMs: 600_000 } });
     for (let i = 0; i < 2; i++) {
       expect(brief(await recorder.run(step('exitLater'), { ms: 5 }))).toBe('ok');
-      await delay(150);
+      await expect.poll(alive).toBe(0);
     }
     await expect.poll(() => recorder.failures).toMatchObject([{ code: 'POOL_STOPPED' }]);
   });
