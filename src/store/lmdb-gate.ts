@@ -8,6 +8,7 @@ import {
   rmdirSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -18,15 +19,21 @@ import { currentProcess, isAlive, type ProcessIdentity } from './process-identit
 
 /** A file that has not been touched for longer was left behind, or its process hangs. */
 const STALE_MS = 10_000;
-/** How often a file of another process is looked at again. */
+/** How soon files of other processes are looked at again, at first and at most. */
 const LOOK_MS = 1;
+const MAX_LOOK_MS = 250;
+/** And so many times what a look has taken: a crowd that only looks has no time for what it waits for. */
+const LOOK_TIMES = 20;
+/** How often who waits says that it is still there. */
+const REFRESH_MS = 1_000;
 /**
- * How long one process waits for another, which may be stopped, or hang in a write. To go on then is no great risk: what
+ * How long one process waits for the same others, which may be stopped, or hang in a write. To go on then is no great risk: what
  * the gate keeps apart are some microseconds of each.
  */
 const PATIENCE_MS = 5_000;
 const [OPENING, USER] = ['opening', 'user-'];
-const [IDLE, WRITING] = [Buffer.from('0'), Buffer.from('1')];
+/** What the first byte of a user's file says. */
+const [IDLE, WRITING, WAITING] = ['0', '1', '2'] as const;
 
 /**
  * Keeps commits and the opening of an LMDB environment apart, over all processes that share it.
@@ -38,8 +45,12 @@ const [IDLE, WRITING] = [Buffer.from('0'), Buffer.from('1')];
  *
  * So each process has a file `user-…` beside the data, whose first byte says whether it commits (or closes) right now, and
  * for as long as it opens the environment a file in the folder `opening`, which is there while that is not empty. Who wants to
- * commit says so first and then looks for the folder (Dekker's algorithm: whoever comes second sees the first), and takes it
- * back while somebody opens; who opens waits until nobody commits. Files of processes that have died count for nothing.
+ * commit says so first and then looks for the folder (Dekker's algorithm: whoever comes second sees the first), and only says
+ * that it waits while somebody opens; who opens waits until nobody commits. Files of processes that have died count for nothing.
+ *
+ * Who comes to open while somebody waits to commit lets that one go first, so that neither kind keeps the other waiting for
+ * longer than those take that were there before (a phase-fair lock). Patience counts from when those waited for were last
+ * others: a crowd on a busy machine is waited for, however long that takes.
  */
 export class LmdbGate {
   private readonly opening: string;
@@ -63,13 +74,22 @@ export class LmdbGate {
   /** Opens what `open` opens, while nobody commits. @throws what `open` and the file system throw */
   async whileNobodyWrites<T>(open: () => T): Promise<T> {
     try {
+      // Removes what the dead have left.
+      this.live(this.folder, USER);
+      await this.until(
+        () => this.saying(WAITING),
+        () => undefined,
+      );
       while (!this.announce());
     } catch (error) {
       // On a full disk nobody commits, and what is stored can be read all the same.
       if (!isFull(error)) throw error;
     }
     try {
-      await this.until(() => !this.saidIn(this.folder, USER).includes('1'));
+      await this.until(
+        () => this.saying(WRITING),
+        () => this.touchIntent(),
+      );
       return open();
     } finally {
       rmSync(this.intent, { force: true });
@@ -112,6 +132,15 @@ export class LmdbGate {
     }
   }
 
+  /** There is none where the disk was full. */
+  private touchIntent(): void {
+    try {
+      utimesSync(this.intent, new Date(), new Date());
+    } catch {
+      // Nobody waits for it then.
+    }
+  }
+
   /** Somebody else may still be opening, or have been faster. */
   private removeIfEmpty(): void {
     try {
@@ -122,27 +151,36 @@ export class LmdbGate {
   }
 
   private async wait(): Promise<void> {
-    const isFree = (): boolean => {
-      this.say(WRITING);
-      if (this.saidIn(this.opening).length === 0) {
-        this.removeIfEmpty();
-        return true;
-      }
-      this.say(IDLE);
-      return false;
-    };
-    if (!(await this.until(isFree))) this.say(WRITING);
+    this.say(WAITING);
+    const isFree = await this.until(
+      () => {
+        const seen = this.live(this.opening);
+        if (seen.length > 0) return seen;
+        this.say(WRITING);
+        const still = this.live(this.opening);
+        if (still.length === 0) this.removeIfEmpty();
+        else this.say(WAITING);
+        return still;
+      },
+      () => this.say(WAITING),
+    );
+    if (!isFree) this.say(WRITING);
   }
 
-  /** What files of live processes say; removes those of dead ones. */
-  private saidIn(folder: string, prefix = ''): string[] {
-    return namesIn(folder, prefix).flatMap((name) => {
+  /** Users that say so. */
+  private saying(state: typeof WRITING | typeof WAITING): string[] {
+    return this.live(this.folder, USER, state);
+  }
+
+  /** Names of files of live processes that begin like that; removes those of dead ones. */
+  private live(folder: string, prefix = '', state = ''): string[] {
+    return namesIn(folder, prefix).filter((name) => {
       const path = join(folder, name);
       const text = textOf(path);
-      if (text === undefined) return [];
-      if (!this.isLeftBehind(text)) return ageMs(path) > STALE_MS ? [] : [text.slice(0, 1)];
+      if (text?.startsWith(state) !== true) return false;
+      if (!this.isLeftBehind(text)) return ageMs(path) <= STALE_MS;
       rmSync(path, { force: true });
-      return [];
+      return false;
     });
   }
 
@@ -155,19 +193,34 @@ export class LmdbGate {
     }
   }
 
-  /** @returns whether it came to that within the patience */
-  private async until(isSo: () => boolean): Promise<boolean> {
-    const endMs = performance.now() + PATIENCE_MS;
-    while (!isSo()) {
-      if (performance.now() > endMs) return false;
-      await sleep(LOOK_MS);
+  /**
+   * @param others who is waited for
+   * @param refresh says that this one is there
+   * @returns whether there were none any more, within the patience
+   */
+  private async until(others: () => readonly string[], refresh: () => void): Promise<boolean> {
+    let before = '';
+    let changedMs = performance.now();
+    let refreshedMs = changedMs;
+    for (;;) {
+      const sinceMs = performance.now();
+      const now = others().join();
+      if (now === '') return true;
+      const nowMs = performance.now();
+      if (now !== before) changedMs = nowMs;
+      else if (nowMs - changedMs > PATIENCE_MS) return false;
+      before = now;
+      if (nowMs - refreshedMs > REFRESH_MS) {
+        refresh();
+        refreshedMs = nowMs;
+      }
+      await sleep(Math.min(MAX_LOOK_MS, Math.max(LOOK_MS, LOOK_TIMES * (nowMs - sinceMs))));
     }
-    return true;
   }
 
-  private say(state: Buffer): void {
+  private say(state: typeof IDLE | typeof WRITING | typeof WAITING): void {
     this.file ??= this.made();
-    writeSync(this.file, state, 0, 1, 0);
+    writeSync(this.file, state, 0);
   }
 
   private made(): number {

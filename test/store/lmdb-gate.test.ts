@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
@@ -45,6 +45,64 @@ test('who opens waits for a commit that is under way, and holds up the next one'
   order.push('committing');
   expect(order).toEqual(['the commit before ended', 'open', 'committing']);
   expect(readdirSync(folder)).toEqual([expect.stringMatching(/^user-/)]);
+});
+
+test('who comes to open lets those go first who wait to commit', async () => {
+  const folder = tempDir();
+  const before = leave(folder, 'opening', `0${JSON.stringify(currentProcess())}`);
+  const [one, other] = [new LmdbGate(folder), new LmdbGate(folder)];
+  const order: string[] = [];
+  const entered = one.enter()!.then(() => order.push('committing'));
+  const opened = other.whileNobodyWrites(() => order.push('open'));
+  await sleep(50);
+  expect(order).toEqual([]);
+  rmSync(before);
+  await entered;
+  await sleep(50);
+  expect(order).toEqual(['committing']);
+  one.leave();
+  await opened;
+  expect(order).toEqual(['committing', 'open']);
+});
+
+test('a crowd is waited for as long as others come and go; the same ones are not waited for for ever', async () => {
+  const folder = tempDir();
+  const text = `0${JSON.stringify(currentProcess())}`;
+  const gate = new LmdbGate(folder);
+  let hasEntered = false;
+  leave(folder, 'opening', text);
+  const entered = gate.enter()!.then(() => (hasEntered = true));
+  for (let k = 0; k < 7; k++) {
+    const next = join(folder, 'opening', `next-${k}`);
+    writeFileSync(next, text);
+    await sleep(1_000);
+    expect(hasEntered).toBe(false);
+    rmSync(next);
+  }
+  await entered;
+});
+
+test('a crowd in one process all get their turns, and nobody opens while one commits', async () => {
+  const folder = tempDir();
+  let [committing, opening] = [0, 0];
+  const turn = async (k: number): Promise<void> => {
+    const gate = new LmdbGate(folder);
+    for (let round = 0; round < 3; round++) {
+      await gate.whileNobodyWrites(() => {
+        expect(committing).toBe(0);
+        opening++;
+      });
+      await gate.enter();
+      committing++;
+      await sleep(k % 3);
+      committing--;
+      gate.leave();
+    }
+    gate.end();
+  };
+  await Promise.all(Array.from({ length: 30 }, (_, k) => turn(k)));
+  expect(opening).toBe(90);
+  expect(readdirSync(folder)).toEqual([]);
 });
 
 test('what opens may throw: others go on all the same', async () => {
