@@ -23,7 +23,7 @@ export function compilePlan(given: readonly GraphNode[]): Plan {
   const nodes = expandGroups(given);
   const ids = nodes.map((node) => node.id);
   const indexOf = indexNodes(ids);
-  const dependencies = compileDependencies(nodes, indexOf);
+  const dependencies = distinct(resolve(nodes, indexOf));
   const plain = compile(ids, indexOf, dependencies, () => nodes);
   return {
     ...plain,
@@ -103,26 +103,20 @@ function indexNodes(ids: readonly string[]): Map<string, number> {
   throw new MaestroError('SPEC_INVALID', `two nodes have the id ${JSON.stringify(twice)}`);
 }
 
-function compileDependencies(
-  nodes: readonly GraphNode[],
-  indexOf: ReadonlyMap<string, number>,
-): DependencyRows {
+/** Dependencies by index, as they are listed. */
+function resolve(nodes: readonly GraphNode[], indexOf: ReadonlyMap<string, number>): DependencyRows {
   const offsets = new Uint32Array(nodes.length + 1);
   const targets = new Uint32Array(nodes.reduce((sum, node) => sum + node.dependencies.length, 0));
-  // seenBy[d] = i + 1 when node i already has dependency d.
-  const seenBy = new Uint32Array(nodes.length);
   let edges = 0;
   for (let i = 0; i < nodes.length; i++) {
     for (const id of nodes[i].dependencies) {
       const target = indexOf.get(id);
       if (target === undefined) throw unknownDependency(nodes[i].id, id);
-      if (seenBy[target] === i + 1) continue;
-      seenBy[target] = i + 1;
       targets[edges++] = target;
     }
     offsets[i + 1] = edges;
   }
-  return { offsets, targets: edges === targets.length ? targets : targets.slice(0, edges) };
+  return { offsets, targets };
 }
 
 /** The same rows, what stands in one twice only once. */
@@ -130,6 +124,7 @@ function distinct({ offsets: given, targets: all }: DependencyRows): DependencyR
   const nodeCount = given.length - 1;
   const offsets = new Uint32Array(nodeCount + 1);
   const targets = new Uint32Array(all.length);
+  // seenBy[d] = i + 1 when node i already has dependency d.
   const seenBy = new Uint32Array(nodeCount);
   let edges = 0;
   for (let i = 0; i < nodeCount; i++) {
@@ -140,7 +135,7 @@ function distinct({ offsets: given, targets: all }: DependencyRows): DependencyR
     }
     offsets[i + 1] = edges;
   }
-  return { offsets, targets: targets.slice(0, edges) };
+  return { offsets, targets: edges === targets.length ? targets : targets.slice(0, edges) };
 }
 
 function unknownDependency(node: string, dependency: string): MaestroError {

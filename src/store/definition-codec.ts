@@ -110,7 +110,7 @@ class Templates {
 function decodeColumns(r: ByteReader): WorkflowSpec {
   const head = JSON.parse(r.string()) as Head;
   const { nodes: templates } = head;
-  // Splitting takes a tenth of the time of parsing a list.
+  // Splitting takes a fraction of the time of parsing a list.
   const ids = r.string().split(LINE);
   const names = r.byte() === 0 ? ids : r.string().split(LINE);
   const fit: boolean = Array.isArray(templates) && names.length === ids.length;
@@ -119,17 +119,12 @@ function decodeColumns(r: ByteReader): WorkflowSpec {
   const templateOf = templates.length > 1 ? read(r, count) : null;
   const rows = readRows(r, count);
   if (r.remaining > 0) throw new RangeError(`it has ${r.remaining} bytes too many`);
-  // Of the same shapes as what takes these places: V8 then copies a template at once.
-  const blanks = templates.map((template): Fields => ({ ...template, id: '', name: '', dependencies: [] }));
   const nodes = new Array<NodeSpec>(count);
   for (let index = 0; index < count; index++) {
-    const blank = blanks[templateOf?.[index] ?? 0];
-    if (blank === undefined) throw new RangeError('it has a node without a template');
-    const node = { ...blank };
-    node['id'] = ids[index];
-    node['name'] = names[index];
-    node['dependencies'] = idsOf(ids, rows, index);
-    nodes[index] = node as unknown as NodeSpec;
+    const template = templates[templateOf?.[index] ?? 0];
+    if (template === undefined) throw new RangeError('it has a node without a template');
+    const own = { id: ids[index], name: names[index], dependencies: idsOf(ids, rows, index) };
+    nodes[index] = { ...template, ...own } as unknown as NodeSpec;
   }
   const spec: WorkflowSpec = { ...head, nodes };
   const isPlain = templates.every(

@@ -124,7 +124,7 @@ export class LmdbGate {
       if (codeOf(error) !== 'EEXIST') throw error;
     }
     try {
-      writeFileSync(this.intent, `0${this.text}`);
+      writeFileSync(this.intent, IDLE + this.text);
       return true;
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error;
@@ -225,7 +225,7 @@ export class LmdbGate {
 
   private made(): number {
     const file = openSync(this.user, 'w');
-    writeSync(file, `0${this.text}`);
+    writeSync(file, IDLE + this.text);
     return file;
   }
 }
