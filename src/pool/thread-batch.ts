@@ -1,6 +1,7 @@
 import type { CancelTimer } from '../base/clock.js';
 import type { ErrorDocument } from '../base/errors.js';
 import type { Job } from './port.js';
+import type { Service } from './thread-service.js';
 import type { WorkerLink } from './threads-crew.js';
 import { BEGUN, CELLS_PER_SLOT, CLOSED, SEALED, TAKEN } from './worker/protocol.js';
 
@@ -28,7 +29,8 @@ export interface SharedWithWorkers {
 
 /** Jobs that were sent to a worker together. */
 export class Batch {
-  readonly controller = new AbortController();
+  /** What it was sent with. */
+  service: Service | undefined;
   /** Why its worker was, or is to be, ended by us. */
   ending: 'killed' | 'reissued' | undefined;
   /** Its worker is no more. */
@@ -59,6 +61,7 @@ export class Batch {
 
   /** The worker that has taken it, once that can be spoken to; it stays known when it is gone. */
   get link(): WorkerLink | undefined {
+    this.#link ??= this.service?.link;
     if (this.#link !== undefined) return this.#link;
     const worker = Atomics.load(this.shared.cells, this.#at + TAKEN);
     if (worker !== 0) this.#link = this.shared.linkOf(worker);

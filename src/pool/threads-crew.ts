@@ -2,7 +2,9 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
+import type { Clock } from '../base/clock.js';
 import { MaestroError } from '../base/errors.js';
+import { Services, type Service } from './thread-service.js';
 import { HELLO, type Hello, type HostMessage, type WorkerSettings } from './worker/protocol.js';
 import type { WireBatch } from './worker/wire.js';
 
@@ -48,6 +50,8 @@ export interface CrewEvents {
   gone(link: WorkerLink): void;
   /** There is a worker less than before: batches may be waiting for one that will never be. */
   shrunk(): void;
+  /** The worker that had this batch, or was to have it, has ended. */
+  died(batchId: number, error: unknown): void;
 }
 
 /** The worker threads, held by Piscina; the only file that knows it. Workers start when batches need them. */
@@ -56,15 +60,24 @@ export class Crew {
   readonly #settings: Omit<WorkerSettings, 'worker'>;
   readonly #events: CrewEvents;
   readonly #links = new Map<number, WorkerLink>();
-  #piscina: Piscina<WireBatch, unknown[]> | undefined;
+  readonly #services: Services;
+  #piscina: Piscina<WireBatch, void> | undefined;
   #starting: Promise<void> | undefined;
   /** The last error of a worker that had no batch. */
   lastError: unknown;
 
-  constructor(threads: number, settings: Omit<WorkerSettings, 'worker'>, events: CrewEvents) {
+  constructor(threads: number, clock: Clock, settings: Omit<WorkerSettings, 'worker'>, events: CrewEvents) {
     this.#threads = threads;
     this.#settings = settings;
     this.#events = events;
+    this.#services = new Services({
+      clock,
+      hire: (batch, signal) => this.#piscina!.run(batch, { signal }),
+      ended: (batchId, error) => {
+        if (batchId === 0) this.lastError = error;
+        else this.#events.died(batchId, error);
+      },
+    });
   }
 
   get ready(): boolean {
@@ -74,6 +87,11 @@ export class Crew {
   /** Workers that run or are starting. */
   get size(): number {
     return this.#piscina?.threads.length ?? 0;
+  }
+
+  /** How many batches wait for workers that will never be. */
+  get forsaken(): number {
+    return Math.max(0, this.#services.size - this.size);
   }
 
   /** The worker of this number, from when it can be spoken to until its end has been told. */
@@ -87,19 +105,25 @@ export class Crew {
     return this.#starting;
   }
 
-  /** Resolves with the results not sent over the port; rejects when the worker ends. Aborting ends the worker. */
-  run(batch: WireBatch, signal: AbortSignal): Promise<unknown[]> {
-    return this.#piscina!.run(batch, { signal });
+  /** Sends a batch to a worker. Once that is through with it, `free` it, unless it died. */
+  run(batch: WireBatch): Service {
+    return this.#services.run(batch);
   }
 
-  /** Delivers everything that a worker has sent so far, or that all have, before it returns. */
-  drain(only?: WorkerLink): void {
-    if (only !== undefined && !only.gone) return this.#drain(only);
-    for (const link of this.#links.values()) this.#drain(link);
+  free(service: Service, link: WorkerLink): void {
+    this.#services.free(service, link);
+  }
+
+  /** Delivers everything that workers have sent so far before it returns. */
+  drain(): void {
+    for (const link of this.#links.values())
+      for (let next = receiveMessageOnPort(link.port); next; next = receiveMessageOnPort(link.port))
+        this.#events.message(link, next.message);
   }
 
   /** Ends all workers. */
   async destroy(): Promise<void> {
+    this.#services.close();
     await this.#starting?.catch(() => {});
     await this.#piscina?.destroy();
     for (const link of this.#links.values()) link.port.close();
@@ -113,12 +137,12 @@ export class Crew {
         `the worker file ${filename} does not exist: is the package built?`,
       );
     const { Piscina } = await import('piscina');
-    const piscina = new Piscina<WireBatch, unknown[]>({
+    const piscina = new Piscina<WireBatch, void>({
       filename,
-      name: 'runBatch',
+      name: 'serve',
       minThreads: 0,
       maxThreads: this.#threads,
-      // The pool above never has more batches out than threads: this queue only bridges a worker's start.
+      // There are never more batches out than threads: this queue only bridges a worker's start, and another's rest.
       maxQueue: this.#threads,
       idleTimeout: IDLE_MS,
       atomics: 'disabled',
@@ -150,10 +174,5 @@ export class Crew {
     // Piscina holds the process while a batch is out; an idle worker must not.
     link.port.unref();
     this.#events.joined(link);
-  }
-
-  #drain(link: WorkerLink): void {
-    for (let next = receiveMessageOnPort(link.port); next; next = receiveMessageOnPort(link.port))
-      this.#events.message(link, next.message);
   }
 }

@@ -61,12 +61,14 @@ export class ThreadPool implements Pool {
     this.#shared = { cells, linkOf: (worker) => this.#crew.link(worker) };
     this.#crew = new Crew(
       threads,
+      settings.clock,
       { cells, maxOutputBytes, maxLogChars, echo },
       {
         joined: (link) => this.#onJoined(link),
         message: (link, message) => this.#onMessage(link, message),
         gone: (link) => this.#onGone(link),
         shrunk: () => this.#reissue(),
+        died: (batchId, error) => this.#onDeath(this.#batches.get(batchId), error),
       },
     );
   }
@@ -193,12 +195,7 @@ export class ThreadPool implements Pool {
     const lone = this.#batches.size === 1 && (sealed ? isBrief(jobs) : this.#jobs.load.isBrief);
     const wire = encodeBatch({ id: batch.id, slot: batch.slot, lone }, jobs);
     if (!sealed) this.#lookOut();
-    this.#queue.messages
-      .timed(() => this.#crew.run(wire, batch.controller.signal))
-      .then(
-        (results) => this.#onOver(batch, results),
-        (error: unknown) => this.#onDeath(batch, error),
-      );
+    batch.service = this.#queue.messages.timed(() => this.#crew.run(wire));
   }
 
   /** For answers that come at once, and for those that do not come. */
@@ -208,9 +205,11 @@ export class ThreadPool implements Pool {
   }
 
   /** The batch is through. Its worker sent everything else before it said so. */
-  #onOver(batch: Batch, results: unknown): void {
-    this.#crew.drain(batch.link);
+  #onOver(link: WorkerLink, batch: Batch, results: unknown): void {
     this.#onResults(batch, results);
+    // What is being ended is concluded when it has.
+    if (batch.dead || batch.ending !== undefined || batch.service === undefined) return;
+    this.#crew.free(batch.service, link);
     this.#takeBack(batch);
     const notBegun = batch.open();
     for (const entry of notBegun) entry.batch = undefined;
@@ -264,6 +263,9 @@ export class ThreadPool implements Pool {
       case FromWorker.results:
         if (batch !== undefined) this.#onResults(batch, message[2]);
         return;
+      case FromWorker.over:
+        if (batch !== undefined) this.#onOver(link, batch, message[2]);
+        return;
       case FromWorker.dying:
         link.lastWords = { batchId: message[1], index: message[2] };
         return;
@@ -315,14 +317,15 @@ export class ThreadPool implements Pool {
     if (entry.batch !== batch || batch.dead || batch.begun > batch.jobs.length) return;
     if (batch.isRunning(entry)) {
       batch.ending = 'killed';
-      batch.controller.abort();
+      batch.service?.abort();
     } else {
       // It has finished, but its result is held up behind a neighbour, who must not be ended for that.
       this.#jobs.settleCancelled(entry);
     }
   }
 
-  #onDeath(batch: Batch, error: unknown): void {
+  #onDeath(batch: Batch | undefined, error: unknown): void {
+    if (batch === undefined) return;
     batch.dead = true;
     if (this.#staging.has(batch)) this.#staging.withdraw();
     this.#crew.drain();
@@ -372,9 +375,9 @@ export class ThreadPool implements Pool {
     this.#crew.drain();
     const alive = [...this.#batches.values()].filter((batch) => !batch.dead && batch.ending === undefined);
     const waiting = alive.filter((batch) => batch.link === undefined && batch.begun === 0);
-    for (const batch of waiting.slice(0, Math.max(0, alive.length - this.#crew.size))) {
+    for (const batch of waiting.slice(0, this.#crew.forsaken)) {
       batch.ending = 'reissued';
-      batch.controller.abort(this.#crew.lastError);
+      batch.service?.abort(this.#crew.lastError);
     }
   }
 

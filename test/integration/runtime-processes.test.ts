@@ -38,6 +38,12 @@ describe('a process', () => {
     expect(await program.ended).toBe(0);
     expect(program.facts).toEqual([{ status: 'completed' }]);
   });
+
+  it('is not kept by workers that have nothing to do', async () => {
+    const program = start('leave', newStore());
+    expect(await program.ended).toBe(0);
+    expect(program.facts).toEqual([{ status: 'completed' }]);
+  });
 });
 
 describe('an execution that another living process runs', () => {

@@ -11,34 +11,41 @@ const open = (): { outbox: Outbox; sent: WorkerMessage[] } => {
 const ok = { ok: true, output: '{}', artifacts: [] } as const;
 const result = (index: number): unknown[] => [index, true, '{}', undefined, 1];
 
-describe('the outbox of a worker that ends', () => {
-  it('sends what has not left', () => {
+describe('the outbox of a worker', () => {
+  it('sends with the end of a batch what has not left', () => {
     const { outbox, sent } = open();
     outbox.add(0, ok, 1);
     outbox.flush();
     outbox.add(1, ok, 1);
-    outbox.empty();
+    outbox.close();
     expect(sent).toEqual([
       [FromWorker.results, 7, result(0)],
-      [FromWorker.results, 7, result(1)],
+      [FromWorker.over, 7, result(1)],
     ]);
   });
 
-  it('sends again what its last batch was answered with: a death overtakes the answer', () => {
+  it('says that a batch is over also when all of it has left', () => {
     const { outbox, sent } = open();
     outbox.add(0, ok, 1);
-    expect(outbox.close()).toEqual(result(0));
-    outbox.empty();
-    expect(sent).toEqual([[FromWorker.results, 7, result(0)]]);
+    outbox.flush();
+    outbox.close();
+    expect(sent.at(-1)).toEqual([FromWorker.over, 7, []]);
   });
 
-  it('does not take the answer of one batch for results of the next', () => {
+  it('has nothing more to send when the worker ends after that', () => {
     const { outbox, sent } = open();
     outbox.add(0, ok, 1);
     outbox.close();
+    outbox.flush();
+    expect(sent).toHaveLength(1);
+  });
+
+  it('keeps a result for the batch that it is of', () => {
+    const { outbox, sent } = open();
+    outbox.close();
     outbox.open(8, 0);
     outbox.add(0, ok, 1);
-    outbox.empty();
-    expect(sent).toEqual([[FromWorker.results, 8, result(0)]]);
+    outbox.flush();
+    expect(sent.at(-1)).toEqual([FromWorker.results, 8, result(0)]);
   });
 });

@@ -52,8 +52,8 @@ export class BatchRunner {
     this.#outbox = new Outbox(toHost);
   }
 
-  /** Resolves with those results that have not been sent to the host. */
-  async run(batch: WireBatch): Promise<unknown[]> {
+  /** Resolves when all results have been sent to the host. */
+  async run(batch: WireBatch): Promise<void> {
     const { cells, maxLogChars, worker } = this.#settings;
     const at = batch.slot * CELLS_PER_SLOT;
     const { count } = batch;
@@ -83,7 +83,7 @@ export class BatchRunner {
       this.#outbox.add(index, result, nowMs - job.startedMs);
     }
     Atomics.store(cells, at + BEGUN, count + 1);
-    return this.#outbox.close();
+    this.#outbox.close();
   }
 
   /** Takes what the host says beside batches. */
@@ -104,7 +104,7 @@ export class BatchRunner {
     const line = this.#culprit.getStore();
     line?.end();
     this.#current?.line.end();
-    this.#outbox.empty();
+    this.#outbox.flush();
     const why = cause === undefined ? undefined : JSON.stringify(encodeError(cause).error);
     this.#toHost.postMessage([FromWorker.dying, line?.batchId ?? 0, line?.index ?? 0, why]);
   }

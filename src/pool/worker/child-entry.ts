@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { BatchRunner } from './batch-runner.js';
-import { CELLS_PER_SLOT, FromWorker, ToWorker, type HostMessage, type ToHost } from './protocol.js';
+import { CELLS_PER_SLOT, ToWorker, type HostMessage, type ToHost } from './protocol.js';
 
 /** What a child process of the pool runs: batches of one job, over the channel to its host. */
 
@@ -20,9 +20,8 @@ const runner = new BatchRunner(toHost, {
 });
 
 process.on('message', (message: HostMessage) => {
-  if (message[0] !== ToWorker.run) return runner.hear(message);
-  const [, batch] = message;
-  void runner.run(batch).then((rest) => toHost.postMessage([FromWorker.over, batch.id, rest]));
+  if (message[0] === ToWorker.run) void runner.run(message[1]);
+  else runner.hear(message);
 });
 process.on('uncaughtExceptionMonitor', (error: unknown) => runner.sayLastWords(error));
 process.on('exit', () => runner.sayLastWords());

@@ -12,8 +12,6 @@ export class Outbox {
   readonly #toHost: ToHost;
   #batchId = 0;
   #fields: unknown[] = [];
-  /** What the last batch ended with: on its way by another road than messages, which a death may overtake. */
-  #handedOver: unknown[] = [];
   #sentMs = 0;
   #immediate: NodeJS.Immediate | undefined;
 
@@ -23,7 +21,6 @@ export class Outbox {
 
   open(batchId: number, nowMs: number): void {
     this.#batchId = batchId;
-    this.#handedOver = [];
     this.#sentMs = nowMs;
   }
 
@@ -47,22 +44,13 @@ export class Outbox {
   }
 
   flush(): void {
-    this.#send(this.#take());
-  }
-
-  /** The batch is over. @returns what was not sent, for the batch's own answer */
-  close(): unknown[] {
-    this.#handedOver = this.#take();
-    return this.#handedOver;
-  }
-
-  /** The worker ends: sends all that the host may not have got, some of it perhaps again. */
-  empty(): void {
-    this.#send([...this.#handedOver, ...this.#take()]);
-  }
-
-  #send(fields: unknown[]): void {
+    const fields = this.#take();
     if (fields.length > 0) this.#toHost.postMessage([FromWorker.results, this.#batchId, fields]);
+  }
+
+  /** The batch is over: says so, with what was not sent. */
+  close(): void {
+    this.#toHost.postMessage([FromWorker.over, this.#batchId, this.#take()]);
   }
 
   #take(): unknown[] {

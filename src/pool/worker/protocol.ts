@@ -3,10 +3,10 @@ import type { FetchKind, OutputStream } from '../port.js';
 import type { WireBatch } from './wire.js';
 
 /**
- * What host and workers say to each other: one protocol for threads and for child processes. A thread gets a batch
- * of jobs as one Piscina task and everything else over a private port; a child process gets all of it over its
- * channel, and its batches have one job. Either side ignores what it does not know, and nothing is ever called by a
- * name the other side has sent.
+ * What host and workers say to each other: one protocol for threads and for child processes. A thread is taken into service
+ * by a Piscina task, which carries its first batch of jobs; all else goes over a private port, so that it comes in the order
+ * in which it was sent. A child process gets all of it over its channel, and its batches have one job. Either side ignores what
+ * it does not know, and nothing is ever called by a name the other side has sent.
  *
  * Host and thread also share four numbers per batch slot, so that they agree on what has begun without messages, each of
  * which would wake the host. The worker writes TAKEN, waits while the batch is SEALED, writes BEGUN, then reads CLOSED; the
@@ -18,7 +18,7 @@ export const CELLS_PER_SLOT = 4;
 export const BEGUN = 0;
 /** 1: no further job of the batch may begin. */
 export const CLOSED = 1;
-/** The worker that has taken the batch; 0: none has. */
+/** The worker that has taken the batch which came with its Piscina task; 0: none has. */
 export const TAKEN = 2;
 /** 1: no job of the batch may begin yet. Whoever sets it to 0 notifies. */
 export const SEALED = 3;
@@ -69,18 +69,20 @@ export type WorkerMessage =
   | readonly [typeof FromWorker.output, number, number, OutputStream, string, number]
   /** The job whose code ended the worker, as far as that is known: batch 0 when it is not; and why, as JSON text. */
   | readonly [typeof FromWorker.dying, number, number, string | undefined]
-  /** From a child process: the batch is through, with the results that were not sent before. */
+  /** The batch is through, with the results that were not sent before. */
   | readonly [typeof FromWorker.over, number, readonly unknown[]];
 
 /** Host to worker. */
-export const ToWorker = { abort: 0, answer: 1, run: 2 } as const;
+export const ToWorker = { abort: 0, answer: 1, run: 2, rest: 3 } as const;
 export type HostMessage =
   /** Batch, index, and the reason as the JSON text of an error document. */
   | readonly [typeof ToWorker.abort, number, number, string]
   /** Request, whether it succeeded, and JSON text: of the answer, or of an error document. */
   | readonly [typeof ToWorker.answer, number, boolean, string]
-  /** To a child process, which runs one batch at a time. */
-  | readonly [typeof ToWorker.run, WireBatch];
+  /** A worker runs one batch at a time. */
+  | readonly [typeof ToWorker.run, WireBatch]
+  /** To a thread: it is in service no longer. */
+  | readonly [typeof ToWorker.rest];
 
 /** Results are flat: so many fields each. */
 export const RESULT_STRIDE = 5;
