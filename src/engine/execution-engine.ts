@@ -192,9 +192,8 @@ export class ExecutionEngine {
     return this.starts.next(lane, this.propagation.evaluating);
   }
 
-  /** Starts the next node of a lane: its attempt is charged, its dispatch becomes an effect. */
-  start(lane: number, atMs: number): number {
-    const node = this.peek(lane);
+  /** Starts the next node of a lane, as `peek` says it: its attempt is charged, its dispatch becomes an effect. */
+  start(lane: number, atMs: number, node = this.peek(lane)): number {
     invariant(node >= 0, 'start() without a node that may start');
     this.starts.lanes.pop(lane);
     this.state.sendNode(node, { type: 'attemptStarted' }, atMs);

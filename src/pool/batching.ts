@@ -6,8 +6,8 @@ const LONG_MS = 1;
 export const MIN_SHARE_MS = 0.05;
 /** More than this is, whatever a message costs. */
 const MAX_LEAST_SHARE_MS = 0.6;
-/** How many times the cost of sending a message a share must be worth: it is also received and answered, and 6 was measured. */
-const MESSAGE_TIMES = 6;
+/** How many times the cost of sending a message a share must be worth: it is also received and answered, and 3 was measured. */
+const MESSAGE_TIMES = 3;
 /** Less than this is not left for workers that are not idle yet: one that waits for the next message waits as long. */
 const MIN_TAIL_MS = 0.3;
 /** Most jobs in one message, however short they are. */
@@ -27,18 +27,31 @@ export const ALONE = Number.POSITIVE_INFINITY;
 
 /** Durations learned per step: an exponentially weighted moving average of what workers measured. */
 export class Durations {
-  readonly #byKey = new Map<string, number>();
+  readonly #byKey = new Map<string, { ms: number }>();
+  /** The last one that was asked for: neighbours are mostly of the same step. */
+  #lastKey: string | undefined;
+  #last: { ms: number } | undefined;
 
   record(key: string, durationMs: number): void {
-    const known = this.#byKey.get(key);
-    if (known === undefined && this.#byKey.size >= MAX_KEYS) this.#byKey.delete(this.#oldest());
-    this.#byKey.set(key, known === undefined ? durationMs : known + NEWEST_WEIGHT * (durationMs - known));
+    const known = this.#find(key);
+    if (known !== undefined) known.ms += NEWEST_WEIGHT * (durationMs - known.ms);
+    else {
+      if (this.#byKey.size >= MAX_KEYS) this.#byKey.delete(this.#oldest());
+      this.#byKey.set(key, { ms: durationMs });
+      this.#lastKey = undefined;
+    }
   }
 
   /** Milliseconds that a job of this step is expected to take, or ALONE when that is unknown or long. */
   cost(key: string): number {
-    const known = this.#byKey.get(key);
-    return known === undefined || known > LONG_MS ? ALONE : known + OVERHEAD_MS;
+    const known = this.#find(key);
+    return known === undefined || known.ms > LONG_MS ? ALONE : known.ms + OVERHEAD_MS;
+  }
+
+  #find(key: string): { ms: number } | undefined {
+    if (key === this.#lastKey) return this.#last;
+    this.#lastKey = key;
+    return (this.#last = this.#byKey.get(key));
   }
 
   #oldest(): string {

@@ -30,13 +30,13 @@ export function crashed(message: string, durationMs: number, cause?: unknown): J
 
 /** Reads one result as a worker sends it, from `at` on: see RESULT_STRIDE. */
 export function decodeResult(fields: readonly unknown[], at: number): JobOutcome & { durationMs: number } {
-  const text = fields[at + 2] as WireResult[2];
-  const durationMs = fields[at + 4] as WireResult[4];
-  if (fields[at + 1] === true) {
-    const artifacts = (fields[at + 3] as WireResult[3]) ?? NO_ARTIFACTS;
-    return { ok: true, output: text, artifacts, durationMs };
-  }
-  return { ok: false, kind: 'error', error: JSON.parse(text) as ErrorDocument, durationMs };
+  const end = fields[at + 1] as WireResult[1];
+  const durationMs = fields[at + 2] as WireResult[2];
+  if (typeof end === 'string') return { ok: true, output: end, artifacts: NO_ARTIFACTS, durationMs };
+  if ('error' in end)
+    return { ok: false, kind: 'error', error: JSON.parse(end.error) as ErrorDocument, durationMs };
+  const [output, artifacts] = end;
+  return { ok: true, output, artifacts, durationMs };
 }
 
 const NO_ARTIFACTS: readonly string[] = [];

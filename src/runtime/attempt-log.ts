@@ -1,6 +1,6 @@
 import type { ErrorDocument } from '../base/errors.js';
 import { componentLogger, isWanted, type Logger } from '../observe/logger.js';
-import type { RunningJob } from '../supervisor/jobs.js';
+import type { RunningJob } from '../supervisor/running-job.js';
 import type { Printed } from '../supervisor/pool-relay.js';
 
 /** Most of what a step writes that one line tells, in characters. */

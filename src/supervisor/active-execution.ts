@@ -9,7 +9,7 @@ import type { KvOp } from '../store/kv.js';
 import type { Checkpoint, ExecutionRecord } from '../store/types.js';
 import { checkpointRows } from './checkpoint-rows.js';
 import type { Definition } from './definition.js';
-import type { RunningJob } from './jobs.js';
+import type { RunningJob } from './running-job.js';
 import { MapValues } from './maps.js';
 import { nodeCounts } from './node-counts.js';
 import type { SinceCheckpoint } from './since-checkpoint.js';

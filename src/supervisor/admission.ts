@@ -161,7 +161,7 @@ function startFrom(
       if (step.kind !== kind || definition.queues?.wishOf(node) !== undefined) break;
       if (!budget.take(step)) return true;
       touch(execution);
-      engine.start(lane, nowMs);
+      engine.start(lane, nowMs, node);
     }
   }
   return false;

@@ -13,7 +13,7 @@ import {
   syncFolders,
   writeWhole,
 } from '../store/artifact-files.js';
-import type { RunningJob } from './jobs.js';
+import type { RunningJob } from './running-job.js';
 
 /** Says that an execution's folder is ours, and whose. */
 export const FOLDER_MARK = '.maestro.json';

@@ -2,7 +2,7 @@ import { finishThrough } from '../engine/readiness.js';
 import { stageOf } from '../graph/index.js';
 import type { RepeatCall } from '../pool/index.js';
 import type { ActiveExecution } from './active-execution.js';
-import type { RunningJob } from './jobs.js';
+import type { RunningJob } from './running-job.js';
 
 /** What a node that repeats is told of its loop. */
 export function repeatOf(

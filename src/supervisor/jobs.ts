@@ -1,5 +1,5 @@
 import { join, sep } from 'node:path';
-import { after, type CancelTimer, type Clock } from '../base/clock.js';
+import { after, type Clock } from '../base/clock.js';
 import { toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import { IdMap } from '../base/id-map.js';
 import type { NodeOutput } from '../base/model.js';
@@ -9,40 +9,16 @@ import type { QueueWish } from '../policy/queue.js';
 import type { FetchKind, Job, JobOutcome, Pool, StepKind } from '../pool/index.js';
 import type { ExecutionStore } from '../store/types.js';
 import type { ActiveExecution } from './active-execution.js';
+import { AttemptCall, AttemptJob, type Inputs } from './attempt-job.js';
 import { completedBefore, repeatOf } from './call-parts.js';
-import { numberOf } from './maps.js';
+import { RunningJob } from './running-job.js';
 import { cacheHash, isCached, lookUp } from './step-cache.js';
 import { outputText, textOf } from './outputs.js';
-
-/** Larger global contexts are fetched by the worker once instead of travelling with every call. */
-const INLINE_CONTEXT_CHARS = 4096;
 
 /** So many attempts are prepared at most while they wait for a commit: about what it takes to keep workers busy until the rest is. */
 const PREPARED_AT_ONCE = 512;
 const NO_TEXTS: ReadonlyMap<number, string> = new Map();
 const NO_NODES: number[] = [];
-
-/** One attempt, from the decision to start it until its outcome. */
-export interface RunningJob {
-  readonly id: number;
-  readonly execution: ActiveExecution;
-  readonly node: number;
-  readonly attempt: number;
-  readonly run: number;
-  /**
-   * Of a node that a rule may let run early: the dependencies whose outputs it is given, which are durable when it is
-   * sent. null: all that have completed.
-   */
-  readonly given: ReadonlySet<number> | null;
-  /** held: waits for a commit or for its inputs; sent: the pool has it; over: it has an outcome, or was cancelled before. */
-  state: 'held' | 'sent' | 'over';
-  /** What the pool is given, if that is known already. */
-  prepared: Job | null;
-  /** null: it has no deadline. */
-  stopTimers: CancelTimer[] | null;
-  /** Of a node whose results are kept: what they are made from; null until that is known. */
-  cacheHash: string | null;
-}
 
 interface JobsOptions {
   readonly store: ExecutionStore;
@@ -95,19 +71,8 @@ export class Jobs {
 
   /** Registers an attempt; it is sent by `send`. */
   create(execution: ActiveExecution, effect: Extract<Effect, { kind: 'dispatch' }>): RunningJob {
-    const { node, attempt, run } = effect;
-    const job: RunningJob = {
-      id: this.nextId++,
-      execution,
-      node,
-      attempt,
-      run,
-      given: completedBefore(execution, node),
-      state: 'held',
-      prepared: null,
-      stopTimers: null,
-      cacheHash: null,
-    };
+    const { node } = effect;
+    const job = new RunningJob(this.nextId++, execution, effect, completedBefore(execution, node));
     this.jobs.set(job.id, job);
     execution.jobs.set(node, job);
     this.waitingByKind[execution.definition.stepOf(node).kind]++;
@@ -323,37 +288,12 @@ export class Jobs {
 
   /** The attempt as the pool takes it. */
   private jobOf(job: RunningJob, large: ReadonlyMap<number, string>): Job {
-    const { execution, node } = job;
-    const { definition } = execution;
-    const spec = definition.nodeSpec(node);
-    const { workflowId } = execution.record;
-    const { globalContext } = execution;
-    const step = definition.stepOf(node);
-    const nodeId = definition.plan.ids[node];
-    const isItem = node >= definition.plan.fixedCount;
-    const index = isItem ? numberOf(execution, node) : -1;
-    const { dependencyOutputs, dependencyArtifacts } = this.inputs(job, large);
-    return {
-      id: job.id,
-      step,
-      exclusive: spec.timeout_seconds !== undefined || spec.heartbeat_timeout_seconds !== undefined,
-      call: {
-        workflowId,
-        executionId: execution.id,
-        nodeId,
-        nodeName: spec.name,
-        attempt: job.attempt,
-        run: job.run,
-        artifactFolder: this.folderOf(execution),
-        nodeConfig: definition.configOf(node),
-        dependencyOutputs,
-        dependencyArtifacts,
-        index,
-        item: isItem ? execution.mapValues.textOf(execution, node) : null,
-        globalContext: globalContext.length <= INLINE_CONTEXT_CHARS ? globalContext : null,
-        repeat: definition.repeats.size > 0 ? repeatOf(job, large) : null,
-      },
-    };
+    const { execution } = job;
+    const repeat = execution.definition.repeats.size > 0 ? repeatOf(job, large) : null;
+    return new AttemptJob(
+      job,
+      new AttemptCall(job, this.folderOf(execution), this.inputs(job, large), repeat),
+    );
   }
 
   /** The folder of an execution's artifacts, with the separator at its end. */
@@ -363,10 +303,7 @@ export class Jobs {
   }
 
   /** JSON texts are joined as text: the host never parses what passes through it. */
-  private inputs(
-    job: RunningJob,
-    large: ReadonlyMap<number, string>,
-  ): { dependencyOutputs: string; dependencyArtifacts: string } {
+  private inputs(job: RunningJob, large: ReadonlyMap<number, string>): Inputs {
     const { definition, engine } = job.execution;
     const { output, artifacts, leaf } = engine.state.columns;
     let outputs = '';

@@ -3,7 +3,7 @@ import { stageOf } from '../graph/index.js';
 import { breachOf } from '../policy/contracts.js';
 import type { JobOutcome } from '../pool/index.js';
 import type { ExecutionStore } from '../store/types.js';
-import type { RunningJob } from './jobs.js';
+import type { RunningJob } from './running-job.js';
 import { keepOutput } from './large-outputs.js';
 import type { LoopEvent } from './loop-event.js';
 import { resultRows } from './step-cache.js';

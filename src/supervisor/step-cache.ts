@@ -6,7 +6,7 @@ import type { CachedResult } from '../store/cached-results.js';
 import type { KvOp } from '../store/kv.js';
 import type { ExecutionStore } from '../store/types.js';
 import { conditionNode } from './conditions.js';
-import type { RunningJob } from './jobs.js';
+import type { RunningJob } from './running-job.js';
 import { referencedOutputs } from './outputs.js';
 
 /** What a step is given, as JSON texts. */

@@ -1,7 +1,7 @@
 import type { KvOp } from '../store/kv.js';
 import type { OutputStream } from '../store/step-logs.js';
 import type { ExecutionStore } from '../store/types.js';
-import type { RunningJob } from './jobs.js';
+import type { RunningJob } from './running-job.js';
 import { StepOutput } from './step-output.js';
 import type { TimerHeap } from './timer-heap.js';
 import type { Clock } from '../base/clock.js';

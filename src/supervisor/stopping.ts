@@ -1,6 +1,6 @@
 import { RareMap } from '../base/rare-map.js';
 import { mapOfNode } from '../graph/index.js';
-import type { RunningJob } from './jobs.js';
+import type { RunningJob } from './running-job.js';
 
 const NONE: readonly RunningJob[] = [];
 

@@ -1,7 +1,7 @@
 import type { Entry } from '../engine/entries.js';
 import type { KvOp } from '../store/kv.js';
 import type { ActiveExecution } from './active-execution.js';
-import type { RunningJob } from './jobs.js';
+import type { RunningJob } from './running-job.js';
 
 /** What one execution contributes to a commit. */
 export interface TurnRecord {

@@ -141,7 +141,7 @@ describe('a message', () => {
     const messages = new MessageCost();
     expect(messages.leastShareMs).toBe(MIN_SHARE_MS);
     for (let i = 0; i < 200; i++) messages.note(0.05);
-    expect(messages.leastShareMs).toBeCloseTo(0.3, 2);
+    expect(messages.leastShareMs).toBeCloseTo(0.15, 2);
     messages.note(1_000);
     expect(messages.leastShareMs).toBeLessThan(0.5);
     for (let i = 0; i < 200; i++) messages.note(1_000);

@@ -9,7 +9,7 @@ const open = (): { outbox: Outbox; sent: WorkerMessage[] } => {
   return { outbox, sent };
 };
 const ok = { ok: true, output: '{}', artifacts: [] } as const;
-const result = (index: number): unknown[] => [index, true, '{}', undefined, 1];
+const result = (index: number): unknown[] => [index, '{}', 1];
 
 describe('the outbox of a worker', () => {
   it('sends with the end of a batch what has not left', () => {

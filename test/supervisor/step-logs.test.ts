@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { KvOp } from '../../src/store/kv.js';
 import type { StepLog } from '../../src/store/step-logs.js';
 import type { ExecutionStore } from '../../src/store/types.js';
-import type { RunningJob } from '../../src/supervisor/jobs.js';
+import type { RunningJob } from '../../src/supervisor/running-job.js';
 import { StepLogs } from '../../src/supervisor/step-logs.js';
 import { TimerHeap } from '../../src/supervisor/timer-heap.js';
 import { SimulatedClock } from '../support/simulation.js';

@@ -1,5 +1,5 @@
 import type { StepResult } from '../step-result.js';
-import { FromWorker, type ToHost } from './protocol.js';
+import { FromWorker, type ToHost, type WireEnd } from './protocol.js';
 
 /** Longest that a result waits for others, in milliseconds, while its worker goes on with the batch. */
 const LINGER_MS = 0.5;
@@ -25,10 +25,7 @@ export class Outbox {
   }
 
   add(index: number, result: StepResult, durationMs: number): void {
-    if (result.ok) {
-      const artifacts = result.artifacts.length === 0 ? undefined : result.artifacts;
-      this.#fields.push(index, true, result.output, artifacts, durationMs);
-    } else this.#fields.push(index, false, JSON.stringify(result.error), undefined, durationMs);
+    this.#fields.push(index, endOf(result), durationMs);
   }
 
   /** Between two jobs. */
@@ -60,4 +57,9 @@ export class Outbox {
     this.#fields = [];
     return fields;
   }
+}
+
+function endOf(result: StepResult): WireEnd {
+  if (!result.ok) return { error: JSON.stringify(result.error) };
+  return result.artifacts.length === 0 ? result.output : [result.output, result.artifacts];
 }

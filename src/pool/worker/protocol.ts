@@ -84,13 +84,10 @@ export type HostMessage =
   /** To a thread: it is in service no longer. */
   | readonly [typeof ToWorker.rest];
 
-/** Results are flat: so many fields each. */
-export const RESULT_STRIDE = 5;
-/** Index, whether it succeeded, output or error document as JSON text, artifacts, milliseconds. */
-export type WireResult = [
-  index: number,
-  ok: boolean,
-  text: string,
-  artifacts: string[] | undefined,
-  durationMs: number,
-];
+/** Results are flat: so many fields each, because each costs when it is cloned. */
+export const RESULT_STRIDE = 3;
+/** The output as JSON text, with paths of artifacts where there are any; or an error document in JSON text. */
+export type WireEnd =
+  string | readonly [output: string, artifacts: readonly string[]] | { readonly error: string };
+/** Its place in the batch, its end, and how long it has taken in milliseconds. */
+export type WireResult = readonly [index: number, end: WireEnd, durationMs: number];

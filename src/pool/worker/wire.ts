@@ -1,8 +1,9 @@
 import type { Job, StepCall, StepRef } from '../port.js';
 
 /**
- * Jobs that travel together. `jobs` is flat: for each job the number of its step, which fields of its call are others than
- * those of the job before it, as bits, and these fields. Most are the same, and each costs when it is cloned.
+ * Jobs that travel together. `jobs` is flat: for each job one number, of which the low FIELD_BITS bits say which fields of its
+ * call are others than those of the job before it, and the rest is the number of its step; and these fields. Most are the same,
+ * and each value costs when it is cloned.
  */
 export interface WireBatch {
   readonly id: number;
@@ -31,6 +32,9 @@ const GLOBAL_CONTEXT = 1 << 10;
 const REPEAT = 1 << 11;
 const INDEX = 1 << 12;
 const ITEM = 1 << 13;
+/** The node's name is its id. */
+const NAMED_BY_ID = 1 << 14;
+const FIELD_BITS = 15;
 
 /** What the first job of a batch is told apart from. */
 const NONE: StepCall = {
@@ -70,21 +74,22 @@ export function encodeBatch(
       index = steps.push(step.url, step.exportName) / 2 - 1;
       stepIndex.set(step, index);
     }
-    fields.push(index);
-    writeCall(fields, call, before);
+    const at = fields.push(0) - 1;
+    fields[at] = index * 2 ** FIELD_BITS + writeCall(fields, call, before);
     before = call;
     count++;
   }
   return { id, slot, count, tells, lone, steps, jobs: fields };
 }
 
-function writeCall(fields: unknown[], call: StepCall, before: StepCall): void {
-  const at = fields.push(0) - 1;
+/** @returns which fields it has written */
+function writeCall(fields: unknown[], call: StepCall, before: StepCall): number {
   let bits = 0;
   if (call.workflowId !== before.workflowId) bits |= push(fields, WORKFLOW_ID, call.workflowId);
   if (call.executionId !== before.executionId) bits |= push(fields, EXECUTION_ID, call.executionId);
   if (call.nodeId !== before.nodeId) bits |= push(fields, NODE_ID, call.nodeId);
-  if (call.nodeName !== before.nodeName) bits |= push(fields, NODE_NAME, call.nodeName);
+  if (call.nodeName === call.nodeId) bits |= NAMED_BY_ID;
+  else if (call.nodeName !== before.nodeName) bits |= push(fields, NODE_NAME, call.nodeName);
   if (call.attempt !== before.attempt) bits |= push(fields, ATTEMPT, call.attempt);
   if (call.run !== before.run) bits |= push(fields, RUN, call.run);
   if (call.artifactFolder !== before.artifactFolder)
@@ -98,7 +103,7 @@ function writeCall(fields: unknown[], call: StepCall, before: StepCall): void {
   if (call.repeat !== before.repeat) bits |= push(fields, REPEAT, call.repeat);
   if (call.index !== before.index) bits |= push(fields, INDEX, call.index);
   if (call.item !== before.item) bits |= push(fields, ITEM, call.item);
-  fields[at] = bits;
+  return bits;
 }
 
 function push(fields: unknown[], bit: number, value: unknown): number {
@@ -126,9 +131,10 @@ export class BatchReader {
     const { jobs, steps } = this.batch;
     const before = this.#before;
     let at = this.#at;
-    const step = jobs[at++] as number;
-    const bits = jobs[at++] as number;
-    const call: StepCall = {
+    const head = jobs[at++] as number;
+    const step = Math.floor(head / 2 ** FIELD_BITS);
+    const bits = head % 2 ** FIELD_BITS;
+    const call = {
       workflowId: bits & WORKFLOW_ID ? (jobs[at++] as string) : before.workflowId,
       executionId: bits & EXECUTION_ID ? (jobs[at++] as string) : before.executionId,
       nodeId: bits & NODE_ID ? (jobs[at++] as string) : before.nodeId,
@@ -143,7 +149,8 @@ export class BatchReader {
       repeat: bits & REPEAT ? (jobs[at++] as StepCall['repeat']) : before.repeat,
       index: bits & INDEX ? (jobs[at++] as number) : before.index,
       item: bits & ITEM ? (jobs[at++] as StepCall['item']) : before.item,
-    };
+    } satisfies StepCall;
+    if (bits & NAMED_BY_ID) call.nodeName = call.nodeId;
     this.#at = at;
     this.#before = call;
     return { step, url: steps[step * 2], exportName: steps[step * 2 + 1], call };
