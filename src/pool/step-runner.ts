@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { ERROR_CODES, type ErrorCode } from '../base/error-codes.js';
 import { MaestroError, type ErrorDocument } from '../base/errors.js';
 import type { StepContext, StepFunction } from '../base/step.js';
+import { parsed } from './parsed.js';
 import { artifactDirOf, idempotencyKeyOf, type FetchKind, type StepCall } from './port.js';
 import { encodeError, encodeOutput, type StepResult } from './step-result.js';
 
@@ -137,6 +138,7 @@ class LazyContext {
     const host = this.#host;
     switch (field) {
       case 'nodeConfig':
+        return parsed(this.#call.nodeConfig);
       case 'dependencyOutputs':
       case 'dependencyArtifacts':
         return JSON.parse(this.#call[field]);
@@ -145,7 +147,7 @@ class LazyContext {
       case 'item':
         return this.#call.item === null ? undefined : JSON.parse(this.#call.item);
       case 'globalContext':
-        return JSON.parse(this.#globalContext);
+        return parsed(this.#globalContext);
       case 'signal':
         return this.#running.signal;
       case 'allOutputs':
