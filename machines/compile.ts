@@ -28,6 +28,8 @@ export interface CompiledSnapshot<C> {
 export interface Step<C> {
   leaf: number;
   context: C;
+  /** The event is tolerated here as late: it changes nothing and needs no record. */
+  isLate: boolean;
 }
 
 /** A machine definition as a table: the same behaviour as the definition, at a fraction of the cost. */
@@ -97,7 +99,8 @@ export function compileMachine<M extends AnyStateMachine>(
   const step = (leaf: number, context: C, event: E): Step<C> | undefined => {
     const edge = pick(leaf, context, event);
     if (edge === undefined) return undefined;
-    return { leaf: edge.target, context: edge.update === null ? context : edge.update(context, event) };
+    const next = edge.update === null ? context : edge.update(context, event);
+    return { leaf: edge.target, context: next, isLate: edge.ignored };
   };
   const ignored = cells.map((cell) => cell?.every((edge) => edge.ignored) === true);
   const ignores = (leaf: number, type: string): boolean => {

@@ -164,13 +164,15 @@ function compileAssignment<C, E>(assignment: unknown): (context: C, event: E) =>
     return (context, event) => ({ ...context, ...(assigner({ context, event }) as Partial<C>) });
   }
   const entries = Object.entries(assignment as object) as [keyof C, Assigner<C, E> | C[keyof C]][];
+  // Most say again what is so already: what changes nothing copies nothing.
   return (context, event) => {
-    const next = { ...context };
     const args = { context, event };
-    for (const [key, value] of entries) {
-      next[key] = typeof value === 'function' ? ((value as Assigner<C, E>)(args) as C[keyof C]) : value;
+    let next: C | null = null;
+    for (const [key, given] of entries) {
+      const value = typeof given === 'function' ? ((given as Assigner<C, E>)(args) as C[keyof C]) : given;
+      if (value !== context[key]) (next ??= { ...context })[key] = value;
     }
-    return next;
+    return next ?? context;
   };
 }
 

@@ -146,11 +146,11 @@ export class ExecutionState {
   sendNode(node: number, event: NodeEvent, atMs: number): boolean {
     const { columns } = this;
     const leaf = columns.leaf[node];
-    if (compiledNode.ignores(leaf, event.type)) return false;
     const context = columns.contextOf(node);
     const next = compiledNode.step(leaf, context, event);
     if (next === undefined)
       throw this.illegal(`node "${this.plan.ids[node]}"`, node, NODE_LEAVES[leaf], event.type);
+    if (next.isLate) return false;
     this.takeSignal(node, event);
     columns.apply(node, next.leaf, next.context, event, atMs);
     this.moved?.(node, leaf, next.leaf);

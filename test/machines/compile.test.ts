@@ -38,9 +38,21 @@ describe('compileMachine', () => {
       eventTypes: ['go', 'up'],
     });
     expect(valueOf(1)).toEqual({ a: 'y' });
-    expect(step(0, { n: 1, m: 0 }, { type: 'go', by: 2 })).toEqual({ leaf: 1, context: { n: 3, m: 3 } });
-    expect(step(0, { n: 1, m: 0 }, { type: 'go', by: 11 })).toEqual({ leaf: 2, context: { n: 1, m: 0 } });
-    expect(step(2, { n: 5, m: 0 }, { type: 'up' })).toEqual({ leaf: 2, context: { n: 1, m: 0 } });
+    expect(step(0, { n: 1, m: 0 }, { type: 'go', by: 2 })).toEqual({
+      leaf: 1,
+      context: { n: 3, m: 3 },
+      isLate: false,
+    });
+    expect(step(0, { n: 1, m: 0 }, { type: 'go', by: 11 })).toEqual({
+      leaf: 2,
+      context: { n: 1, m: 0 },
+      isLate: false,
+    });
+    expect(step(2, { n: 5, m: 0 }, { type: 'up' })).toEqual({
+      leaf: 2,
+      context: { n: 1, m: 0 },
+      isLate: false,
+    });
     expect(step(0, { n: 1, m: 0 }, { type: 'up' })).toBeUndefined();
   });
 

@@ -51,9 +51,11 @@ function agree<C, E extends EventObject>(
           light.send(event);
           expect(light.getSnapshot()).toEqual(fast.getSnapshot());
           expect(seen(fast.getSnapshot()), where).toEqual(seen(slow.getSnapshot()));
-          expect(step ?? { leaf, context }, where).toEqual({
+          const isLate = step === undefined ? undefined : compiled.ignores(leaf, event.type);
+          expect({ leaf, context, isLate: undefined, ...step }, where).toEqual({
             leaf: fast.getSnapshot().leaf,
             context: fast.getSnapshot().context,
+            isLate,
           });
           for (const other of compiled.leaves.map((_, index) => compiled.valueOf(index))) {
             expect(fast.getSnapshot().matches(other)).toBe(slow.getSnapshot().matches(other));
@@ -72,7 +74,11 @@ function agree<C, E extends EventObject>(
         for (const event of sequence) {
           fast.send(event);
           slow.send(event);
-          pure = compiled.step(pure.leaf, pure.context, event) ?? pure;
+          const { isLate: _, ...next } = compiled.step(pure.leaf, pure.context, event) ?? {
+            ...pure,
+            isLate: true,
+          };
+          pure = next;
           const snapshot = fast.getSnapshot();
           expect(seen(snapshot)).toEqual(seen(slow.getSnapshot()));
           expect({ leaf: snapshot.leaf, context: snapshot.context }).toEqual(pure);

@@ -37,6 +37,7 @@ function checkTable<C, E extends EventObject>(
         if (expected === undefined) expect(next).toBeUndefined();
         else expect(compiled.leaves[next!.leaf]).toBe(expected === LATE ? name : expected);
         if (expected === LATE) expect(next!.context).toBe(context);
+        if (next !== undefined) expect(next.isLate).toBe(expected === LATE);
       });
     }
   }
@@ -124,9 +125,9 @@ describe('what a workflow remembers', () => {
     const running = leaves.indexOf('running');
     const failed = step(running, compiledWorkflow.initialContext, failure)!;
     expect(failed.context).toMatchObject({ error: { name: 'E', message: 'm' }, failedNode: 7, rerun: null });
-    expect(step(failed.leaf, failed.context, { ...failure, node: 8 })).toEqual(failed);
+    expect(step(failed.leaf, failed.context, { ...failure, node: 8 })).toEqual({ ...failed, isLate: true });
     const retried = step(failed.leaf, failed.context, { type: 'retryRequested' })!;
-    expect(retried).toEqual({ leaf: running, context: compiledWorkflow.initialContext });
+    expect(retried).toEqual({ leaf: running, context: compiledWorkflow.initialContext, isLate: false });
   });
 
   it('knows what a rerun may start while failures stand, until one leaves none or all is retried', () => {
@@ -143,6 +144,7 @@ describe('what a workflow remembers', () => {
     expect(first).toEqual({
       leaf: running,
       context: { ...initialContext, rerun: { standing: 2, nodes: [3] } },
+      isLate: false,
     });
     const second = step(running, first.context, rerun(1, [5]))!;
     expect(second.context.rerun).toEqual({ standing: 1, nodes: [3, 5] });
