@@ -177,8 +177,9 @@ function startOne(
 ): Try {
   const { engine, definition, concurrency } = execution;
   if (execution.running >= concurrency) return 'not now';
-  if (!budget.take(definition.stepOf(engine.peek(lane)))) return 'no room';
+  const node = engine.peek(lane);
+  if (!budget.take(definition.stepOf(node))) return 'no room';
   touch(execution);
-  engine.start(lane, nowMs);
+  engine.start(lane, nowMs, node);
   return 'started';
 }

@@ -5,15 +5,10 @@ import type { StepRef } from '../pool/index.js';
 import type { CachedResult } from '../store/cached-results.js';
 import type { KvOp } from '../store/kv.js';
 import type { ExecutionStore } from '../store/types.js';
+import type { Inputs } from './attempt-job.js';
 import { conditionNode } from './conditions.js';
 import type { RunningJob } from './running-job.js';
 import { referencedOutputs } from './outputs.js';
-
-/** What a step is given, as JSON texts. */
-export interface CacheInputs {
-  readonly dependencyOutputs: string;
-  readonly dependencyArtifacts: string;
-}
 
 /** Whether the results of this attempt's node are kept for others like it. */
 export function isCached({ execution: { definition }, node }: RunningJob): boolean {
@@ -26,7 +21,7 @@ export function isCached({ execution: { definition }, node }: RunningJob): boole
  */
 export async function cacheHash(
   job: RunningJob,
-  inputs: CacheInputs,
+  inputs: Inputs,
   outputText: (node: number) => Promise<string>,
 ): Promise<string> {
   const { execution, node } = job;
