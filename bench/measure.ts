@@ -20,7 +20,7 @@ import { benchGraph, workflowOf } from './workloads.js';
  * many as take this long. After 20,000 nodes half of the time still goes into code that V8 has not optimised.
  */
 const WARM_NODES = 400_000;
-export const WARM_SECONDS = 2;
+const WARM_SECONDS = 2;
 /** A graph of more nodes is not run before it is measured: its definition is stored in the time that counts. */
 const SMALL_NODES = 200_000;
 /** Nodes of one warming execution. */
@@ -138,6 +138,18 @@ async function runAll(runtime: Runtime, workflow: Workflow, executions: number):
     const { status } = await (await execution).result;
     if (status !== 'completed') throw new MaestroError('INVARIANT', `a benchmark's execution is ${status}`);
   }
+}
+
+/**
+ * Seconds that `work` takes once it is warm: as long as what is measured beside it, for nothing is compared with something
+ * cold; and as the mean of several times where one is short.
+ */
+export async function warmSecondsOf(work: () => Promise<unknown>): Promise<number> {
+  const endMs = performance.now() + WARM_SECONDS * 1000;
+  while (performance.now() < endMs) await work();
+  let [times, seconds] = [0, 0];
+  for (; times === 0 || seconds < ENOUGH_SECONDS; times++) seconds += await secondsOf(work);
+  return seconds / times;
 }
 
 export async function secondsOf(work: () => unknown): Promise<number> {

@@ -146,7 +146,7 @@ export type Job =
   /** `marks`: a folder where the beginning and the end are marked for who traces it. `cold`: nothing is warmed. */
   | { readonly kind: 'case'; readonly case: BenchCase; readonly marks?: string; readonly cold?: boolean }
   | { readonly kind: 'latency'; readonly case: BenchCase }
-  | { readonly kind: 'promises'; readonly case: BenchCase }
+  | { readonly kind: 'promises' | 'bare'; readonly case: BenchCase }
   | { readonly kind: 'piscina' | 'piscina-batched'; readonly workers: number }
   | { readonly kind: 'piscina-in-turn' }
   | { readonly kind: 'fdatasync' | 'write-through' | 'lmdb' };

@@ -1,3 +1,4 @@
+import { barePerSecond } from './bare/index.js';
 import { answerParent } from './child.js';
 import { measureCase, measureLatency } from './measure.js';
 import type { Job } from './types.js';
@@ -11,6 +12,8 @@ answerParent((job: Job): Promise<unknown> => {
       return measureLatency(job.case);
     case 'promises':
       return yardsticks.promisesPerSecond(job.case);
+    case 'bare':
+      return barePerSecond(job.case);
     case 'piscina':
       return yardsticks.piscinaPerSecond(job.workers);
     case 'piscina-batched':

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { open } from 'lmdb';
 import { Piscina } from 'piscina';
 import { bodiesOf } from './bodies.js';
-import { secondsOf, WARM_SECONDS } from './measure.js';
+import { secondsOf, warmSecondsOf } from './measure.js';
 import { task } from './step.js';
 import type { BenchCase } from './types.js';
 import { benchGraph } from './workloads.js';
@@ -36,17 +36,14 @@ export async function promisesPerSecond(each: BenchCase): Promise<number> {
     }
     await Promise.all(ends);
   };
-  await warm(once);
-  const seconds = await secondsOf(once);
-  return (executions * dependencies.length) / seconds;
+  return (executions * dependencies.length) / (await warmSecondsOf(once));
 }
 
 /** Tasks per second that do nothing on worker threads, each its own message, without dependencies or a store. */
 export function piscinaPerSecond(threads: number): Promise<number> {
   return onPiscina(threads, async (pool) => {
     const all = () => Promise.all(Array.from({ length: TASKS }, () => pool.run({})));
-    await warm(all);
-    return TASKS / (await secondsOf(all));
+    return TASKS / (await warmSecondsOf(all));
   });
 }
 
@@ -54,30 +51,20 @@ export function piscinaPerSecond(threads: number): Promise<number> {
 export function batchedPiscinaPerSecond(threads: number): Promise<number> {
   return onPiscina(threads, async (pool) => {
     const tasks = Array.from({ length: TASKS_OF_A_MESSAGE }, (_, k) => ({ k }));
-    const run = (count: number) =>
-      Promise.all(
-        Array.from({ length: count / TASKS_OF_A_MESSAGE }, () => pool.run(tasks, { name: 'batch' })),
-      );
-    await warm(() => run(BATCHED_TASKS / 4));
-    return BATCHED_TASKS / (await secondsOf(() => run(BATCHED_TASKS)));
+    const messages = BATCHED_TASKS / TASKS_OF_A_MESSAGE;
+    const all = () => Promise.all(Array.from({ length: messages }, () => pool.run(tasks, { name: 'batch' })));
+    return BATCHED_TASKS / (await warmSecondsOf(all));
   });
 }
 
 /** Tasks per second when each is sent only after the one before has answered: round trips to one thread. */
 export function piscinaInTurnPerSecond(): Promise<number> {
   return onPiscina(1, async (pool) => {
-    const run = async (count: number) => {
-      for (let k = 0; k < count; k++) await pool.run({});
+    const all = async () => {
+      for (let k = 0; k < TASKS_IN_TURN; k++) await pool.run({});
     };
-    await warm(() => run(TASKS_IN_TURN / 5));
-    return TASKS_IN_TURN / (await secondsOf(() => run(TASKS_IN_TURN)));
+    return TASKS_IN_TURN / (await warmSecondsOf(all));
   });
-}
-
-/** As long as what is measured beside it: nothing is compared with something cold. */
-async function warm(work: () => Promise<unknown>): Promise<void> {
-  const endMs = performance.now() + WARM_SECONDS * 1000;
-  while (performance.now() < endMs) await work();
 }
 
 async function onPiscina(threads: number, use: (pool: Piscina) => Promise<number>): Promise<number> {
@@ -151,8 +138,7 @@ export function writesThroughPerSecond(): Promise<number> {
       for (let k = 0; k < SYNCS; k++) await put(k % LOG_BLOCKS);
     };
     try {
-      await warm(run);
-      return SYNCS / (await secondsOf(run));
+      return SYNCS / (await warmSecondsOf(run));
     } finally {
       closeSync(file);
     }

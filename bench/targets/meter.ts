@@ -95,6 +95,8 @@ function yardName(job: Job): string {
   switch (job.kind) {
     case 'promises':
       return `plain promises, ${job.case.shape} ${job.case.nodes}`;
+    case 'bare':
+      return `bare loop, ${nameOf(job.case)}`;
     case 'piscina':
       return 'piscina, a message for each task';
     case 'piscina-batched':

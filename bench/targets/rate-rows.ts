@@ -1,8 +1,9 @@
 import { casesOf, type Matrix } from '../matrix.js';
-import type { BenchCase, Job } from '../types.js';
+import type { BenchCase, Job, Spread } from '../types.js';
 import { atLeast, atMost, partOf } from './checks.js';
 import type { Meter } from './meter.js';
 import type { Row } from './rows.js';
+import type { Check } from './types.js';
 
 const THREADS = 2;
 const FSYNC: Job = { kind: 'fdatasync' };
@@ -10,6 +11,18 @@ const BATCHED: Job = { kind: 'piscina-batched', workers: THREADS };
 const WRITE_THROUGH: Job = { kind: 'write-through' };
 const THREAD_IN_TURN: Job = { kind: 'piscina-in-turn' };
 const UNBATCHED: Job = { kind: 'piscina', workers: THREADS };
+
+/** To be within this of what the bare loop does is to be at the limit of the design. */
+const LIMIT_PART = 0.8;
+
+/** Against a loop of the same design that does the least it can, on the same graph. */
+function partOfBare(rate: Spread, bare: number): Check {
+  return partOf('nodes/s', rate, LIMIT_PART, { what: 'a bare loop', value: bare });
+}
+
+function bare(each: BenchCase): Job {
+  return { kind: 'bare', case: each };
+}
 
 function only(matrix: Matrix): BenchCase {
   return casesOf({ workers: THREADS, ...matrix })[0];
@@ -39,13 +52,14 @@ export const rateRows: readonly Row[] = [
     durability: 'sync',
     async measure(meter) {
       const each = layered(meter, 10_000, 100, {});
-      const { best, rate, yards } = await meter.beside(each, FSYNC, BATCHED);
+      const { best, rate, yards } = await meter.beside(each, FSYNC, BATCHED, bare(each));
       const generations = best.nodes / each.width!;
       const [fsyncs, batched] = yards;
       const bound = best.nodes / (generations / fsyncs + best.nodes / batched);
       return {
         checks: [
           partOf('nodes/s', rate, 0.6, { what: 'the bound', value: bound }),
+          partOfBare(rate, yards[2]),
           atMost('commits for each generation', best.commits / generations, 1.5),
         ],
         notes: [
@@ -61,10 +75,14 @@ export const rateRows: readonly Row[] = [
     durability: 'sync',
     async measure(meter) {
       const each = layered(meter, 100_000, 1000, {});
-      const { best, rate, yards } = await meter.beside(each, UNBATCHED, { kind: 'lmdb' });
+      const { best, rate, yards } = await meter.beside(each, UNBATCHED, { kind: 'lmdb' }, bare(each));
       const bound = { what: 'piscina, a message for each task', value: yards[0] };
       return {
-        checks: [atLeast('nodes/s', rate.best, 250_000, { spread: rate }), partOf('nodes/s', rate, 5, bound)],
+        checks: [
+          atLeast('nodes/s', rate.best, 250_000, { spread: rate }),
+          partOf('nodes/s', rate, 5, bound),
+          partOfBare(rate, yards[2]),
+        ],
         notes: [
           `LMDB alone takes ${Math.round(yards[1])} rows of 100 bytes a second; ` +
             `here it took ${Math.round(best.bytes / best.nodes)} bytes a node in ${best.commits} commits`,
@@ -77,8 +95,10 @@ export const rateRows: readonly Row[] = [
     work: 'layered 10,000 (100 × 100), threads, LMDB',
     durability: 'async',
     async measure(meter) {
-      const { rate } = await meter.beside(layered(meter, 10_000, 100, { durabilities: ['async'] }));
-      return { checks: [atLeast('nodes/s', rate.best, 200_000, { spread: rate })] };
+      const each = layered(meter, 10_000, 100, { durabilities: ['async'] });
+      const { rate, yards } = await meter.beside(each, bare(each));
+      const checks = [atLeast('nodes/s', rate.best, 200_000, { spread: rate }), partOfBare(rate, yards[0])];
+      return { checks };
     },
   },
   {
@@ -87,8 +107,10 @@ export const rateRows: readonly Row[] = [
     durability: 'sync',
     async measure(meter) {
       const nodes = [meter.size(1002, 102)];
-      const { rate } = await meter.beside(only({ shapes: ['fan'], nodes }));
-      return { checks: [atLeast('nodes/s', rate.best, 100_000, { spread: rate })] };
+      const each = only({ shapes: ['fan'], nodes });
+      const { rate, yards } = await meter.beside(each, bare(each));
+      const checks = [atLeast('nodes/s', rate.best, 100_000, { spread: rate }), partOfBare(rate, yards[0])];
+      return { checks };
     },
   },
   {
@@ -97,8 +119,10 @@ export const rateRows: readonly Row[] = [
     durability: 'sync',
     async measure(meter) {
       const nodes = [meter.size(6000, 120)];
-      const { best } = await meter.beside(only({ shapes: ['many'], nodes }));
-      return { checks: [atLeast('executions/s', best.executions / best.seconds, 15_000)] };
+      const each = only({ shapes: ['many'], nodes });
+      const { best, rate, yards } = await meter.beside(each, bare(each));
+      const executions = best.executions / best.seconds;
+      return { checks: [atLeast('executions/s', executions, 15_000), partOfBare(rate, yards[0])] };
     },
   },
   {

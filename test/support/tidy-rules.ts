@@ -43,8 +43,8 @@ const FRONT_DOORS = new Set([PUBLIC_API, 'src/server/index.ts', 'src/simulation/
 /** Where each library with a place of its own may be imported. */
 const LIBRARIES: Readonly<Record<string, RegExp>> = {
   xstate: /^(?:machines|src\/engine)\//,
-  lmdb: /^src\/store\/lmdb[^/]*\.ts$|^src\/store\/lmdb\/|^bench\/yardsticks\.ts$/,
-  piscina: /^src\/pool\/threads[^/]*\.ts$|^src\/pool\/threads\/|^bench\/yardsticks\.ts$/,
+  lmdb: /^src\/store\/lmdb[^/]*\.ts$|^src\/store\/lmdb\/|^bench\/(yardsticks|bare\/disk)\.ts$/,
+  piscina: /^src\/pool\/threads[^/]*\.ts$|^src\/pool\/threads\/|^bench\/(yardsticks|bare\/disk)\.ts$/,
   comlink: /^src\/runtime\/remote\//,
   pino: /^src\/(?:observe|cli)\//,
   'pino-pretty': /^src\/(?:observe|cli)\//,

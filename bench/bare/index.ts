@@ -1,0 +1,33 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { warmSecondsOf } from '../measure.js';
+import type { StepConfig } from '../step.js';
+import type { BenchCase } from '../types.js';
+import { benchGraph } from '../workloads.js';
+import { Crew } from './crew.js';
+import { Disk } from './disk.js';
+import { BareLoop } from './loop.js';
+
+/**
+ * Nodes per second of the same graph in a loop of the runtime's design that does the least it can: see BareLoop. The distance
+ * to it is what everything else costs that a runtime does. On threads and LMDB, with steps that do nothing, whatever the case
+ * says.
+ */
+export async function barePerSecond(each: BenchCase): Promise<number> {
+  const { executions, dependencies } = await benchGraph(each);
+  const { durability, workers, payloadBytes } = each;
+  const config = JSON.stringify({ body: { kind: 'noop' }, payloadBytes } satisfies StepConfig);
+  const folder = await mkdtemp(join(tmpdir(), 'maestro-bench-'));
+  const disk = new Disk(folder);
+  const crew = new Crew(workers, config, (results) => loop.take(results));
+  const loop = new BareLoop(dependencies, durability === 'sync', disk, (steps) => crew.run(steps));
+  try {
+    const all = () => Promise.all(Array.from({ length: executions }, () => loop.execute()));
+    return (executions * dependencies.length) / (await warmSecondsOf(all));
+  } finally {
+    await crew.close();
+    await disk.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
