@@ -44,7 +44,7 @@ const FRONT_DOORS = new Set([PUBLIC_API, 'src/server/index.ts', 'src/simulation/
 const LIBRARIES: Readonly<Record<string, RegExp>> = {
   xstate: /^(?:machines|src\/engine)\//,
   lmdb: /^src\/store\/lmdb[^/]*\.ts$|^src\/store\/lmdb\/|^bench\/(yardsticks|bare\/disk)\.ts$/,
-  piscina: /^src\/pool\/threads[^/]*\.ts$|^src\/pool\/threads\/|^bench\/(yardsticks|bare\/disk)\.ts$/,
+  piscina: /^src\/pool\/threads[^/]*\.ts$|^src\/pool\/threads\/|^bench\/yardsticks\.ts$/,
   comlink: /^src\/runtime\/remote\//,
   pino: /^src\/(?:observe|cli)\//,
   'pino-pretty': /^src\/(?:observe|cli)\//,
