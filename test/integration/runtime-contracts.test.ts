@@ -7,6 +7,7 @@ import {
 } from '../../src/runtime/index.js';
 import { MemoryKv } from '../../src/store/memory-kv.js';
 import { buryOwners, crashing, simulate, type Fate } from '../support/simulation.js';
+import { toEnd } from '../support/to-end.js';
 import { collect, runtimes, storeKinds } from './support/runtimes.js';
 
 const open = runtimes();
@@ -165,7 +166,7 @@ describe('contracts and a process that dies', () => {
         const known = await second.runtime.get('e');
         if (known === undefined) continue;
         if (known.status === 'running' || known.status === 'pending')
-          await second.clock.run(second.runtime.resume('e').then(({ result }) => result));
+          await second.clock.run(toEnd(second.runtime));
         const document = (await second.runtime.get('e'))!;
         expect(document.status).toBe('completed');
         expect(document.contracts).toMatchObject([

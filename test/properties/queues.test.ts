@@ -7,6 +7,7 @@ import { defineWorkflow, type Workflow } from '../../src/spec/index.js';
 import { MemoryKv } from '../../src/store/memory-kv.js';
 import { dagArbitrary } from '../support/random-dag.js';
 import { buryOwners, quiet, simulate, type Fate } from '../support/simulation.js';
+import { toEnd } from '../support/to-end.js';
 
 const QUEUES = { gpu: 3, api: { size: 2, rate: '5/s' } } as const;
 const NAMES = ['gpu', 'api', 'unknown', undefined] as const;
@@ -112,7 +113,7 @@ describe('queues over random workflows that run at once', () => {
       for (const k of workflows.keys()) {
         const known = await second.runtime.get(`e${k}`);
         if (known === undefined || known.status === 'completed' || known.status === 'failed') continue;
-        await second.clock.run(second.runtime.resume(`e${k}`).then(({ result }) => result));
+        await second.clock.run(toEnd(second.runtime, `e${k}`));
         expect(['completed', 'failed']).toContain((await second.runtime.get(`e${k}`))!.status);
       }
     });

@@ -2,20 +2,15 @@ import { idempotencyKeyOf } from '../../src/pool/port.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/base/random.js';
-import { isMaestroError } from '../../src/base/errors.js';
-import {
-  isWorkflowStatusEnded,
-  type Durability,
-  type ExecutionMode,
-  type FailureMode,
-} from '../../src/base/model.js';
+import { type Durability, type ExecutionMode, type FailureMode } from '../../src/base/model.js';
 import type { ExecutionEvent } from '../../src/observe/events.js';
-import type { ExecutionDocument, Runtime } from '../../src/runtime/types.js';
+import type { ExecutionDocument } from '../../src/runtime/types.js';
 import { defineWorkflow, type Workflow } from '../../src/spec/index.js';
 import { MemoryKv } from '../../src/store/memory-kv.js';
 import { openStore } from '../../src/store/open.js';
 import { dagArbitrary } from '../support/random-dag.js';
 import { buryOwners, crashing, quiet, simulate, type Fate } from '../support/simulation.js';
+import { toEnd } from '../support/to-end.js';
 
 interface Scenario {
   workflow: Workflow;
@@ -108,18 +103,6 @@ async function runToEnd(scenario: Scenario, kv = new MemoryKv()): Promise<Ended>
     inputs: Object.keys(JSON.parse(call.dependencyOutputs) as object),
   }));
   return { document, live, stored, dispatched, maxBusy: pool.maxBusy };
-}
-
-/** Waits for a recovered execution to end; it may have ended since it was looked at. */
-async function toEnd(runtime: Runtime): Promise<void> {
-  try {
-    await (
-      await runtime.resume('e')
-    ).result;
-  } catch (error) {
-    const { status } = (await runtime.get('e'))!;
-    if (!isMaestroError(error, 'EXECUTION_STATE') || !isWorkflowStatusEnded(status)) throw error;
-  }
 }
 
 /** What must be the same however often the process died: everything but times. */

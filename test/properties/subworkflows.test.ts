@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isMaestroError } from '../../src/base/errors.js';
 import { isWorkflowStatusEnded, type Durability } from '../../src/base/model.js';
 import type { ExecutionEvent } from '../../src/observe/events.js';
 import type { ExecutionDocument, Runtime } from '../../src/runtime/types.js';
@@ -8,6 +7,7 @@ import { defineWorkflow, type Workflow } from '../../src/spec/index.js';
 import { MemoryKv } from '../../src/store/memory-kv.js';
 import { openStore } from '../../src/store/open.js';
 import { buryOwners, crashing, quiet, simulate, type Fate } from '../support/simulation.js';
+import { toEnd } from '../support/to-end.js';
 
 interface Scenario {
   workflow: Workflow;
@@ -88,17 +88,6 @@ async function whole(scenario: Scenario): Promise<ExecutionDocument[]> {
   const { runtime, clock } = await simulate(new MemoryKv(), { ...scenario, workflows: [scenario.workflow] });
   await clock.run((await clock.run(runtime.start(scenario.workflow, {}, { executionId: 'e' }))).result);
   return allDocuments(runtime);
-}
-
-async function toEnd(runtime: Runtime): Promise<void> {
-  try {
-    await (
-      await runtime.resume('e')
-    ).result;
-  } catch (error) {
-    const { status } = (await runtime.get('e'))!;
-    if (!isMaestroError(error, 'EXECUTION_STATE') || !isWorkflowStatusEnded(status)) throw error;
-  }
 }
 
 const crashes = fc.array(fc.record({ commits: fc.nat({ max: 60 }), applyLast: fc.boolean() }), {

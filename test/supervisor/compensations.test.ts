@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isMaestroError } from '../../src/base/errors.js';
 import { isWorkflowStatusEnded } from '../../src/base/model.js';
 import type { ExecutionEvent } from '../../src/observe/events.js';
 import type { ExecutionDocument } from '../../src/runtime/types.js';
@@ -9,6 +8,7 @@ import type { Kv } from '../../src/store/kv.js';
 import { MemoryKv } from '../../src/store/memory-kv.js';
 import { openStore } from '../../src/store/open.js';
 import { buryOwners, crashing, simulate, SimulatedClock, type Fate } from '../support/simulation.js';
+import { toEnd } from '../support/to-end.js';
 
 type World = Awaited<ReturnType<typeof simulate>>;
 
@@ -304,19 +304,8 @@ describe('compensation and crashes at any commit', () => {
         const live = (async () => {
           if (life > 0) await runtime.recoverInterrupted();
           const known = await runtime.get('e');
-          if (known !== undefined && isWorkflowStatusEnded(known.status)) return;
-          const begun =
-            known === undefined ? runtime.start(workflow, {}, { executionId: 'e' }) : runtime.resume('e');
-          try {
-            await (
-              await begun
-            ).result;
-          } catch (error) {
-            // It may have ended since it was looked at.
-            const now = await runtime.get('e');
-            const hasEnded = now !== undefined && isWorkflowStatusEnded(now.status);
-            if (!hasEnded || !isMaestroError(error, 'EXECUTION_STATE')) throw error;
-          }
+          if (known === undefined) await (await runtime.start(workflow, {}, { executionId: 'e' })).result;
+          else if (!isWorkflowStatusEnded(known.status)) await toEnd(runtime);
         })();
         live.catch(() => undefined);
         await clock.run(Promise.race([store.dead, live]));

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isMaestroError } from '../../src/base/errors.js';
 import { isWorkflowStatusEnded } from '../../src/base/model.js';
 import type { ExecutionDocument } from '../../src/runtime/types.js';
 import { workflowFromSpec, type NodeSpec, type Workflow, type WorkflowHeader } from '../../src/spec/index.js';
@@ -9,6 +8,7 @@ import { MemoryKv } from '../../src/store/memory-kv.js';
 import { openStore } from '../../src/store/open.js';
 import { outliving } from '../support/outliving-kv.js';
 import { buryOwners, crashing, quiet, simulate, SimulatedClock, type Fate } from '../support/simulation.js';
+import { toEnd } from '../support/to-end.js';
 
 type World = Awaited<ReturnType<typeof simulate>>;
 
@@ -286,23 +286,11 @@ describe('deadlines and crashes at any commit', () => {
       )) {
         const store = crashing(kv, commits, applyLast);
         const { runtime } = await world(workflow, fateOf, store, clock);
-        const hasEnded = async (): Promise<boolean> => {
-          const known = await runtime.get('e');
-          return known !== undefined && isWorkflowStatusEnded(known.status);
-        };
         const live = (async () => {
           if (life > 0) await runtime.recoverInterrupted();
-          if (await hasEnded()) return;
-          const isNew = (await runtime.get('e')) === undefined;
-          const begun = isNew ? runtime.start(workflow, {}, { executionId: 'e' }) : runtime.resume('e');
-          try {
-            await (
-              await begun
-            ).result;
-          } catch (error) {
-            // What was overdue may have ended since it was looked at.
-            if (!isMaestroError(error, 'EXECUTION_STATE') || !(await hasEnded())) throw error;
-          }
+          const known = await runtime.get('e');
+          if (known === undefined) await (await runtime.start(workflow, {}, { executionId: 'e' })).result;
+          else if (!isWorkflowStatusEnded(known.status)) await toEnd(runtime);
         })();
         live.catch(() => undefined);
         await clock.run(Promise.race([store.dead, live]));
