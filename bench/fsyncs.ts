@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, fdatasyncSync, openSync, unlinkSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { inFolder } from './folder.js';
 
 /** What forces data to disk, and what tells which files are written through. */
 const CALLS = 'fsync,fdatasync,msync,sync_file_range,openat,pwrite64,pwritev,pwritev2';
@@ -22,17 +22,14 @@ export function canTrace(): boolean {
 }
 
 /** Runs what measures under strace, and counts what it forced to disk between its marks. */
-export async function traced<T>(
+export function traced<T>(
   measure: (under: readonly string[]) => Promise<T>,
 ): Promise<{ result: T } & SyncCounts> {
-  const folder = await mkdtemp(join(tmpdir(), 'maestro-bench-'));
-  try {
+  return inFolder(async (folder) => {
     const path = join(folder, 'trace');
     const result = await measure(['strace', '-f', '-y', '--seccomp-bpf', '-e', `trace=${CALLS}`, '-o', path]);
     return { result, ...countSyncs(await readFile(path, 'utf8')) };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 /** Of what strace wrote with file names beside descriptors (`-y`). */

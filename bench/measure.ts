@@ -1,6 +1,3 @@
-import { rm, mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import {
   createRuntime,
   MaestroError,
@@ -10,6 +7,7 @@ import {
   type Workflow,
 } from '../src/runtime/index.js';
 import { meanSeconds } from './bodies.js';
+import { inFolder } from './folder.js';
 import { markTrace } from './fsyncs.js';
 import { graphOf } from './shapes.js';
 import type { BenchCase, BenchGraph, Measurement, Percentiles } from './types.js';
@@ -84,30 +82,30 @@ export async function measureLatency(each: BenchCase): Promise<Percentiles> {
   });
 }
 
-async function withRuntime<T>(
+function withRuntime<T>(
   { store, durability, pool, workers }: BenchCase,
   options: RuntimeOptions,
   use: (runtime: Runtime) => Promise<T>,
 ): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'maestro-bench-'));
   const sizes = {
     threads: { threads: workers },
     process: { processes: workers },
     inline: { inline: workers },
   };
-  const runtime = await createRuntime({
-    store: store === 'memory' ? 'memory:' : `lmdb:${folder}`,
-    durability,
-    pool: { ...sizes[pool], echo: false },
-    artifactRoot: folder,
-    ...options,
+  return inFolder(async (folder) => {
+    const runtime = await createRuntime({
+      store: store === 'memory' ? 'memory:' : `lmdb:${folder}`,
+      durability,
+      pool: { ...sizes[pool], echo: false },
+      artifactRoot: folder,
+      ...options,
+    });
+    try {
+      return await use(runtime);
+    } finally {
+      await runtime.close();
+    }
   });
-  try {
-    return await use(runtime);
-  } finally {
-    await runtime.close();
-    await rm(folder, { recursive: true, force: true });
-  }
 }
 
 /**

@@ -1,11 +1,10 @@
-import { closeSync, constants, fdatasyncSync, openSync, write, writeFileSync, writeSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { open } from 'lmdb';
 import { Piscina } from 'piscina';
 import { bodiesOf } from './bodies.js';
+import { openDatabase, WriteThroughFile } from './durable.js';
+import { inFolder } from './folder.js';
 import { secondsOf, warmSecondsOf } from './measure.js';
 import { task } from './step.js';
 import type { BenchCase } from './types.js';
@@ -100,8 +99,7 @@ export function fdatasyncPerSecond(): Promise<number> {
 /** Rows per second put into LMDB, many to a commit, each commit on disk before the next. */
 export function lmdbPutsPerSecond(): Promise<number> {
   return inFolder(async (folder) => {
-    const options = { compression: false, overlappingSync: false, encoding: 'binary' } as const;
-    const db = open<Buffer, string>(folder, options);
+    const db = openDatabase(folder);
     const row = Buffer.alloc(100, 1);
     try {
       const seconds = await secondsOf(async () => {
@@ -124,32 +122,15 @@ export function lmdbPutsPerSecond(): Promise<number> {
  */
 export function writesThroughPerSecond(): Promise<number> {
   return inFolder(async (folder) => {
-    const path = join(folder, 'file');
     const block = Buffer.alloc(4096, 1);
-    writeFileSync(path, Buffer.alloc(LOG_BLOCKS * block.length), { flush: true });
-    const file = openSync(path, constants.O_RDWR | constants.O_DSYNC);
-    const put = (at: number): Promise<void> =>
-      new Promise((resolve, reject) => {
-        write(file, block, 0, block.length, at * block.length, (error) =>
-          error === null ? resolve() : reject(error),
-        );
-      });
+    const file = new WriteThroughFile(join(folder, 'file'), LOG_BLOCKS * block.length);
     const run = async (): Promise<void> => {
-      for (let k = 0; k < SYNCS; k++) await put(k % LOG_BLOCKS);
+      for (let k = 0; k < SYNCS; k++) await file.write(block, (k % LOG_BLOCKS) * block.length);
     };
     try {
       return SYNCS / (await warmSecondsOf(run));
     } finally {
-      closeSync(file);
+      file.close();
     }
   });
-}
-
-async function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'maestro-bench-'));
-  try {
-    return await use(folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
 }

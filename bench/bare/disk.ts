@@ -1,8 +1,9 @@
-import { closeSync, constants, openSync, write, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { open, type RootDatabase } from 'lmdb';
+import { openDatabase, WriteThroughFile } from '../durable.js';
 
 const LOG_BYTES = 2 ** 20;
+/** No write touches a block in which an earlier commit lies. */
+const BLOCK_BYTES = 4096;
 /** How long what is in the log may be missing in the store. */
 const APPLY_AFTER_MS = 20;
 
@@ -13,27 +14,32 @@ export interface BareRow {
 
 /** A log that is written through, before an LMDB store that gets what is in it a little later. */
 export class Disk {
-  readonly #db: RootDatabase<Buffer, string>;
-  readonly #log: number;
+  readonly #db: ReturnType<typeof openDatabase>;
+  readonly #log: WriteThroughFile;
   #at = 0;
+  /** What is in the log and not in the store. */
   #fresh: BareRow[] = [];
+  /** The last commit to the store; it settles after all before it. */
+  #putting: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(folder: string) {
-    this.#db = open<Buffer, string>(join(folder, 'store'), {
-      compression: false,
-      overlappingSync: false,
-      encoding: 'binary',
-    });
-    const path = join(folder, 'log');
-    writeFileSync(path, Buffer.alloc(LOG_BYTES), { flush: true });
-    this.#log = openSync(path, constants.O_RDWR | constants.O_DSYNC);
+    this.#db = openDatabase(join(folder, 'store'));
+    this.#log = new WriteThroughFile(join(folder, 'log'), LOG_BYTES);
   }
 
-  /** Settles when it is on disk: in the log, in parts that have room in it. */
+  /** Settles when these bytes, which say the same as the rows, are in the log; or the rows in the store, where there are too many. */
   async log(bytes: Buffer, rows: readonly BareRow[]): Promise<void> {
-    for (let from = 0; from < bytes.length; from += LOG_BYTES)
-      await this.#write(bytes.subarray(from, from + LOG_BYTES));
+    const length = Math.ceil(bytes.length / BLOCK_BYTES) * BLOCK_BYTES;
+    if (length > LOG_BYTES) return this.put(rows);
+    if (this.#at + length > LOG_BYTES) {
+      // What is written over has to be elsewhere.
+      await this.put([]);
+      this.#at = 0;
+    }
+    const at = this.#at;
+    this.#at += length;
+    await this.#log.write(bytes, at);
     for (const row of rows) this.#fresh.push(row);
     this.#timer ??= setTimeout(() => void this.put([]), APPLY_AFTER_MS);
   }
@@ -44,24 +50,17 @@ export class Disk {
     this.#timer = undefined;
     const all = [...this.#fresh, ...rows];
     this.#fresh = [];
-    await this.#db.batch(() => {
-      for (const { key, value } of all) void this.#db.put(key, value);
-      for (const key of gone) void this.#db.remove(key);
-    });
+    if (all.length > 0)
+      this.#putting = this.#db.batch(() => {
+        for (const { key, value } of all) void this.#db.put(key, value);
+        for (const key of gone) void this.#db.remove(key);
+      });
+    await this.#putting;
   }
 
   async close(): Promise<void> {
     await this.put([]);
-    closeSync(this.#log);
+    this.#log.close();
     await this.#db.close();
-  }
-
-  #write(bytes: Buffer): Promise<void> {
-    if (this.#at + bytes.length > LOG_BYTES) this.#at = 0;
-    const at = this.#at;
-    this.#at += bytes.length;
-    return new Promise((resolve, reject) => {
-      write(this.#log, bytes, 0, bytes.length, at, (error) => (error === null ? resolve() : reject(error)));
-    });
   }
 }

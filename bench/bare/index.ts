@@ -1,6 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { inFolder } from '../folder.js';
 import { warmSecondsOf } from '../measure.js';
 import type { StepConfig } from '../step.js';
 import type { BenchCase } from '../types.js';
@@ -18,16 +16,16 @@ export async function barePerSecond(each: BenchCase): Promise<number> {
   const { executions, dependencies } = await benchGraph(each);
   const { durability, workers, payloadBytes } = each;
   const config = JSON.stringify({ body: { kind: 'noop' }, payloadBytes } satisfies StepConfig);
-  const folder = await mkdtemp(join(tmpdir(), 'maestro-bench-'));
-  const disk = new Disk(folder);
-  const crew = new Crew(workers, config, (results) => loop.take(results));
-  const loop = new BareLoop(dependencies, durability === 'sync', disk, (steps) => crew.run(steps));
-  try {
-    const all = () => Promise.all(Array.from({ length: executions }, () => loop.execute()));
-    return (executions * dependencies.length) / (await warmSecondsOf(all));
-  } finally {
-    await crew.close();
-    await disk.close();
-    await rm(folder, { recursive: true, force: true });
-  }
+  return inFolder(async (folder) => {
+    const disk = new Disk(folder);
+    const crew = new Crew(workers, config, (results) => loop.take(results));
+    const loop = new BareLoop(dependencies, durability === 'sync', disk, (steps) => crew.run(steps));
+    try {
+      const all = () => Promise.all(Array.from({ length: executions }, () => loop.execute()));
+      return (executions * dependencies.length) / (await warmSecondsOf(all));
+    } finally {
+      await crew.close();
+      await disk.close();
+    }
+  });
 }

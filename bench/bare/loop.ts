@@ -7,9 +7,10 @@ import type { BareResults } from './protocol.js';
 /** The states that a node goes through. */
 const [PENDING, READY, RUNNING, COMPLETED] = [0, 1, 2, 3];
 const NOTHING = Buffer.alloc(0);
+/** Bytes of a record before its entries: execution, sequence, number of entries. */
+const RECORD_HEAD = 12;
 /** Bytes of an entry before its output: node, time, length of the output. */
 const ENTRY_HEAD = 16;
-const RECORD_HEAD = 4;
 const CHECKSUM = 4;
 
 class BareExecution {
@@ -17,8 +18,8 @@ class BareExecution {
   readonly unfinished: Int32Array;
   readonly outputs: string[];
   left: number;
+  /** Of the next record in its journal. */
   sequence = 0;
-  isNew = true;
   /** Nodes that have completed since the last commit. */
   completed: number[] = [];
 
@@ -119,11 +120,11 @@ export class BareLoop {
 
   /** One commit at a time. */
   #flush(): void {
-    if (!this.isSync) this.#start();
+    if (!this.isSync) this.#start(this.#takeReady());
     if (this.#isCommitting || this.#touched.size === 0) return;
-    const [touched, ready] = [this.#touched, this.#ready];
+    const ready = this.#takeReady();
+    const touched = this.#touched;
     this.#touched = new Set();
-    this.#ready = [];
     // What ends meanwhile comes with the next commit.
     const ended = [...touched].filter(({ left }) => left === 0);
     this.#isCommitting = true;
@@ -135,14 +136,20 @@ export class BareLoop {
     });
   }
 
+  #takeReady(): [BareExecution, number][] {
+    const ready = this.#ready;
+    this.#ready = [];
+    return ready;
+  }
+
   #end(execution: BareExecution): void {
     this.#active.delete(execution.number);
     execution.ended();
   }
 
-  #start(ready = this.#ready.splice(0)): void {
-    const nodes = this.dependencies.length;
+  #start(ready: readonly [BareExecution, number][]): void {
     if (ready.length === 0) return;
+    const nodes = this.dependencies.length;
     const steps = ready.map(([execution, node]): Waiting => {
       execution.states[node] = RUNNING;
       return [execution.number * nodes + node, this.#inputs(execution, node)];
@@ -166,10 +173,10 @@ export class BareLoop {
     for (const execution of touched) {
       const from = length;
       length = this.#record(execution, length, nowMs);
+      const isNew = execution.sequence === 0;
       const key = `x/${execution.number}/j/${execution.sequence++}`;
       journal.push({ key, value: Buffer.from(this.#buffer.subarray(from, length)) });
-      if (execution.isNew || execution.left === 0) this.#keep(execution, nowMs, rows, gone);
-      execution.isNew = false;
+      if (isNew || execution.left === 0) this.#keep(execution, nowMs, rows, gone);
     }
     if (rows.length > 0) return this.disk.put([...journal, ...rows], gone);
     return this.disk.log(this.#buffer.subarray(0, length), journal);
@@ -177,13 +184,15 @@ export class BareLoop {
 
   /** Appends what has become of an execution. @returns where that ends */
   #record(execution: BareExecution, from: number, nowMs: number): number {
-    const { completed, outputs, sequence } = execution;
+    const { number, completed, outputs, sequence } = execution;
     let needed = from + RECORD_HEAD + CHECKSUM;
     for (const node of completed) needed += ENTRY_HEAD + 3 * outputs[node].length;
     if (needed > this.#buffer.length)
       this.#buffer = Buffer.concat([this.#buffer.subarray(0, from)], 2 * needed);
     const buffer = this.#buffer;
-    let at = buffer.writeUInt32LE(sequence, from);
+    let at = buffer.writeUInt32LE(number, from);
+    at = buffer.writeUInt32LE(sequence, at);
+    at = buffer.writeUInt32LE(completed.length, at);
     for (const node of completed) {
       const bytes = buffer.write(outputs[node], at + ENTRY_HEAD);
       at = buffer.writeUInt32LE(node, at);

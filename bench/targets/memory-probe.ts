@@ -9,7 +9,7 @@ import {
 import { dieWhenAnswered } from '../child.js';
 import { casesOf } from '../matrix.js';
 import { graphOf } from '../shapes.js';
-import { inFolder } from './meter.js';
+import { inFolder } from '../folder.js';
 import type { PendingMemory } from './types.js';
 import { specOf } from '../workloads.js';
 

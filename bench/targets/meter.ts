@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inChild } from '../child.js';
 import { measureInChild, nameOf, spreadOf } from '../harness.js';
@@ -112,15 +109,5 @@ function yardName(job: Job): string {
     case 'case':
     case 'latency':
       return nameOf(job.case);
-  }
-}
-
-/** In a folder that is gone afterwards. */
-export async function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'maestro-bench-'));
-  try {
-    return await use(folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
   }
 }

@@ -1,5 +1,6 @@
+import { inFolder } from '../folder.js';
 import { atMost } from './checks.js';
-import { inFolder, type Meter } from './meter.js';
+import type { Meter } from './meter.js';
 import type { Row } from './rows.js';
 import type { Probe } from './types.js';
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { casesOf } from '../matrix.js';
 import { atMost } from './checks.js';
-import { inFolder } from './meter.js';
+import { inFolder } from '../folder.js';
 import type { Row } from './rows.js';
 import type { PendingMemory, StoreUse } from './types.js';
 

@@ -43,7 +43,7 @@ const FRONT_DOORS = new Set([PUBLIC_API, 'src/server/index.ts', 'src/simulation/
 /** Where each library with a place of its own may be imported. */
 const LIBRARIES: Readonly<Record<string, RegExp>> = {
   xstate: /^(?:machines|src\/engine)\//,
-  lmdb: /^src\/store\/lmdb[^/]*\.ts$|^src\/store\/lmdb\/|^bench\/(yardsticks|bare\/disk)\.ts$/,
+  lmdb: /^src\/store\/lmdb[^/]*\.ts$|^src\/store\/lmdb\/|^bench\/durable\.ts$/,
   piscina: /^src\/pool\/threads[^/]*\.ts$|^src\/pool\/threads\/|^bench\/yardsticks\.ts$/,
   comlink: /^src\/runtime\/remote\//,
   pino: /^src\/(?:observe|cli)\//,
