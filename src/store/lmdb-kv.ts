@@ -3,7 +3,7 @@ import { MaestroError } from '../base/errors.js';
 import { checkKey, closedError, conflict, guardHolds, takeGuards, takeOps } from './key-rules.js';
 import type { LmdbGate } from './lmdb-gate.js';
 import type { Kv, KvEntry, KvGuard, KvOp, KvRange } from './kv.js';
-import { PAGE_BYTES, scanPages } from './paging.js';
+import { PAGE_BYTES, scanPages, type Page } from './paging.js';
 import { answered, COMMIT_TIMEOUT_MS } from './patience.js';
 
 /** The part of an lmdb database that is used; keys are text, values bytes. */
@@ -117,7 +117,10 @@ export class LmdbKv implements Kv {
       range,
       (key) => key,
       (start, end, limit, reverse) =>
-        this.read(() => [...this.db.getKeys(lmdbRange(start, end, limit, reverse))]),
+        this.read(() => {
+          const items = [...this.db.getKeys(lmdbRange(start, end, limit, reverse))];
+          return { items, isLast: items.length < limit };
+        }),
     );
   }
 
@@ -193,14 +196,14 @@ export class LmdbKv implements Kv {
     }
   }
 
-  private page(range: LmdbRange): KvEntry[] {
-    const page: KvEntry[] = [];
+  private page(range: LmdbRange): Page<KvEntry> {
+    const items: KvEntry[] = [];
     let bytes = 0;
     for (const { key, value } of this.db.getRange(range)) {
-      page.push({ key, value });
-      if ((bytes += value.length) > PAGE_BYTES) break;
+      items.push({ key, value });
+      if ((bytes += value.length) > PAGE_BYTES) return { items, isLast: false };
     }
-    return page;
+    return { items, isLast: items.length < range.limit };
   }
 
   private async writeAll(): Promise<void> {

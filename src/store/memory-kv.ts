@@ -1,6 +1,6 @@
 import { closedError, conflict, copyOf, guardHolds, takeGuards, takeOps } from './key-rules.js';
 import type { Kv, KvEntry, KvGuard, KvOp, KvRange } from './kv.js';
-import { scanPages } from './paging.js';
+import { scanPages, type Page } from './paging.js';
 import { SortedKeys } from './sorted-keys.js';
 
 /**
@@ -23,7 +23,10 @@ export class MemoryKv implements Kv {
     return scanPages(
       range,
       (entry) => entry.key,
-      (start, end, limit, reverse) => this.page(start, end, limit, reverse).map(entryOf),
+      (start, end, limit, reverse) => {
+        const { items, isLast } = this.page(start, end, limit, reverse);
+        return { items: items.map(entryOf), isLast };
+      },
     );
   }
 
@@ -56,9 +59,10 @@ export class MemoryKv implements Kv {
     } else if (this.values.delete(op.key)) this.order.remove(op.key);
   }
 
-  private page(start: string, end: string, limit: number, reverse: boolean): string[] {
+  private page(start: string, end: string, limit: number, reverse: boolean): Page<string> {
     this.assertOpen();
-    return this.order.slice(start, end, limit, reverse);
+    const items = this.order.slice(start, end, limit, reverse);
+    return { items, isLast: items.length < limit };
   }
 
   private assertOpen(): void {

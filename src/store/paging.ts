@@ -4,8 +4,14 @@ import type { KvRange } from './kv.js';
 export const PAGE_SIZE = 256;
 export const PAGE_BYTES = 1 << 20;
 
-/** A synchronous read of the first `limit` items of a range (fewer when they are large; none only at its end). */
-export type ReadPage<T> = (start: string, end: string, limit: number, reverse: boolean) => T[];
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Whether the range had no more than these. */
+  readonly isLast: boolean;
+}
+
+/** A synchronous read of the first items of a range: `limit` of them, or fewer when they are large or that was all. */
+export type ReadPage<T> = (start: string, end: string, limit: number, reverse: boolean) => Page<T>;
 
 /**
  * Turns synchronous page reads into a scan. Nothing is held between pages (no cursor, no read transaction), so a
@@ -20,11 +26,11 @@ export async function* scanPages<T>(
   let { start, end } = range;
   let left = range.limit ?? Infinity;
   while (left > 0 && start < end) {
-    const page = read(start, end, Math.min(left, PAGE_SIZE), reverse);
-    if (page.length === 0) return;
-    yield* page;
-    left -= page.length;
-    const last = keyOf(page[page.length - 1]);
+    const { items, isLast } = read(start, end, Math.min(left, PAGE_SIZE), reverse);
+    yield* items;
+    if (isLast) return;
+    left -= items.length;
+    const last = keyOf(items[items.length - 1]);
     if (reverse) end = last;
     else start = `${last}\0`;
   }
