@@ -42,8 +42,6 @@ export interface CompiledMachine<C, E extends EventObject> {
   readonly valueOf: (leaf: number) => StateValue;
   /** Whether the event is legal here; tolerated late events are. */
   readonly accepts: (leaf: number, context: C, event: E) => boolean;
-  /** Whether the event is tolerated here as late: it changes nothing and needs no record. */
-  readonly ignores: (leaf: number, type: E['type']) => boolean;
   /** Pure: where the event leads, or undefined when it is illegal here. */
   readonly step: (leaf: number, context: C, event: E) => Step<C> | undefined;
   /**
@@ -102,11 +100,6 @@ export function compileMachine<M extends AnyStateMachine>(
     const next = edge.update === null ? context : edge.update(context, event);
     return { leaf: edge.target, context: next, isLate: edge.ignored };
   };
-  const ignored = cells.map((cell) => cell?.every((edge) => edge.ignored) === true);
-  const ignores = (leaf: number, type: string): boolean => {
-    const index = column.get(type);
-    return index !== undefined && ignored[leaf * width + index];
-  };
 
   return {
     id: machine.id,
@@ -115,7 +108,6 @@ export function compileMachine<M extends AnyStateMachine>(
     initialContext,
     valueOf: (leaf) => values[leaf],
     accepts,
-    ignores,
     step,
     ...makeLogic(table, step, accepts),
   };

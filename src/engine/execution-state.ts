@@ -16,7 +16,6 @@ import type { Plan } from '../graph/plan.js';
 import { dependentsOf } from '../graph/queries.js';
 import { MAX_GROUP_RESTARTS } from '../policy/group.js';
 import type { RestartWindow } from '../policy/restart-intensity.js';
-import { startWorkflowActor, type WorkflowActor } from './actors.js';
 import { LEAF, NodeColumns } from './columns.js';
 import { RecentEvents } from './recent-events.js';
 import { Signals } from './signals.js';
@@ -25,7 +24,7 @@ import { WORKFLOW, type Entry, type OpenEntry, type WorkflowRow } from './entrie
 const KEEPS_RESULT = new Set([LEAF.running, LEAF.completed, LEAF.skipped, LEAF['failed.exhausted']]);
 
 /**
- * Where an execution is: the workflow actor, and the columns that hold its nodes. A node that nobody looks at is its
+ * Where an execution is: the row of the workflow, and the columns that hold its nodes. What nobody looks at is its
  * row: the compiled machine steps it there, and an XState actor comes into being only for who holds a reference (see
  * Replicas). Every change of state goes through `sendNode` or `sendWorkflow`, which record it as an entry of the open
  * turn.
@@ -50,7 +49,6 @@ export class ExecutionState {
   changedAtMs = 0;
   /** Told of every change of a node's leaf but those replayed. */
   moved: ((node: number, from: number, to: number) => void) | null = null;
-  private workflowActor: WorkflowActor | null = null;
   /** The last entries, for the story of an illegal transition. */
   private readonly recent = new RecentEvents();
 
@@ -163,13 +161,9 @@ export class ExecutionState {
   /** @returns false when the event came late and is harmless. @throws ILLEGAL_TRANSITION */
   sendWorkflow(event: WorkflowEvent, atMs: number): boolean {
     const leaf = this.workflowLeafCode;
-    if (compiledWorkflow.ignores(leaf, event.type)) return false;
-    if (!compiledWorkflow.accepts(leaf, this.workflowContext, event)) {
-      throw this.illegal('the workflow', WORKFLOW, WORKFLOW_LEAVES[leaf], event.type);
-    }
-    this.workflowActor ??= startWorkflowActor(leaf, this.workflowContext);
-    this.workflowActor.send(event);
-    const next = this.workflowActor.getSnapshot();
+    const next = compiledWorkflow.step(leaf, this.workflowContext, event);
+    if (next === undefined) throw this.illegal('the workflow', WORKFLOW, WORKFLOW_LEAVES[leaf], event.type);
+    if (next.isLate) return false;
     this.record({ node: WORKFLOW, event, atMs, fromLeaf: leaf, from: this.workflowContext });
     this.enterWorkflow(next.leaf, next.context, event, atMs);
     return true;
@@ -218,12 +212,6 @@ export class ExecutionState {
   /** The same, left in place. */
   get openEntries(): readonly OpenEntry[] {
     return this.entries;
-  }
-
-  /** Stops the workflow's actor. The columns stay readable. */
-  dispose(): void {
-    this.workflowActor?.stop();
-    this.workflowActor = null;
   }
 
   /** A wait that a signal ended has taken it: the first one of its name. */

@@ -1,5 +1,6 @@
 import type { Workflow } from '../spec/index.js';
 import type { EngineEvent } from '../engine/effects.js';
+import type { ExecutionRecord } from '../store/types.js';
 
 /** An execution of ours that waits in the store for a place in memory. */
 export interface Waiting {
@@ -8,6 +9,12 @@ export interface Waiting {
   readonly events: readonly EngineEvent[];
   /** Holds the inline functions, if it has any. */
   readonly workflow: Workflow | undefined;
+}
+
+/** One that need not wait. */
+export interface Arriving extends Waiting {
+  /** What it was taken over with just now: need not be read. */
+  readonly record?: ExecutionRecord;
 }
 
 /** Executions that wait for their turn, first come, first served. What waits is an id, not a state. */

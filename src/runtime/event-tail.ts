@@ -88,7 +88,7 @@ export class EventTail {
       for (const { event } of record.entries)
         if (event.type === 'migrated') deriver.prepare(event.to, await this.source(event.to));
       this.next = record.sequence + 1;
-      yield* this.told(deriver, record);
+      for (const event of this.told(deriver, record)) yield event;
       if ((entries += record.entries.length) < ENTRIES_AT_ONCE) continue;
       // Reading does not wait for anything by itself: others have their turn in between.
       entries = 0;

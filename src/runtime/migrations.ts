@@ -122,7 +122,6 @@ async function commit({ host }: Steering, candidate: Candidate): Promise<void> {
   const change = { spec: workflow.spec, journal, checkpoint, numberOf };
   const requests = await requestOps(host.store, record.executionId, numberOf);
   await store.changeDefinition(record, migratedRecord(candidate, next, nowMs), change, requests);
-  next.dispose();
 }
 
 function migratedRecord(

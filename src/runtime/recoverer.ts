@@ -48,7 +48,7 @@ export class Recoverer {
         const fields = { execution_id: executionId, workflow_id: workflowId };
         logger.info(fields, `Resuming workflow execution ${executionId}`);
         results.handle(executionId, workflowId);
-        residents.enqueue({ executionId, events: [], workflow: undefined });
+        residents.receive(record);
         taken(record);
       },
     });

@@ -5,7 +5,7 @@ import type { ExecutionRecord, ExecutionStore } from '../store/types.js';
 import { activate, restoreState } from '../supervisor/restore.js';
 import type { Supervisor } from '../supervisor/supervisor.js';
 import type { ActiveExecution } from '../supervisor/active-execution.js';
-import { Backlog, type Waiting } from './backlog.js';
+import { Backlog, type Arriving, type Waiting } from './backlog.js';
 import { Deferred } from './deferred.js';
 import type { Definitions } from './definitions.js';
 import { notFound } from './history.js';
@@ -88,6 +88,15 @@ export class Residents {
     this.fill();
   }
 
+  /** It has just been taken over: it comes at once where there is room, and gets its turn where there is none. */
+  receive(record: ExecutionRecord): void {
+    const { executionId } = record;
+    const waiting: Waiting = { executionId, events: [], workflow: undefined };
+    if (this.closed || this.backlog.size > 0 || !this.hasRoom) return this.enqueue(waiting);
+    this.options.busy();
+    this.start({ ...waiting, record });
+  }
+
   /** A stored execution comes into memory now when there is room, else when it gets its turn. */
   async admit(waiting: Waiting): Promise<void> {
     if (this.hasRoom) await this.bring(waiting);
@@ -121,7 +130,7 @@ export class Residents {
    * @param anyway also when its functions are not known here: it will not run
    * @param ops committed with that
    */
-  async bring(waiting: Waiting, anyway = false, ops: readonly KvOp[] = []): Promise<void> {
+  async bring(waiting: Arriving, anyway = false, ops: readonly KvOp[] = []): Promise<void> {
     const { executionId } = waiting;
     const arrival = new Deferred<void>();
     this.arriving.set(executionId, arrival);
@@ -150,9 +159,12 @@ export class Residents {
     return definition.waits.size === 0 ? { requests: [], ops: [] } : this.options.claim(id);
   }
 
-  private async read({ executionId, workflow }: Waiting, anyway: boolean): Promise<ActiveExecution> {
+  private async read(
+    { executionId, workflow, record: taken }: Arriving,
+    anyway: boolean,
+  ): Promise<ActiveExecution> {
     const { store, definitions, ownership, settings, listens } = this.options;
-    const stored = await store.load(executionId);
+    const stored = await store.load(executionId, taken);
     if (stored === undefined) throw notFound(executionId);
     const { record, spec, globalContext } = stored;
     const definition = anyway
@@ -178,10 +190,14 @@ export class Residents {
     while (this.hasRoom && !this.closed) {
       const waiting = this.backlog.shift();
       if (waiting === undefined) return;
-      this.bring(waiting)
-        .catch((error: unknown) => this.closed || this.options.failed(waiting.executionId, error))
-        .finally(() => this.fill());
+      this.start(waiting);
     }
+  }
+
+  private start(arriving: Arriving): void {
+    this.bring(arriving)
+      .catch((error: unknown) => this.closed || this.options.failed(arriving.executionId, error))
+      .finally(() => this.fill());
   }
 
   /** Nothing more comes into memory. */

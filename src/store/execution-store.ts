@@ -10,10 +10,9 @@ import { purge, removeExecution } from './execution-removal.js';
 import { decodeJournalRecord, encodeJournalRecord } from './journal-codec.js';
 import { putManifest, readManifests, type ArtifactManifest } from './artifact-rows.js';
 import { definitionChangeOps, putDefinition, type DefinitionChange } from './definition-change.js';
-import { leaseLost, notFenced, putFence, type Fence } from './fences.js';
+import { leaseLost, notFenced, type Fence } from './fences.js';
 import { furtherRows, type FurtherRow } from './further-rows.js';
 import { CachedResults } from './cached-results.js';
-import { withoutLog } from './log-rows.js';
 import { QueueRows } from './queue-rows.js';
 import { readRows } from './read-rows.js';
 import { putLog, readLogs, type StepLog } from './step-logs.js';
@@ -22,6 +21,7 @@ import * as keys from './keys.js';
 import type { Kv, KvGuard, KvOp, Visible } from './kv.js';
 import { decodeRecord, encodeRecord } from './record-codec.js';
 import { scheduleChange, type ScheduleRow } from './schedule-rows.js';
+import { TakeOvers } from './take-overs.js';
 import { WatchedKv } from './watched-kv.js';
 import type {
   Checkpoint,
@@ -59,11 +59,13 @@ export class KvExecutionStore implements ExecutionStore {
 
   readonly cached: CachedResults;
   readonly queues: QueueRows;
+  private readonly takeOvers: TakeOvers;
 
   constructor(kv: Kv) {
     this.kv = new WatchedKv(kv, (error) => this.failed(error));
     this.cached = new CachedResults(this.kv);
     this.queues = new QueueRows(this.kv);
+    this.takeOvers = new TakeOvers(this.kv, (cause, fence) => this.lost(cause, fence));
   }
 
   onFailure(failed: (error: MaestroError) => void): void {
@@ -192,25 +194,13 @@ export class KvExecutionStore implements ExecutionStore {
   ): Promise<void> {
     const { executionId, definitionHash } = next;
     const ops = await definitionChangeOps(this.kv, executionId, definitionHash, change);
-    await this.takeOver(seen, next, [...ops, ...also]);
+    await this.takeOvers.take(seen, next, [...this.update(seen, next), ...ops, ...also]);
   }
 
   readonly putDefinition = putDefinition;
 
-  async takeOver(seen: ExecutionRecord, next: ExecutionRecord, also: readonly KvOp[] = []): Promise<void> {
-    const guard = { key: keys.recordKey(seen.executionId), value: encodeRecord(seen) };
-    const ops = this.update(seen, next);
-    const former = seen.ownerId === next.ownerId ? null : seen.ownerId;
-    if (former !== null) ops.push(this.deleteOwner(former), putFence(former, next.updatedAtMs));
-    ops.push(...also);
-    // Who was taken for dead takes nothing over: what it has in hand of it may run still.
-    const fence = next.ownerId === null ? undefined : notFenced(next.ownerId);
-    const guards = fence === undefined ? [guard] : [guard, fence];
-    await withoutLog(this.kv, former, (noLog) => this.kv.commit(ops, [...guards, ...noLog])).catch(
-      (cause: unknown) => {
-        throw this.lost(cause, fence);
-      },
-    );
+  takeOver(seen: ExecutionRecord, next: ExecutionRecord): Promise<void> {
+    return this.takeOvers.take(seen, next, this.update(seen, next));
   }
 
   async getRecord(executionId: string): Promise<ExecutionRecord | undefined> {
@@ -230,10 +220,10 @@ export class KvExecutionStore implements ExecutionStore {
     return spec;
   }
 
-  async load(executionId: string): Promise<StoredExecution | undefined> {
-    const record = await this.getRecord(executionId);
+  async load(executionId: string, taken?: ExecutionRecord): Promise<StoredExecution | undefined> {
+    const record = taken ?? (await this.getRecord(executionId));
     if (!record) return undefined;
-    await this.settled(record);
+    if (taken === undefined) await this.settled(record);
     const spec = await this.getDefinition(record.definitionHash);
     if (!spec) throw corrupt(keys.definitionKey(record.definitionHash), 'it is missing');
     const globalContext = await this.getText(keys.contextKey(executionId));

@@ -199,9 +199,9 @@ export class LmdbKv implements Kv {
   private page(range: LmdbRange): Page<KvEntry> {
     const items: KvEntry[] = [];
     let bytes = 0;
-    for (const { key, value } of this.db.getRange(range)) {
-      items.push({ key, value });
-      if ((bytes += value.length) > PAGE_BYTES) return { items, isLast: false };
+    for (const item of this.db.getRange(range)) {
+      items.push(item);
+      if ((bytes += item.value.length) > PAGE_BYTES) return { items, isLast: false };
     }
     return { items, isLast: items.length < range.limit };
   }

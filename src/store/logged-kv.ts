@@ -42,10 +42,10 @@ export class LoggedKv implements Kv {
     this.failed = failed;
   }
 
-  async get(key: string): Promise<Uint8Array | undefined> {
+  get(key: string): Promise<Uint8Array | undefined> {
     for (const log of this.logs.values()) {
       const op = log.find(key);
-      if (op !== undefined) return op.op === 'put' ? Buffer.from(op.value) : undefined;
+      if (op !== undefined) return Promise.resolve(op.op === 'put' ? Buffer.from(op.value) : undefined);
     }
     return this.store.get(key);
   }

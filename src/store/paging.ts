@@ -27,7 +27,8 @@ export async function* scanPages<T>(
   let left = range.limit ?? Infinity;
   while (left > 0 && start < end) {
     const { items, isLast } = read(start, end, Math.min(left, PAGE_SIZE), reverse);
-    yield* items;
+    // Not `yield*`, which makes several promises of each item of an array.
+    for (const item of items) yield item;
     if (isLast) return;
     left -= items.length;
     const last = keyOf(items[items.length - 1]);

@@ -205,7 +205,8 @@ export interface ExecutionStore {
 
   getRecord(executionId: string): Promise<ExecutionRecord | undefined>;
   getDefinition(hash: string): Promise<WorkflowSpec | undefined>;
-  load(executionId: string): Promise<StoredExecution | undefined>;
+  /** @param record what it was taken over with just now; default: its record is read, and all that its owner was told */
+  load(executionId: string, record?: ExecutionRecord): Promise<StoredExecution | undefined>;
   /** Settles when all that the owner of an execution has been told is committed can be read; `load` waits for that. */
   settled(record: ExecutionRecord): Promise<void>;
   journal(executionId: string, fromSequence?: number): AsyncIterable<JournalRecord>;

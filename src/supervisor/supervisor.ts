@@ -372,7 +372,6 @@ export class Supervisor {
     this.leave(execution);
     execution.stopTimers();
     execution.replicas?.stop();
-    execution.engine.state.dispose();
   }
 
   private die(cause: unknown): void {

@@ -48,6 +48,7 @@ export function executionStoreContract(name: string, open: () => Promise<Kv>): v
           ]);
           const loaded = await store.load('e1');
           expect(loaded).toEqual({ record: saved, spec: SPEC, globalContext: '{"a":1}', checkpoint: null });
+          expect(await store.load('e1', saved)).toEqual(loaded);
           const [first] = await collect(store.journal('e1'));
           expect(first).toEqual({ sequence: 0, entries: [done(0, '{"result":42}')] });
         }),

@@ -33,7 +33,6 @@ function checkTable<C, E extends EventObject>(
         const context = compiled.initialContext;
         const next = compiled.step(leaf, context, event);
         expect(compiled.accepts(leaf, context, event)).toBe(expected !== undefined);
-        expect(compiled.ignores(leaf, event.type)).toBe(expected === LATE);
         if (expected === undefined) expect(next).toBeUndefined();
         else expect(compiled.leaves[next!.leaf]).toBe(expected === LATE ? name : expected);
         if (expected === LATE) expect(next!.context).toBe(context);
