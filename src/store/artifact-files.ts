@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { constants, existsSync } from 'node:fs';
 import { lstat, open, readdir, realpath, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, extname, isAbsolute, join, relative, resolve, sep } from 'node:path';
-import { v4 as uuid } from 'uuid';
 import { MaestroError } from '../base/errors.js';
 import { fsyncPath } from '../base/sync.js';
 
@@ -85,7 +84,7 @@ export async function syncFolders(folder: string, top: string): Promise<void> {
 
 /** Writes a file so that there is all of it or what was there before, also where several do so at once. */
 export async function writeWhole(file: string, text: string, durable: boolean): Promise<void> {
-  const temporary = `${file}.${uuid()}.tmp`;
+  const temporary = `${file}.${randomUUID()}.tmp`;
   try {
     const handle = await open(temporary, 'wx');
     try {

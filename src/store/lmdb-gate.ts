@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   closeSync,
   existsSync,
@@ -14,7 +15,6 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { v4 as uuid } from 'uuid';
 import { currentProcess, isAlive, type ProcessIdentity } from './process-identity.js';
 
 /** A file that has not been touched for longer was left behind, or its process hangs. */
@@ -64,7 +64,7 @@ export class LmdbGate {
     private readonly folder: string,
     private readonly self: ProcessIdentity = currentProcess(),
   ) {
-    const id = uuid();
+    const id = randomUUID();
     this.opening = join(folder, OPENING);
     this.intent = join(this.opening, id);
     this.user = join(folder, USER + id);

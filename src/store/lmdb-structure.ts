@@ -54,6 +54,8 @@ type Node = (page: Buffer, at: number, flags: number, keyBytes: number, dataByte
 export class LmdbStructure {
   /** Pages reached so far, by number. */
   private readonly reached: Uint8Array;
+  /** Where leaves of data are read to, one after the other: a buffer for each costs more than what is done with it. */
+  private readonly leaf: Buffer;
   private isWhole = true;
 
   constructor(
@@ -63,6 +65,7 @@ export class LmdbStructure {
   ) {
     this.reached = new Uint8Array(meta.lastPage + 1);
     this.reached.fill(1, 0, 2);
+    this.leaf = Buffer.allocUnsafe(meta.pageBytes);
   }
 
   /** @returns false when it was ended early. @throws Error saying what is wrong */
@@ -85,7 +88,8 @@ export class LmdbStructure {
       if (tree.entries > 0) throw new Error(`its tree of ${name} has entries and no root`);
       return;
     }
-    const walk = new TreeWalk(name === 'data');
+    const isData = name === 'data';
+    const walk = new TreeWalk(isData);
     const counts = { branchPages: 0, leafPages: 0, overflowPages: 0, entries: 0 };
     let level: Child[] = [{ number: tree.root, low: undefined }];
     for (let depth = 1; depth <= tree.depth; depth++) {
@@ -96,7 +100,7 @@ export class LmdbStructure {
           this.isWhole = false;
           return;
         }
-        const page = this.take(number, 1);
+        const page = this.take(number, 1, isData && isLeaf ? this.leaf : undefined);
         const nodes = this.checkPage(page, number, isLeaf ? LEAF : BRANCH);
         counts[isLeaf ? 'leafPages' : 'branchPages']++;
         for (const [n, at] of nodes.entries()) {
@@ -114,6 +118,7 @@ export class LmdbStructure {
           counts.overflowPages += this.checkData(page, number, at, keyBytes);
           visit(page, at, page.readUInt16LE(at + 4), keyBytes, dataSize(page, at));
         }
+        walk.leavePage();
       }
       level = children;
     }
@@ -124,8 +129,8 @@ export class LmdbStructure {
     }
   }
 
-  /** Reads a page (the first of several) and marks it as reached. */
-  private take(number: number, pages: number): Buffer {
+  /** Reads a page (the first of several) and marks it as reached. @param target default: a new buffer */
+  private take(number: number, pages: number, target?: Buffer): Buffer {
     const { lastPage, pageBytes } = this.meta;
     if (number < 2 || number + pages - 1 > lastPage)
       throw new Error(`it points to page ${number}, which cannot be`);
@@ -133,11 +138,10 @@ export class LmdbStructure {
       if (this.reached[each] === 1) throw new Error(`it points to page ${each} twice`);
       this.reached[each] = 1;
     }
-    return this.read(number * pageBytes, pageBytes);
+    return this.read(number * pageBytes, pageBytes, target);
   }
 
-  private read(at: number, bytes: number): Buffer {
-    const target = Buffer.allocUnsafe(bytes);
+  private read(at: number, bytes: number, target: Buffer = Buffer.allocUnsafe(bytes)): Buffer {
     const got = readSync(this.file, target, 0, bytes, at);
     if (got !== bytes) throw new Error(`it ends at byte ${at + got}, before what it points to`);
     return target;
@@ -238,6 +242,11 @@ class TreeWalk {
     const order = this.previous === undefined ? -1 : this.compare(this.previous, key);
     if (order > 0 || (isLeaf && order === 0)) throw new Error(`page ${page} has its keys out of order`);
     this.previous = key;
+  }
+
+  /** The page that keys were in may be overwritten. */
+  leavePage(): void {
+    if (this.previous !== undefined) this.previous = Buffer.from(this.previous);
   }
 
   private compare(a: Buffer, b: Buffer): number {

@@ -13,7 +13,6 @@ import {
   type RuntimeOptions,
   type Workflow,
 } from '../../runtime/index.js';
-import { createService } from '../../server/index.js';
 import { CORE_MODULES, loadModules } from '../environment/modules.js';
 import { count, shellQuote } from '../format/text.js';
 import { packageVersion } from '../version.js';
@@ -186,6 +185,7 @@ async function service(): Promise<string> {
   const runtime = await createRuntime({ store: 'memory:' });
   const nothing = (): void => {};
   const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+  const { createService } = await import('../../server/index.js');
   const opened = await createService({ runtime, workflows: [], logger, version: packageVersion(), port: 0 });
   try {
     const url = await opened.listen();

@@ -23,7 +23,7 @@ import {
 import { ServiceManager } from '../service-manager.js';
 import { StopSignal } from '../stop-signal.js';
 import { addRuntimeFlags, runtimeOptionsOf, type RuntimeFlags } from '../runtime-options.js';
-import { createService, type Scope, type Service, type Token } from '../../server/index.js';
+import type { Scope, Service, Token } from '../../server/index.js';
 import type { CommandContext } from '../session.js';
 import { MEMORY_STORE } from '../store-location.js';
 import { templatesDir } from '../template-files.js';
@@ -131,6 +131,8 @@ async function serve(context: CommandContext, flags: ServeFlags): Promise<number
     for (const workflow of workflows)
       if (flags.schedules && workflow.spec.workflow.schedule !== undefined)
         await runtime.schedules.add(workflow);
+    // Loaded when it is needed: no other command waits for a web server's modules.
+    const { createService } = await import('../../server/index.js');
     const service = await createService({
       runtime,
       workflows,
