@@ -18,7 +18,7 @@ export class Edges {
   constructor(
     private readonly definition: EngineDefinition,
     private readonly state: ExecutionState,
-    private readonly act: (effect: Effect) => void,
+    private readonly host: { act(effect: Effect): void },
   ) {}
 
   get evaluating(): number {
@@ -34,7 +34,7 @@ export class Edges {
   ask(from: number, to: number): void {
     if (this.leaf[to] !== LEAF.pending) return;
     this.questions.set(keyOf(from, to), ++this.asked);
-    this.act({ kind: 'evaluate', node: to, from, question: this.asked });
+    this.host.act({ kind: 'evaluate', node: to, from, question: this.asked });
   }
 
   /** Asks what is open about the edges to a node: at the start, after a restore, when nodes start over. */

@@ -18,7 +18,7 @@ import { ExecutionState } from './execution-state.js';
 import { FreshStarts } from './fresh-starts.js';
 import { Propagation } from './propagation.js';
 import { Maps } from './maps.js';
-import type { Readiness } from './readiness.js';
+import type { Finish, Readiness } from './readiness.js';
 import { Repeats } from './repeats.js';
 import { cancelledWith, rerunEvent, waitsToStart } from './rerun.js';
 import { Starts } from './starts.js';
@@ -52,47 +52,14 @@ export class ExecutionEngine {
     const { plan } = definition;
     this.state = state ?? new ExecutionState(plan);
     this.starts = new Starts(definition, this.state);
-    this.propagation = new Propagation(definition, this.state, this.starts, {
-      act: (effect) => this.effects.push(effect),
-      ready: (node) => this.enqueue(node),
-      failed: (node, atMs) => this.fail(node, atMs),
-    });
-    if (definition.repeats.size > 0)
-      this.repeats = new Repeats(definition, this.state, {
-        act: (effect) => this.effects.push(effect),
-        succeeded: (success, atMs) => this.succeed(success, atMs),
-        ready: (node) => this.enqueue(node),
-        failed: (node, atMs) => this.fail(node, atMs),
-      });
+    this.propagation = new Propagation(definition, this.state, this.starts, this);
+    if (definition.repeats.size > 0) this.repeats = new Repeats(definition, this.state, this);
     this.freshStarts = new FreshStarts(definition, this.state, this.propagation.readiness);
-    this.endings = new Endings(definition, this.state, {
-      stop: (node, atMs) => this.stop(node, atMs),
-      stopped: () => {
-        this.readiness.recount();
-        this.starts.lanes.clear();
-      },
-      ready: (node) => this.enqueue(node),
-    });
-    this.deadlines = new Deadlines(definition, this.state, this.starts, {
-      act: (effect) => this.effects.push(effect),
-      nodeIsOver: (node, error, atMs) => this.timeOut(node, error, atMs),
-      workflowIsOver: (error, atMs) => this.endings.endBy({ kind: 'timedOut', error }, false, atMs),
-    });
-    this.maps = null;
-    if (definition.maps.size > 0)
-      this.maps = new Maps(definition, this.state, this.propagation, {
-        grow: () => this.starts.grow(),
-        act: (effect) => this.effects.push(effect),
-        cancel: (node, atMs) => this.cancelNode(node, atMs),
-      });
+    this.endings = new Endings(definition, this.state, this);
+    this.deadlines = new Deadlines(definition, this.state, this.starts, this);
+    this.maps = definition.maps.size > 0 ? new Maps(definition, this.state, this.propagation, this) : null;
     this.propagation.maps = this.maps;
-    this.waits = new Waits(definition, this.state, {
-      act: (effect) => this.effects.push(effect),
-      reported: (report, atMs) => this.takeReport(report, atMs),
-      wake: (node, atMs) => this.effects.push({ kind: 'wake', node, atMs }),
-      ended: (node, finish, atMs) =>
-        finish === 'failed' ? this.fail(node, atMs) : this.propagation.tell(node, finish, atMs),
-    });
+    this.waits = new Waits(definition, this.state, this);
   }
 
   get readiness(): Readiness {
@@ -105,7 +72,7 @@ export class ExecutionEngine {
       case 'attemptSucceeded':
       case 'attemptFailed':
         if (!this.columns.isCurrent(event)) return;
-        this.takeReport(event, atMs);
+        this.reported(event, atMs);
         break;
       case 'childEnded':
         this.waits.childEnded(event, atMs);
@@ -116,7 +83,7 @@ export class ExecutionEngine {
       case 'attemptLost':
         if (!this.columns.isCurrent(event)) return;
         this.state.sendNode(event.node, { type: 'recovered', reason: 'worker' }, atMs);
-        this.enqueue(event.node);
+        this.ready(event.node);
         break;
       case 'conditionEvaluated':
         this.propagation.answer(event, atMs);
@@ -126,7 +93,7 @@ export class ExecutionEngine {
         break;
       case 'woke':
         if (waitsToStart(this.columns.leaf[event.node]) && this.columns.wakeAtMs.has(event.node))
-          this.enqueue(event.node);
+          this.ready(event.node);
         else this.waits.woke(event.node, atMs);
         break;
       case 'deadlinePassed':
@@ -138,7 +105,7 @@ export class ExecutionEngine {
         this.waits.answer(event, atMs);
         break;
       case 'nodeCancelRequested':
-        for (const node of cancelledWith(this.definition.plan, event.node)) this.cancelNode(node, atMs);
+        for (const node of cancelledWith(this.definition.plan, event.node)) this.cancel(node, atMs);
         break;
       default:
         this.applyRequest(event, atMs);
@@ -249,38 +216,91 @@ export class ExecutionEngine {
     for (let node = 0; node < leaf.length; node++) {
       if (leaf[node] === LEAF.running && !waits.has(node) && !isOver(node))
         this.state.sendNode(node, { type: 'recovered', reason: 'process' }, atMs);
-      if (leaf[node] === LEAF.ready && !wakeAtMs.has(node)) this.enqueue(node);
+      if (leaf[node] === LEAF.ready && !wakeAtMs.has(node)) this.ready(node);
     }
-    for (const [node, at] of wakeAtMs) this.effects.push({ kind: 'wake', node, atMs: at });
+    for (const [node, at] of wakeAtMs) this.wake(node, at);
     this.deadlines.armAll();
     if (this.state.workflowLeaf === 'running' || this.state.workflowLeaf === 'paused')
       this.propagation.admitAll(atMs);
     this.comeToRest(atMs);
   }
 
-  private get columns(): ExecutionState['columns'] {
-    return this.state.columns;
+  /*
+   * What its parts have it do, as their hosts say. Methods instead of functions made for each part: executions are many.
+   */
+
+  act(effect: Effect): void {
+    this.effects.push(effect);
   }
 
-  private enqueue(node: number): void {
+  wake(node: number, atMs: number): void {
+    this.effects.push({ kind: 'wake', node, atMs });
+  }
+
+  ready(node: number): void {
     this.starts.enqueue(node, this.turn);
   }
 
-  private takeReport(report: AttemptReport, atMs: number): void {
+  reported(report: AttemptReport, atMs: number): void {
     if (report.type === 'attemptSucceeded') {
-      if (this.repeats?.holds(report) !== true) this.succeed(report, atMs);
+      if (this.repeats?.holds(report) !== true) this.succeeded(report, atMs);
       return;
     }
     this.noteContracts(report, atMs);
     this.failAttempt(report.node, report.error, report.durationMs, atMs);
   }
 
-  private succeed(event: AttemptSuccess, atMs: number): void {
+  succeeded(event: AttemptSuccess, atMs: number): void {
     const { node, output, artifacts, durationMs, cached } = event;
     if (cached !== undefined) this.state.sendNode(node, { type: 'cacheHit', hash: cached }, atMs);
     this.noteContracts(event, atMs);
     this.state.sendNode(node, { type: 'attemptSucceeded', output, artifacts, durationMs }, atMs);
     this.propagation.tell(node, 'succeeded', atMs);
+  }
+
+  /** The node has failed for good: what supervises it says what comes of that. */
+  failed(node: number, atMs: number): void {
+    if (this.restart(node, atMs)) return;
+    this.propagation.tell(node, 'failed', atMs);
+    for (const other of this.starts.groups.endingWith(node)) this.cancel(other, atMs);
+  }
+
+  ended(node: number, finish: Finish, atMs: number): void {
+    if (finish === 'failed') this.failed(node, atMs);
+    else this.propagation.tell(node, finish, atMs);
+  }
+
+  nodeIsOver(node: number, error: ErrorDocument, atMs: number): void {
+    if (this.columns.leaf[node] === LEAF.running) this.effects.push(this.waits.cancellation(node, error));
+    this.state.sendNode(node, { type: 'timedOut', error }, atMs);
+    this.failed(node, atMs);
+  }
+
+  workflowIsOver(error: ErrorDocument, atMs: number): void {
+    this.endings.endBy({ kind: 'timedOut', error }, false, atMs);
+  }
+
+  /** @returns false when it had ended already */
+  stop(node: number, atMs: number): boolean {
+    if (this.columns.leaf[node] === LEAF.running) this.effects.push(this.waits.cancellation(node));
+    return this.state.sendNode(node, { type: 'cancelRequested' }, atMs);
+  }
+
+  stopped(): void {
+    this.readiness.recount();
+    this.starts.lanes.clear();
+  }
+
+  cancel(node: number, atMs: number): void {
+    if (this.stop(node, atMs)) this.propagation.tell(node, 'failed', atMs);
+  }
+
+  grow(): void {
+    this.starts.grow();
+  }
+
+  private get columns(): ExecutionState['columns'] {
+    return this.state.columns;
   }
 
   private noteContracts({ node, contracts: verdicts }: AttemptReport, atMs: number): void {
@@ -294,29 +314,16 @@ export class ExecutionEngine {
     if (delayMs !== null) {
       const retryAtMs = atMs + Math.ceil(delayMs);
       this.state.sendNode(node, { type: 'attemptFailed', error, durationMs, retryAtMs }, atMs);
-      this.effects.push({ kind: 'wake', node, atMs: retryAtMs });
+      this.wake(node, retryAtMs);
       return;
     }
     this.state.sendNode(node, { type: 'attemptFailed', error, durationMs }, atMs);
-    this.fail(node, atMs);
+    this.failed(node, atMs);
   }
 
   /** The events of deadlines that passed while nobody was there: to be applied once what was sent meanwhile is heard. */
   overdue(atMs: number): EngineEvent[] {
     return this.deadlines.overdue(atMs).map((node) => ({ type: 'deadlinePassed', node }));
-  }
-
-  private timeOut(node: number, error: ErrorDocument, atMs: number): void {
-    if (this.columns.leaf[node] === LEAF.running) this.effects.push(this.waits.cancellation(node, error));
-    this.state.sendNode(node, { type: 'timedOut', error }, atMs);
-    this.fail(node, atMs);
-  }
-
-  /** The node has failed for good: what supervises it says what comes of that. */
-  private fail(node: number, atMs: number): void {
-    if (this.restart(node, atMs)) return;
-    this.propagation.tell(node, 'failed', atMs);
-    for (const other of this.starts.groups.endingWith(node)) this.cancelNode(other, atMs);
   }
 
   /** Members of its group start over instead. Costs what starts over and its dependents. @returns false: they do not */
@@ -332,16 +339,6 @@ export class ExecutionEngine {
     this.maps?.recount();
     for (const at of [...again, ...this.freshStarts.unblock(again, atMs)]) this.propagation.admit(at, atMs);
     return true;
-  }
-
-  private cancelNode(node: number, atMs: number): void {
-    if (this.stop(node, atMs)) this.propagation.tell(node, 'failed', atMs);
-  }
-
-  /** @returns false when it had ended already */
-  private stop(node: number, atMs: number): boolean {
-    if (this.columns.leaf[node] === LEAF.running) this.effects.push(this.waits.cancellation(node));
-    return this.state.sendNode(node, { type: 'cancelRequested' }, atMs);
   }
 
   /** A request that no longer fits is late: who asks looks before and after. */
@@ -362,8 +359,8 @@ export class ExecutionEngine {
     this.maps?.recount();
     this.starts.takeLimit();
     this.starts.lanes.clear();
-    for (const node of this.columns.nodesIn(LEAF.ready)) if (!wakeAtMs.has(node)) this.enqueue(node);
-    for (const [node, at] of wakeAtMs) this.effects.push({ kind: 'wake', node, atMs: at });
+    for (const node of this.columns.nodesIn(LEAF.ready)) if (!wakeAtMs.has(node)) this.ready(node);
+    for (const [node, at] of wakeAtMs) this.wake(node, at);
     this.deadlines.armAll();
     this.propagation.admitAll(atMs);
   }
@@ -381,7 +378,7 @@ export class ExecutionEngine {
     if (this.endings.goesOn(atMs)) return false;
     const { isHalted, isLimited, outlasting } = this.starts;
     if (isHalted)
-      for (const node of this.waits.withdraw((at) => this.starts.holdsBack(at), atMs)) this.enqueue(node);
+      for (const node of this.waits.withdraw((at) => this.starts.holdsBack(at), atMs)) this.ready(node);
     else if (this.isUnderWay) return false;
     if (outlasting.length > 0 && (isHalted || isLimited)) {
       if (this.propagation.evaluating > 0 || (isHalted && this.starts.isAnyUnderWay())) return false;

@@ -24,9 +24,8 @@ export class Groups {
     private readonly state: ExecutionState,
     private readonly lanes: Lanes,
   ) {
-    const policies = [...definition.groups.values(), ...definition.maps.values()];
-    const isLimited = policies.some(({ maxConcurrency }) => maxConcurrency < Infinity);
-    if (isLimited) state.moved = (node, from, to) => this.moved(node, from, to);
+    if (isLimited(definition.groups) || isLimited(definition.maps))
+      state.moved = (node, from, to) => this.moved(node, from, to);
   }
 
   /** After a restore. */
@@ -133,4 +132,10 @@ export class Groups {
   private executingIn(group: number): number {
     return this.executing.get(group) ?? 0;
   }
+}
+
+function isLimited(policies: ReadonlyMap<number, { readonly maxConcurrency: number }>): boolean {
+  if (policies.size > 0)
+    for (const { maxConcurrency } of policies.values()) if (maxConcurrency < Infinity) return true;
+  return false;
 }

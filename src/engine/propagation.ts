@@ -58,7 +58,7 @@ export class Propagation {
   ) {
     this.plan = definition.plan;
     this.readiness = new Readiness(definition, state.columns);
-    this.edges = new Edges(definition, state, (effect) => host.act(effect));
+    this.edges = new Edges(definition, state, host);
   }
 
   /** Condition evaluations under way. */

@@ -1,25 +1,28 @@
 const LENGTH = 128;
+/** Node, type and time of one event. */
+const FIELDS = 3;
 
 /** The last events of an execution, for the story of one that must not be. Holds on to nothing else of them. */
 export class RecentEvents {
-  private readonly nodes: number[] = [];
-  private readonly types: string[] = [];
-  private readonly times: number[] = [];
+  /** Times as milliseconds since the first one: small numbers take no memory beside the array. */
+  private readonly events: (number | string)[] = [];
+  private firstMs = 0;
   private count = 0;
 
   note(node: number, type: string, atMs: number): void {
-    const at = this.count++ % LENGTH;
-    this.nodes[at] = node;
-    this.types[at] = type;
-    this.times[at] = atMs;
+    if (this.count === 0) this.firstMs = atMs;
+    const at = (this.count++ % LENGTH) * FIELDS;
+    this.events[at] = node;
+    this.events[at + 1] = type;
+    this.events[at + 2] = atMs - this.firstMs;
   }
 
   /** `type@time` of those of a node, oldest first. */
   of(node: number): string[] {
     const story: string[] = [];
     for (let k = Math.max(0, this.count - LENGTH); k < this.count; k++) {
-      const at = k % LENGTH;
-      if (this.nodes[at] === node) story.push(`${this.types[at]}@${this.times[at]}`);
+      const [who, type, sinceMs] = this.events.slice((k % LENGTH) * FIELDS);
+      if (who === node) story.push(`${type}@${this.firstMs + Number(sinceMs)}`);
     }
     return story;
   }

@@ -146,6 +146,11 @@ export function waitsToStart(leaf: number): boolean {
   return leaf === LEAF.ready || leaf === LEAF['failed.retrying'];
 }
 
+interface StartLimitHost {
+  /** Whether failures that stand keep a node from starting. */
+  holdsBack(node: number): boolean;
+}
+
 /** The nodes that may start while failures stand that a rerun has left (fail_fast); without a limit all may. */
 export class StartLimit {
   private allowed: Uint8Array | null = null;
@@ -153,10 +158,8 @@ export class StartLimit {
   private readonly held = new RareMap<number, number>();
 
   constructor(
-    /** Whether a node may start whatever the limit. */
-    private readonly isExempt: (node: number) => boolean,
-    /** Items may start as their stages may. */
-    private readonly stageOf: (node: number) => number,
+    private readonly plan: Plan,
+    private readonly host: StartLimitHost,
   ) {}
 
   /** Takes the limit of a workflow as it is now. */
@@ -177,7 +180,8 @@ export class StartLimit {
   allows(node: number): boolean {
     const { allowed } = this;
     if (allowed === null || allowed[node] === 1) return true;
-    return allowed[this.stageOf(node)] === 1 || this.isExempt(node);
+    // Items may start as their stages may.
+    return allowed[stageOf(this.plan, node)] === 1 || !this.host.holdsBack(node);
   }
 
   heldIn(leaf: number): number {

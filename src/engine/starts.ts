@@ -1,5 +1,4 @@
 import { grown } from '../base/grown.js';
-import { RareSet } from '../base/rare-set.js';
 import { stageOf } from '../graph/index.js';
 import type { EngineDefinition } from './definition.js';
 import type { ExecutionState } from './execution-state.js';
@@ -8,13 +7,16 @@ import { outlastsFailure } from '../policy/trigger.js';
 import { Lanes } from './lanes.js';
 import { StartLimit, waitsToStart } from './rerun.js';
 
+const NONE: readonly number[] = [];
+const NOBODY: ReadonlySet<number> = new Set();
+
 /** Which nodes may start, and in what order. */
 export class Starts {
   readonly lanes: Lanes;
   readonly groups: Groups;
   /** Nodes that fail_fast does not hold back although they wait for others, dependencies first. */
   readonly outlasting: readonly number[];
-  private readonly exempt: RareSet<number>;
+  private readonly exempt: ReadonlySet<number>;
   private readonly limit: StartLimit;
   /** The turn that made each node ready: its dispatch must wait until that turn is durable. */
   private readyTurn: Uint32Array;
@@ -23,17 +25,10 @@ export class Starts {
     private readonly definition: EngineDefinition,
     private readonly state: ExecutionState,
   ) {
-    const { plan, triggers } = definition;
-    this.readyTurn = new Uint32Array(plan.nodeCount);
-    const { compensations } = definition;
-    const outlasting: number[] = [];
-    for (const [node, trigger] of triggers) if (outlastsFailure(trigger)) outlasting.push(node);
-    this.exempt = new RareSet([...outlasting, ...compensations.keys()]);
-    this.outlasting = outlasting.sort((a, b) => plan.rank[a] - plan.rank[b]);
-    this.limit = new StartLimit(
-      (node) => this.isExempt(node),
-      (node) => stageOf(plan, node),
-    );
+    this.readyTurn = new Uint32Array(definition.plan.nodeCount);
+    this.outlasting = outlastingOf(definition);
+    this.exempt = exemptOf(definition, this.outlasting);
+    this.limit = new StartLimit(definition.plan, this);
     this.lanes = new Lanes(definition);
     this.groups = new Groups(definition, state, this.lanes);
   }
@@ -147,4 +142,15 @@ export class Starts {
   private get columns(): ExecutionState['columns'] {
     return this.state.columns;
   }
+}
+
+function outlastingOf({ plan, triggers }: EngineDefinition): readonly number[] {
+  if (triggers.size === 0) return NONE;
+  const found = [...triggers].flatMap(([node, trigger]) => (outlastsFailure(trigger) ? [node] : []));
+  return found.sort((a, b) => plan.rank[a] - plan.rank[b]);
+}
+
+function exemptOf({ compensations }: EngineDefinition, outlasting: readonly number[]): ReadonlySet<number> {
+  if (outlasting.length + compensations.size === 0) return NOBODY;
+  return new Set([...outlasting, ...compensations.keys()]);
 }
