@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { safeFolder } from '../base/safe-folder.js';
 import type { ErrorDocument } from '../base/errors.js';
 import type { StepFunction } from '../base/step.js';
@@ -38,8 +39,8 @@ export interface StepCall {
   readonly attempt: number;
   /** Which run of its node it is: what starts over begins a new one. */
   readonly run: number;
-  /** The folder of the execution's artifacts, with a separator at its end; empty: steps have none. */
-  readonly artifactFolder: string;
+  /** The folder of all artifacts; empty: steps have none. */
+  readonly artifactRoot: string;
   /** JSON text of an object. */
   readonly nodeConfig: string;
   /** JSON text of {id: output}. */
@@ -62,8 +63,8 @@ export function idempotencyKeyOf({ executionId, nodeId, run }: StepCall): string
 }
 
 /** The folder of a node's artifacts; empty: it has none. */
-export function artifactDirOf({ artifactFolder, nodeId }: StepCall): string {
-  return artifactFolder === '' ? '' : artifactFolder + safeFolder(nodeId);
+export function artifactDirOf({ artifactRoot, workflowId, executionId, nodeId }: StepCall): string {
+  return artifactRoot === '' ? '' : join(artifactRoot, workflowId, executionId, safeFolder(nodeId));
 }
 
 /** Where a node that repeats is in its loop. */

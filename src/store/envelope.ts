@@ -21,8 +21,19 @@ const TAIL_BYTES = 4;
  */
 export function seal(key: string, payload: Uint8Array, version = BASE_VERSION): Uint8Array {
   const bytes = Buffer.allocUnsafe(HEAD_BYTES + payload.length + TAIL_BYTES);
-  bytes[0] = version;
   bytes.set(payload, HEAD_BYTES);
+  return sealed(key, bytes, version);
+}
+
+/** The same of a text. */
+export function sealText(key: string, text: string, version = BASE_VERSION): Uint8Array {
+  const bytes = Buffer.allocUnsafe(HEAD_BYTES + Buffer.byteLength(text) + TAIL_BYTES);
+  bytes.write(text, HEAD_BYTES);
+  return sealed(key, bytes, version);
+}
+
+function sealed(key: string, bytes: Buffer, version: number): Uint8Array {
+  bytes[0] = version;
   bytes.writeUInt32LE(checksum(key, bytes), bytes.length - TAIL_BYTES);
   return bytes;
 }
@@ -46,7 +57,7 @@ export function unseal(key: string, bytes: Uint8Array): Uint8Array {
 }
 
 export function sealJson(key: string, value: unknown, version = BASE_VERSION): Uint8Array {
-  return seal(key, Buffer.from(JSON.stringify(value)), version);
+  return sealText(key, JSON.stringify(value), version);
 }
 
 export function unsealJson(key: string, bytes: Uint8Array): unknown {

@@ -4,7 +4,7 @@ import type { WorkflowSpec } from '../spec/types.js';
 import { loadCheckpoint, checkpointOps } from './checkpoint.js';
 import { childrenOf } from './children.js';
 import { decodeDefinition } from './definition-codec.js';
-import { corrupt, seal, sealJson, unseal, unsealJson } from './envelope.js';
+import { corrupt, seal, sealJson, sealText, unseal, unsealJson } from './envelope.js';
 import { countByStatus, indexOps, queryIndex, reindexOps } from './execution-index.js';
 import { purge, removeExecution } from './execution-removal.js';
 import { decodeJournalRecord, encodeJournalRecord } from './journal-codec.js';
@@ -379,8 +379,4 @@ export class KvExecutionStore implements ExecutionStore {
 
 function putRecord(record: ExecutionRecord): KvOp {
   return { op: 'put', key: keys.recordKey(record.executionId), value: encodeRecord(record) };
-}
-
-function sealText(key: string, text: string): Uint8Array {
-  return seal(key, Buffer.from(text));
 }

@@ -28,8 +28,6 @@ export class ActiveExecution {
   readonly stopping = new Stopping();
   /** Large outputs that are not yet readable from the store, by `outputKey`. */
   readonly unsavedOutputs = new RareMap<string, string>();
-  /** Where its artifacts go, once that has been asked for. */
-  artifactFolder: string | null = null;
   /** What the maps under way go over. */
   readonly mapValues = new MapValues();
   /** Actor references that users hold. */

@@ -42,7 +42,7 @@ export class AttemptCall implements StepCall {
 
   constructor(
     { execution, node, attempt, run }: RunningJob,
-    readonly artifactFolder: string,
+    readonly artifactRoot: string,
     { dependencyOutputs, dependencyArtifacts }: Inputs,
     readonly repeat: RepeatCall | null,
   ) {

@@ -1,4 +1,3 @@
-import { join, sep } from 'node:path';
 import { after, type Clock } from '../base/clock.js';
 import { toErrorDocument, type ErrorDocument } from '../base/errors.js';
 import { IdMap } from '../base/id-map.js';
@@ -292,14 +291,8 @@ export class Jobs {
     const repeat = execution.definition.repeats.size > 0 ? repeatOf(job, large) : null;
     return new AttemptJob(
       job,
-      new AttemptCall(job, this.folderOf(execution), this.inputs(job, large), repeat),
+      new AttemptCall(job, this.options.artifactRoot, this.inputs(job, large), repeat),
     );
-  }
-
-  /** The folder of an execution's artifacts, with the separator at its end. */
-  private folderOf(execution: ActiveExecution): string {
-    const { artifactRoot } = this.options;
-    return (execution.artifactFolder ??= join(artifactRoot, execution.record.workflowId, execution.id) + sep);
   }
 
   /** JSON texts are joined as text: the host never parses what passes through it. */

@@ -1,6 +1,6 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, sep } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createPool, resolveStep, type Pool, type PoolSettings, type StepRef } from '../../src/pool/index.js';
 import { poolContract } from '../contracts/pool.contract.js';
@@ -103,11 +103,10 @@ describe('what a step on a thread is given', () => {
   it('creates the artifact folder when asked for', async () => {
     open();
     const root = mkdtempSync(join(tmpdir(), 'maestro-'));
-    const artifactFolder = join(root, 'w', 'e') + sep;
-    const artifactDir = join(artifactFolder, 'n');
-    await recorder.run(step('quick'), {}, { artifactFolder, nodeId: 'n' });
+    const artifactDir = join(root, 'w', 'e', 'n');
+    await recorder.run(step('quick'), {}, { artifactRoot: root, nodeId: 'n' });
     expect(existsSync(artifactDir)).toBe(false);
-    await recorder.run(step('folder'), {}, { artifactFolder, nodeId: 'n' });
+    await recorder.run(step('folder'), {}, { artifactRoot: root, nodeId: 'n' });
     expect(existsSync(artifactDir)).toBe(true);
     rmSync(root, { recursive: true });
   });

@@ -1,6 +1,6 @@
 import { existsSync, mkdtempSync, realpathSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, sep } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createPool } from '../../src/pool/index.js';
@@ -47,8 +47,8 @@ describe('commands', () => {
   const output = (outcome: JobOutcome): unknown => (outcome.ok ? JSON.parse(outcome.output) : outcome);
 
   it('get the call as JSON on stdin and in the environment', async () => {
-    const artifactFolder = join(folder, 'artifacts') + sep;
-    const artifactDir = join(artifactFolder, 'n');
+    const artifactRoot = join(folder, 'artifacts');
+    const artifactDir = join(artifactRoot, 'w', 'e', 'n');
     const outcome = await recorder.run(
       command(
         `read -r line; echo "$line" > "$MAESTRO_ARTIFACT_DIR/in.json"; ` +
@@ -57,7 +57,7 @@ describe('commands', () => {
         { COLOUR: 'blue' },
       ),
       { c: 1 },
-      { nodeId: 'n', artifactFolder, dependencyOutputs: '{"a":{"x":1}}', globalContext: null },
+      { nodeId: 'n', artifactRoot, dependencyOutputs: '{"a":{"x":1}}', globalContext: null },
     );
     expect(output(outcome)).toEqual(['w', 'e', 'n', '1', 'e/n/0', 'blue', folder]);
     expect(JSON.parse(readFileSync(join(artifactDir, 'in.json'), 'utf8'))).toEqual({

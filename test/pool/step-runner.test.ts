@@ -1,6 +1,6 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, sep } from 'node:path';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MaestroError } from '../../src/base/errors.js';
@@ -63,11 +63,10 @@ describe('the context of a step', () => {
 
   it('creates the artifact folder on the first call only', async () => {
     const root = mkdtempSync(join(tmpdir(), 'maestro-'));
-    const artifactFolder = join(root, 'w', 'e') + sep;
-    const artifactDir = join(artifactFolder, 'n');
-    await run(() => expect(existsSync(artifactDir)).toBe(false), { artifactFolder, nodeId: 'n' });
+    const artifactDir = join(root, 'w', 'e', 'n');
+    await run(() => expect(existsSync(artifactDir)).toBe(false), { artifactRoot: root, nodeId: 'n' });
     await run((context) => expect(context.artifactDir()).toBe(context.artifactDir()), {
-      artifactFolder,
+      artifactRoot: root,
       nodeId: 'n',
     });
     expect(existsSync(artifactDir)).toBe(true);

@@ -12,7 +12,7 @@ const call: fc.Arbitrary<StepCall> = fc.record({
   nodeName: text,
   attempt: fc.constantFrom(1, 2),
   run: fc.constantFrom(0, 1),
-  artifactFolder: text,
+  artifactRoot: text,
   nodeConfig: text,
   dependencyOutputs: text,
   dependencyArtifacts: text,

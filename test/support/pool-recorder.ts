@@ -123,7 +123,7 @@ export function callOf(id: number): StepCall {
     nodeName: `node ${id}`,
     attempt: 1,
     run: 0,
-    artifactFolder: '',
+    artifactRoot: '',
     nodeConfig: '{}',
     dependencyOutputs: '{}',
     dependencyArtifacts: '{}',

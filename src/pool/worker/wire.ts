@@ -24,7 +24,7 @@ const NODE_ID = 1 << 2;
 const NODE_NAME = 1 << 3;
 const ATTEMPT = 1 << 4;
 const RUN = 1 << 5;
-const ARTIFACT_FOLDER = 1 << 6;
+const ARTIFACT_ROOT = 1 << 6;
 const NODE_CONFIG = 1 << 7;
 const DEPENDENCY_OUTPUTS = 1 << 8;
 const DEPENDENCY_ARTIFACTS = 1 << 9;
@@ -44,7 +44,7 @@ const NONE: StepCall = {
   nodeName: '',
   attempt: 1,
   run: 0,
-  artifactFolder: '',
+  artifactRoot: '',
   nodeConfig: '{}',
   dependencyOutputs: '{}',
   dependencyArtifacts: '{}',
@@ -92,8 +92,7 @@ function writeCall(fields: unknown[], call: StepCall, before: StepCall): number 
   else if (call.nodeName !== before.nodeName) bits |= push(fields, NODE_NAME, call.nodeName);
   if (call.attempt !== before.attempt) bits |= push(fields, ATTEMPT, call.attempt);
   if (call.run !== before.run) bits |= push(fields, RUN, call.run);
-  if (call.artifactFolder !== before.artifactFolder)
-    bits |= push(fields, ARTIFACT_FOLDER, call.artifactFolder);
+  if (call.artifactRoot !== before.artifactRoot) bits |= push(fields, ARTIFACT_ROOT, call.artifactRoot);
   if (call.nodeConfig !== before.nodeConfig) bits |= push(fields, NODE_CONFIG, call.nodeConfig);
   if (call.dependencyOutputs !== before.dependencyOutputs)
     bits |= push(fields, DEPENDENCY_OUTPUTS, call.dependencyOutputs);
@@ -141,7 +140,7 @@ export class BatchReader {
       nodeName: bits & NODE_NAME ? (jobs[at++] as string) : before.nodeName,
       attempt: bits & ATTEMPT ? (jobs[at++] as number) : before.attempt,
       run: bits & RUN ? (jobs[at++] as number) : before.run,
-      artifactFolder: bits & ARTIFACT_FOLDER ? (jobs[at++] as string) : before.artifactFolder,
+      artifactRoot: bits & ARTIFACT_ROOT ? (jobs[at++] as string) : before.artifactRoot,
       nodeConfig: bits & NODE_CONFIG ? (jobs[at++] as string) : before.nodeConfig,
       dependencyOutputs: bits & DEPENDENCY_OUTPUTS ? (jobs[at++] as string) : before.dependencyOutputs,
       dependencyArtifacts: bits & DEPENDENCY_ARTIFACTS ? (jobs[at++] as string) : before.dependencyArtifacts,
