@@ -37,8 +37,12 @@ export async function readReport(path: string): Promise<BenchReport> {
   });
 }
 
-/** What both reports have measured. */
+/** What both reports have measured. @throws USAGE when only one of them is warm */
 export function compareReports(before: BenchReport, after: BenchReport): Comparison[] {
+  if (before.cold !== after.cold)
+    throw new MaestroError('USAGE', 'one of the reports was measured with --cold, the other one warm', {
+      next: 'Measure both in the same way.',
+    });
   const machine = machineRatio(before, after);
   const old = new Map(before.results.map((each): [string, CaseResult] => [each.name, each]));
   return after.results.flatMap((each) => {

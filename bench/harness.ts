@@ -20,6 +20,8 @@ import { benchGraph } from './workloads.js';
 export interface HarnessOptions {
   /** How often each thing is measured. Default 3. */
   readonly repetitions?: number;
+  /** Nothing is warmed, and everything is done once: what a process does that has just started. Default false. */
+  readonly cold?: boolean;
   /** Whether latencies are measured too: once more for each case. Default true. */
   readonly latency?: boolean;
   /** Whether fsyncs are counted by strace where it is installed: once more for each case. Default true. */
@@ -40,7 +42,7 @@ export async function runBenchmarks(
   cases: readonly BenchCase[],
   options: HarnessOptions = {},
 ): Promise<BenchReport> {
-  const { repetitions = 3, latency = true, onProgress, signal } = options;
+  const { repetitions = 3, cold = false, latency = true, onProgress, signal } = options;
   const trace = options.trace !== false && canTrace();
   // What cannot be measured is told before anything is.
   for (const each of cases) await benchGraph(each);
@@ -52,7 +54,7 @@ export async function runBenchmarks(
   let done = 0;
   const measured = async <T>(job: Job, what: string): Promise<T> => {
     onProgress?.(done++, total, what);
-    return measureInChild<T>(job, { signal });
+    return measureInChild<T>({ ...job, cold }, { signal });
   };
   const repeated = async <T>(job: Job, what: string): Promise<T[]> => {
     const found: T[] = [];
@@ -73,7 +75,9 @@ export async function runBenchmarks(
       const runs = await repeated<Measurement>({ kind: 'case', case: each }, name);
       const waits = latency ? await measured<Percentiles>({ kind: 'latency', case: each }, name) : null;
       if (isTraced(each)) onProgress?.(done++, total, `${name}, under strace`);
-      const fsyncs = isTraced(each) ? await countedByStrace(each, signal) : countedByCommits(runs[0], each);
+      const fsyncs = isTraced(each)
+        ? await countedByStrace(each, cold, signal)
+        : countedByCommits(runs[0], each);
       const promises = await measured<number>({ kind: 'promises', case: each }, name);
       results.push(resultOf(each, runs, { latency_ms: waits, fsyncs, promises }));
     } catch (error) {
@@ -86,6 +90,7 @@ export async function runBenchmarks(
     date,
     machine: machineSince(loadBefore),
     repetitions,
+    ...(cold && { cold }),
     yardsticks,
     results,
   };
@@ -119,8 +124,8 @@ export function measureInChild<T>(
   return inChild<Job, T>(job, { script: WORKER, what, ...options });
 }
 
-async function countedByStrace(each: BenchCase, signal?: AbortSignal): Promise<Fsyncs> {
-  const job: Job = { kind: 'case', case: each, marks: tmpdir() };
+async function countedByStrace(each: BenchCase, cold: boolean, signal?: AbortSignal): Promise<Fsyncs> {
+  const job: Job = { kind: 'case', case: each, marks: tmpdir(), cold };
   const counted = await traced((under) => measureInChild<Measurement>(job, { signal, under }));
   const { rounds } = counted.result;
   const executions = rounds * counted.result.executions;

@@ -18,28 +18,35 @@ import { benchGraph, workflowOf } from './workloads.js';
  * many as take this long. After 20,000 nodes half of the time still goes into code that V8 has not optimised.
  */
 const WARM_NODES = 400_000;
-const WARM_SECONDS = 2;
 /** A graph of more nodes is not run before it is measured: its definition is stored in the time that counts. */
 const SMALL_NODES = 200_000;
 /** Nodes of one warming execution. */
 const WARM_STEP = 2000;
 
-/** What is over sooner is run again: in one short run a pause of the machine is most of it, or none. */
-const ENOUGH_SECONDS = 0.5;
+export interface Pace {
+  /** How long everything is done before it is measured. */
+  readonly warmSeconds: number;
+  /** What is over sooner is run again: in one short run a pause of the machine is most of it, or none. */
+  readonly enoughSeconds: number;
+}
 
-/** Runs a case, warm, on a store of its own. */
-export async function measureCase(
-  each: BenchCase,
-  { marks, cold = false }: { readonly marks?: string; readonly cold?: boolean } = {},
-): Promise<Measurement> {
+const WARM: Pace = { warmSeconds: 2, enoughSeconds: 0.5 };
+const COLD: Pace = { warmSeconds: 0, enoughSeconds: 0 };
+
+export function paceOf(cold = false): Pace {
+  return cold ? COLD : WARM;
+}
+
+/** Runs a case on a store of its own. */
+export async function measureCase(each: BenchCase, pace: Pace, marks?: string): Promise<Measurement> {
   const graph = await benchGraph(each);
   const workflow = workflowOf(each, graph);
   return withRuntime(each, {}, async (runtime) => {
-    if (!cold) await warmUp(runtime, each, graph, workflow);
+    await warmUp(runtime, each, graph, workflow, pace);
     const before = await runtime.metrics();
     if (marks !== undefined) markTrace(marks, 'begin');
     let [rounds, seconds] = [0, 0];
-    for (; rounds === 0 || (!cold && seconds < ENOUGH_SECONDS); rounds++) {
+    for (; rounds === 0 || seconds < pace.enoughSeconds; rounds++) {
       const edition = each.fresh === true ? workflowOf(each, graph, rounds + 1) : workflow;
       seconds += await secondsOf(() => runAll(runtime, edition, graph.executions));
     }
@@ -59,7 +66,7 @@ export async function measureCase(
 }
 
 /** Time from a node being told ready to its being told ended, in milliseconds, over all nodes of a case. */
-export async function measureLatency(each: BenchCase): Promise<Percentiles> {
+export async function measureLatency(each: BenchCase, pace: Pace): Promise<Percentiles> {
   const graph = await benchGraph(each);
   const workflow = workflowOf(each, graph);
   const readyAtMs = new Map<string, number>();
@@ -73,7 +80,7 @@ export async function measureLatency(each: BenchCase): Promise<Percentiles> {
     }
   };
   return withRuntime(each, { onEvent }, async (runtime) => {
-    await warmUp(runtime, each, graph, workflow);
+    await warmUp(runtime, each, graph, workflow, pace);
     latencies = [];
     await runAll(runtime, workflow, graph.executions);
     const sorted = Float64Array.from(latencies).sort();
@@ -117,15 +124,17 @@ async function warmUp(
   each: BenchCase,
   { dependencies, executions }: BenchGraph,
   workflow: Workflow,
+  { warmSeconds }: Pace,
 ): Promise<void> {
+  if (warmSeconds === 0) return;
   const noop: BenchCase = { ...each, shape: 'layered', body: { kind: 'noop' } };
   const any = workflowOf(noop, graphOf('layered', { nodes: WARM_STEP, seed: each.seed }));
-  let endMs = performance.now() + WARM_SECONDS * 1000;
+  let endMs = performance.now() + warmSeconds * 1000;
   for (let done = 0; done < WARM_NODES && performance.now() < endMs; done += WARM_STEP)
     await runAll(runtime, any, 1);
   const nodes = executions * dependencies.length;
-  if (nodes > SMALL_NODES || nodes * meanSeconds(each.body) > WARM_SECONDS) return;
-  endMs = performance.now() + WARM_SECONDS * 1000;
+  if (nodes > SMALL_NODES || nodes * meanSeconds(each.body) > warmSeconds) return;
+  endMs = performance.now() + warmSeconds * 1000;
   for (let done = 0; done < WARM_NODES && performance.now() < endMs; done += nodes)
     await runAll(runtime, workflow, executions);
 }
@@ -142,11 +151,14 @@ async function runAll(runtime: Runtime, workflow: Workflow, executions: number):
  * Seconds that `work` takes once it is warm: as long as what is measured beside it, for nothing is compared with something
  * cold; and as the mean of several times where one is short.
  */
-export async function warmSecondsOf(work: () => Promise<unknown>): Promise<number> {
-  const endMs = performance.now() + WARM_SECONDS * 1000;
+export async function warmSecondsOf(
+  work: () => Promise<unknown>,
+  { warmSeconds, enoughSeconds }: Pace,
+): Promise<number> {
+  const endMs = performance.now() + warmSeconds * 1000;
   while (performance.now() < endMs) await work();
   let [times, seconds] = [0, 0];
-  for (; times === 0 || seconds < ENOUGH_SECONDS; times++) seconds += await secondsOf(work);
+  for (; times === 0 || seconds < enoughSeconds; times++) seconds += await secondsOf(work);
   return seconds / times;
 }
 

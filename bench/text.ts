@@ -4,7 +4,7 @@ type Row = readonly string[];
 
 /** A report for people. */
 export function reportText(report: BenchReport): string {
-  const { machine, yardsticks, results, repetitions } = report;
+  const { machine, yardsticks, results, repetitions, cold } = report;
   const { piscina_per_second, fdatasync_per_second, lmdb_puts_per_second } = yardsticks;
   const header = [
     'CASE',
@@ -21,7 +21,7 @@ export function reportText(report: BenchReport): string {
   ];
   const metg = metgOf(results);
   return [
-    `${machineText(machine)}; best of ${repetitions}`,
+    `${machineText(machine)}; best of ${repetitions}${cold === true ? ', cold' : ''}`,
     '',
     'what the machine can do, per second:',
     ...table([

@@ -137,14 +137,18 @@ export interface BenchReport {
   readonly date: string;
   readonly machine: Machine;
   readonly repetitions: number;
+  /** Nothing was warmed. */
+  readonly cold?: true;
   readonly yardsticks: Yardsticks;
   readonly results: readonly CaseResult[];
 }
 
-/** A request to the process that measures. */
-export type Job =
-  /** `marks`: a folder where the beginning and the end are marked for who traces it. `cold`: nothing is warmed. */
-  | { readonly kind: 'case'; readonly case: BenchCase; readonly marks?: string; readonly cold?: boolean }
+/** A request to the process that measures. `cold`: nothing is warmed, and everything is done once. */
+export type Job = { readonly cold?: boolean } & Measure;
+
+type Measure =
+  /** `marks`: a folder where the beginning and the end are marked for who traces it. */
+  | { readonly kind: 'case'; readonly case: BenchCase; readonly marks?: string }
   | { readonly kind: 'latency'; readonly case: BenchCase }
   | { readonly kind: 'promises' | 'bare'; readonly case: BenchCase }
   | { readonly kind: 'piscina' | 'piscina-batched'; readonly workers: number }

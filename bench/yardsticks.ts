@@ -5,7 +5,7 @@ import { Piscina } from 'piscina';
 import { bodiesOf } from './bodies.js';
 import { openDatabase, WriteThroughFile } from './durable.js';
 import { inFolder } from './folder.js';
-import { secondsOf, warmSecondsOf } from './measure.js';
+import { secondsOf, warmSecondsOf, type Pace } from './measure.js';
 import { task } from './step.js';
 import type { BenchCase } from './types.js';
 import { benchGraph } from './workloads.js';
@@ -20,7 +20,7 @@ const PUTS = 100_000;
 const PUTS_OF_A_COMMIT = 1000;
 
 /** Nodes per second of the same graph over plain promises, in this thread, nothing durable: the graph's own cost. */
-export async function promisesPerSecond(each: BenchCase): Promise<number> {
+export async function promisesPerSecond(each: BenchCase, pace: Pace): Promise<number> {
   const { executions, dependencies } = await benchGraph(each);
   const { payloadBytes } = each;
   const bodyOf = bodiesOf(each.body, dependencies.length, each.seed);
@@ -35,34 +35,34 @@ export async function promisesPerSecond(each: BenchCase): Promise<number> {
     }
     await Promise.all(ends);
   };
-  return (executions * dependencies.length) / (await warmSecondsOf(once));
+  return (executions * dependencies.length) / (await warmSecondsOf(once, pace));
 }
 
 /** Tasks per second that do nothing on worker threads, each its own message, without dependencies or a store. */
-export function piscinaPerSecond(threads: number): Promise<number> {
+export function piscinaPerSecond(threads: number, pace: Pace): Promise<number> {
   return onPiscina(threads, async (pool) => {
     const all = () => Promise.all(Array.from({ length: TASKS }, () => pool.run({})));
-    return TASKS / (await warmSecondsOf(all));
+    return TASKS / (await warmSecondsOf(all, pace));
   });
 }
 
 /** The same, many to a message: what a pool that batches could do at most. */
-export function batchedPiscinaPerSecond(threads: number): Promise<number> {
+export function batchedPiscinaPerSecond(threads: number, pace: Pace): Promise<number> {
   return onPiscina(threads, async (pool) => {
     const tasks = Array.from({ length: TASKS_OF_A_MESSAGE }, (_, k) => ({ k }));
     const messages = BATCHED_TASKS / TASKS_OF_A_MESSAGE;
     const all = () => Promise.all(Array.from({ length: messages }, () => pool.run(tasks, { name: 'batch' })));
-    return BATCHED_TASKS / (await warmSecondsOf(all));
+    return BATCHED_TASKS / (await warmSecondsOf(all, pace));
   });
 }
 
 /** Tasks per second when each is sent only after the one before has answered: round trips to one thread. */
-export function piscinaInTurnPerSecond(): Promise<number> {
+export function piscinaInTurnPerSecond(pace: Pace): Promise<number> {
   return onPiscina(1, async (pool) => {
     const all = async () => {
       for (let k = 0; k < TASKS_IN_TURN; k++) await pool.run({});
     };
-    return TASKS_IN_TURN / (await warmSecondsOf(all));
+    return TASKS_IN_TURN / (await warmSecondsOf(all, pace));
   });
 }
 
@@ -120,7 +120,7 @@ export function lmdbPutsPerSecond(): Promise<number> {
  * Blocks of 4 KiB per second, one after the other, written through to a file that has its size already, while the event loop
  * is free: what a log of commits could do at most.
  */
-export function writesThroughPerSecond(): Promise<number> {
+export function writesThroughPerSecond(pace: Pace): Promise<number> {
   return inFolder(async (folder) => {
     const block = Buffer.alloc(4096, 1);
     const file = new WriteThroughFile(join(folder, 'file'), LOG_BLOCKS * block.length);
@@ -128,7 +128,7 @@ export function writesThroughPerSecond(): Promise<number> {
       for (let k = 0; k < SYNCS; k++) await file.write(block, (k % LOG_BLOCKS) * block.length);
     };
     try {
-      return SYNCS / (await warmSecondsOf(run));
+      return SYNCS / (await warmSecondsOf(run, pace));
     } finally {
       file.close();
     }

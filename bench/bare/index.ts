@@ -1,5 +1,5 @@
 import { inFolder } from '../folder.js';
-import { warmSecondsOf } from '../measure.js';
+import { warmSecondsOf, type Pace } from '../measure.js';
 import type { StepConfig } from '../step.js';
 import type { BenchCase } from '../types.js';
 import { benchGraph } from '../workloads.js';
@@ -12,7 +12,7 @@ import { BareLoop } from './loop.js';
  * to it is what everything else costs that a runtime does. On threads and LMDB, with steps that do nothing, whatever the case
  * says.
  */
-export async function barePerSecond(each: BenchCase): Promise<number> {
+export async function barePerSecond(each: BenchCase, pace: Pace): Promise<number> {
   const { executions, dependencies } = await benchGraph(each);
   const { durability, workers, payloadBytes } = each;
   const config = JSON.stringify({ body: { kind: 'noop' }, payloadBytes } satisfies StepConfig);
@@ -22,7 +22,7 @@ export async function barePerSecond(each: BenchCase): Promise<number> {
     const loop = new BareLoop(dependencies, durability === 'sync', disk, (steps) => crew.run(steps));
     try {
       const all = () => Promise.all(Array.from({ length: executions }, () => loop.execute()));
-      return (executions * dependencies.length) / (await warmSecondsOf(all));
+      return (executions * dependencies.length) / (await warmSecondsOf(all, pace));
     } finally {
       await crew.close();
       await disk.close();

@@ -40,12 +40,7 @@ export class Meter {
     for (let k = 0; k < this.options.repetitions; k++) {
       for (const [index, job] of jobs.entries()) yards[index].push(await this.#yard(job));
       this.#tell(nameOf(each));
-      runs.push(
-        await measureInChild<Measurement>(
-          { kind: 'case', case: each, cold: this.options.quick },
-          this.#ending(),
-        ),
-      );
+      runs.push(await this.#measured<Measurement>({ kind: 'case', case: each }));
     }
     return {
       best: runs.reduce((some, other) => (other.seconds < some.seconds ? other : some)),
@@ -73,10 +68,14 @@ export class Meter {
   async #yard(job: Job): Promise<number> {
     const name = yardName(job);
     this.#tell(name);
-    const rate = await measureInChild<number>(job, this.#ending());
+    const rate = await this.#measured<number>(job);
     const known = this.#yards.get(name) ?? [];
     this.#yards.set(name, [...known, rate]);
     return rate;
+  }
+
+  #measured<T>(job: Job): Promise<T> {
+    return measureInChild<T>({ ...job, cold: this.options.quick }, this.#ending());
   }
 
   #ending(): { signal?: AbortSignal } {

@@ -80,6 +80,13 @@ describe('two reports', () => {
     ).toMatchObject([{ ratio: 1.2, clear: false }]);
   });
 
+  it('are not compared when only one is warm', () => {
+    const warm = report([resultOf(chain, [100])]);
+    expect(() => compareReports({ ...warm, cold: true }, warm)).toThrow('--cold');
+    expect(reportText({ ...warm, cold: true })).toContain('best of 1, cold');
+    expect(reportText(warm)).not.toContain('cold');
+  });
+
   it('name a case the same whatever else was measured', () => {
     const names = casesOf({ shapes: ['fan', 'chain'], bodies: ['noop', 'spin:3'], stores: ['memory'] }).map(
       nameOf,

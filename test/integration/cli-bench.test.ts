@@ -18,7 +18,7 @@ interface Result {
 }
 
 const TRACED = ['--repetitions', '1', '--workers', '1'];
-const QUICK = [...TRACED, '--no-trace'];
+const QUICK = [...TRACED, '--no-trace', '--cold'];
 
 describe('maestro bench', () => {
   let folder: ReturnType<typeof makeFolder>;

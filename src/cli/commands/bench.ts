@@ -19,6 +19,7 @@ interface BenchFlags {
   memory?: boolean;
   file?: string[];
   repetitions: number;
+  cold?: boolean;
   latency: boolean;
   trace: boolean;
   svg?: string;
@@ -45,6 +46,7 @@ export function addBenchCommand({ program, bind }: Registry): void {
     .option('--memory', 'keep nothing on disk')
     .option('--file <list>', 'workflow files whose graphs are measured', parseList)
     .option('--repetitions <n>', 'of each measurement; the best counts', parseCount, 3)
+    .option('--cold', 'measure everything once, in processes that have just started')
     .option('--no-latency', 'do not measure latencies')
     .option('--no-trace', 'do not count fsyncs with strace')
     .option('--svg <folder>', 'draw charts into a folder')
@@ -71,7 +73,7 @@ export function addBenchCommand({ program, bind }: Registry): void {
 const harness = () => import('../../../bench/index.js');
 
 async function run({ ui, terminal }: CommandContext, shapes: string[], flags: BenchFlags): Promise<number> {
-  const { width, degree, seed, workers, repetitions, latency, trace } = flags;
+  const { width, degree, seed, workers, repetitions, cold, latency, trace } = flags;
   const { casesOf, chartsOf, reportText, runBenchmarks } = await harness();
   const cases = casesOf({
     shapes: shapes.length > 0 ? shapes : undefined,
@@ -89,6 +91,7 @@ async function run({ ui, terminal }: CommandContext, shapes: string[], flags: Be
   try {
     const report = await runBenchmarks(cases, {
       repetitions,
+      cold,
       latency,
       trace,
       signal: stop.signal,
