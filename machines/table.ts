@@ -166,10 +166,10 @@ function compileAssignment<C, E>(assignment: unknown): (context: C, event: E) =>
   const entries = Object.entries(assignment as object) as [keyof C, Assigner<C, E> | C[keyof C]][];
   // Most say again what is so already: what changes nothing copies nothing.
   return (context, event) => {
-    const args = { context, event };
     let next: C | null = null;
     for (const [key, given] of entries) {
-      const value = typeof given === 'function' ? ((given as Assigner<C, E>)(args) as C[keyof C]) : given;
+      const value =
+        typeof given === 'function' ? ((given as Assigner<C, E>)({ context, event }) as C[keyof C]) : given;
       if (value !== context[key]) (next ??= { ...context })[key] = value;
     }
     return next ?? context;

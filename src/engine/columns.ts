@@ -35,6 +35,14 @@ export function isSettledLeaf(leaf: number): boolean {
   );
 }
 
+/** By attempt: the contexts of nodes to which nothing else has happened, as most are. They are shared, so nobody may change them. */
+const PLAIN_CONTEXTS: readonly NodeContext[] = [0, 1].map((attempt) => ({
+  attempt,
+  run: 0,
+  wakeAtMs: 0,
+  error: null,
+}));
+
 /**
  * The state of all nodes of one execution, by columns: a pending node costs a few dozen bytes. What is rare
  * (errors, artifacts, reasons, wake times) is sparse. `apply` is the only way a row changes.
@@ -106,9 +114,13 @@ export class NodeColumns {
 
   /** The machine context of a node, rebuilt from its row. */
   contextOf(node: number): NodeContext {
+    const attempt = this.attempt[node];
+    const run = this.run[node];
+    if (attempt < PLAIN_CONTEXTS.length && run === 0 && this.wakeAtMs.size === 0 && this.error.size === 0)
+      return PLAIN_CONTEXTS[attempt];
     return {
-      attempt: this.attempt[node],
-      run: this.run[node],
+      attempt,
+      run,
       wakeAtMs: this.wakeAtMs.size === 0 ? 0 : (this.wakeAtMs.get(node) ?? 0),
       error: this.error.size === 0 ? null : (this.error.get(node) ?? null),
     };

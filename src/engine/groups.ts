@@ -135,7 +135,5 @@ export class Groups {
 }
 
 function isLimited(policies: ReadonlyMap<number, { readonly maxConcurrency: number }>): boolean {
-  if (policies.size > 0)
-    for (const { maxConcurrency } of policies.values()) if (maxConcurrency < Infinity) return true;
-  return false;
+  return policies.size > 0 && [...policies.values()].some(({ maxConcurrency }) => maxConcurrency < Infinity);
 }

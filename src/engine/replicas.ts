@@ -25,8 +25,8 @@ export class Replicas {
       const { columns } = this.state;
       actor =
         next === undefined
-          ? startNodeActor(columns.leaf[node], columns.contextOf(node))
-          : startNodeActor(next.fromLeaf, next.from as NodeContext);
+          ? startNodeActor(columns.leaf[node], { ...columns.contextOf(node) })
+          : startNodeActor(next.fromLeaf, { ...(next.from as NodeContext) });
       this.nodes.set(node, actor);
     }
     return observe(actor, (event: NodeEvent) => this.sendToRuntime(node, event));
