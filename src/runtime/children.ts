@@ -192,15 +192,14 @@ export class Children {
     }
   }
 
-  /** The child is there: it has ended, or runs here, elsewhere, or nowhere, and then it goes on here. */
+  /** The child is there: it has ended, or runs here, elsewhere, or nowhere, and then it goes on here if its parent does. */
   private async attend(link: ChildLink, record: ExecutionRecord): Promise<void> {
     const { residents, ownership } = this.steering.host;
     if (isWorkflowStatusEnded(record.status)) return this.reportStored(link);
     if (residents.isHere(link.id)) return;
-    const isPaused = record.status === 'paused';
-    const isWanted = link.parent.engine.state.workflowLeaf === 'running';
     try {
-      if (isPaused && !isWanted) return;
+      // With its parent it is paused; and who only ends or pauses a parent may not know its functions.
+      if (link.parent.engine.state.workflowLeaf !== 'running') return;
       if ((await ownership.holder(record.ownerId)) !== undefined) return;
       const workflow = childWorkflowOf(
         link.parent.definition.workflow,

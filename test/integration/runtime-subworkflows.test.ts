@@ -258,6 +258,26 @@ describe.each(storeKinds())('a subworkflow, on %s', (_, create) => {
     expect((await resumed.result).status).toBe('completed');
   });
 
+  it('is paused with its parent by a process that knows neither, and harms nothing else there', async () => {
+    const place = create();
+    const [gate, ran] = [new Gate(), new Counter()];
+    const workflow = parentOf(child(gated(gate, ran)));
+    const first = await open({ store: place() });
+    await first.start(workflow, {}, { executionId: 'p' });
+    await until(() => ran.of('work') === 1, 'it works');
+    await first.close({ drainMs: 0 });
+    gate.open();
+    const second = await open({ store: place(), recover: false });
+    await second.pause('p');
+    const paused = async (id: string): Promise<boolean> => (await documentOf(second, id)).status === 'paused';
+    await until(() => paused('p'), 'it is paused');
+    await until(() => paused('p+sub.0.1'), 'so is its child');
+    expect(second.failure).toBeUndefined();
+    const resumed = await second.resume('p', { workflow });
+    expect((await resumed.result).status).toBe('completed');
+    expect(ran.of('work')).toBe(2);
+  });
+
   it('lives as long as its parent', async () => {
     const runtime = await open({ store: create()() });
     const workflow = parentOf(

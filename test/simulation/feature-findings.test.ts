@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { workflowFromSpec, type EdgeSpec, type NodeSpec, type Workflow } from '../../src/spec/index.js';
+import type { SimulatedPool } from '../../src/simulation/pool.js';
+import type { SimulatedProcess } from '../../src/simulation/world.js';
 import { fails, quietWorld, succeeds, workflowOf } from './quiet-world.js';
 
 /** What seeds with all features have found, each in as few steps as it takes. */
@@ -73,6 +75,40 @@ describe('subworkflows', () => {
     await during(result);
     await damage('x/e+child.0.1/r');
     expect(await runtime!.get('e')).toMatchObject({ status: 'completed', children: [] });
+  });
+
+  it('a child whose functions are given with its parent is paused with it by whoever finds both left behind', async () => {
+    const child = workflowFromSpec(
+      { workflow: { id: 'c', name: 'c' }, nodes: [{ id: 'own', name: 'own', type: 'custom' }] },
+      { functions: new Map([['own', () => null]]) },
+    );
+    const nodes: Nodes = [
+      { id: 'child', type: 'subworkflow' },
+      { id: 'before' },
+      { id: 'asked', dependencies: ['before'], condition: 'outputs.before != null' },
+    ];
+    const { spec } = made(nodes, child);
+    const workflow = workflowFromSpec(spec, { subworkflows: new Map([['child', child]]) });
+    const processes: SimulatedProcess<SimulatedPool>[] = [];
+    const { boot, during, pass } = quietWorld(
+      workflow,
+      (id) => succeeds(id === 'own' ? 1_000 : 10),
+      {},
+      // The condition is asked when this is stored, and not answered.
+      (ops) => ops.some(({ key }) => key === 'x/e/j/000000000001') && processes[0].die('killed'),
+    );
+    processes.push(await boot(), await boot());
+    const [first, second] = processes;
+    await during(first.runtime!.start(workflow, {}, { executionId: 'e' }));
+    await pass(100);
+    expect(first.alive).toBe(false);
+    await during(second.runtime!.pause('e'));
+    await pass(30_000);
+    expect(second.runtime!.failure).toBeUndefined();
+    expect(await second.runtime!.get('e')).toMatchObject({ status: 'paused' });
+    expect(await second.runtime!.get('e+child.0.1')).toMatchObject({ status: 'paused' });
+    const { result } = await during(second.runtime!.resume('e'));
+    expect(await during(result)).toMatchObject({ status: 'completed' });
   });
 
   it('gives what its final nodes gave, also those that would be compensated', async () => {
