@@ -73,6 +73,18 @@ const logOf = (err: string) =>
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
 describe('SIGTERM', () => {
+  it('is heard before the service listens, when what a dead one has left goes on already', async () => {
+    const first = await serve();
+    await begin(first.url);
+    first.service.child.kill('SIGKILL');
+    await first.service.finished;
+    const next = start(['serve', '--port', '0', '--drain', '0.3s', '--grace', '0.3'], { cwd: folder.path });
+    services.push(next);
+    await next.until(/Resuming workflow execution e1/);
+    next.child.kill('SIGTERM');
+    expect((await next.finished).code).toBe(0);
+  });
+
   it('ends steps and clients that would not, tells which nodes were cut off, and they run again', async () => {
     const { service, url } = await serve('--drain', '0.3s', '--grace', '0.3');
     await begin(url);

@@ -111,6 +111,9 @@ async function serve(context: CommandContext, flags: ServeFlags): Promise<number
   const logger = (await createLogger(logOptions({ ...globals, logLevel }), terminal.stderr))!;
   const log = componentLogger(logger, 'cli');
   const manager = new ServiceManager(log);
+  const signal = new StopSignal(terminal);
+  // Loaded when it is needed: no other command waits for a web server's modules. Before anything runs, which would wait for it.
+  const { createService } = await import('../../server/index.js');
   const store = settings.persistent ? context.store : { url: MEMORY_STORE, path: null };
   const options = runtimeOptionsOf(flags);
   const runtime = await createRuntime({
@@ -127,12 +130,11 @@ async function serve(context: CommandContext, flags: ServeFlags): Promise<number
     schedules: flags.schedules,
     retention: flags.retention === undefined ? undefined : { olderThanMs: flags.retention, keep: flags.keep },
   });
+  signal.isAbout(runtime);
   try {
     for (const workflow of workflows)
       if (flags.schedules && workflow.spec.workflow.schedule !== undefined)
         await runtime.schedules.add(workflow);
-    // Loaded when it is needed: no other command waits for a web server's modules.
-    const { createService } = await import('../../server/index.js');
     const service = await createService({
       runtime,
       workflows,
@@ -150,7 +152,6 @@ async function serve(context: CommandContext, flags: ServeFlags): Promise<number
     if (ui.json) ui.document({ url, pid: process.pid, mode: settings.mode, store: store.url });
     else ui.print(`listening on ${url}  (${settings.mode}, ${store.url})`);
     log.info({ url, mode: settings.mode, store: store.url }, 'the service listens');
-    const signal = new StopSignal(terminal, runtime);
     manager.ready(`listening on ${url}`, () => runtime.failure === undefined);
     await signal.told;
     manager.stopping('running nodes finish');
