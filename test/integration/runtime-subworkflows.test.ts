@@ -6,7 +6,7 @@ import {
   type Runtime,
   type Workflow,
 } from '../../src/runtime/index.js';
-import { collect, Counter, Gate, runtimes, storeKinds, until } from './support/runtimes.js';
+import { collect, Counter, Gate, runtimes, storeKinds, until, type StorePlace } from './support/runtimes.js';
 
 const open = runtimes();
 
@@ -46,6 +46,22 @@ const gated =
     await Promise.race([gate.passed, new Promise((_, stop) => signal.addEventListener('abort', stop))]);
     return 'worked';
   };
+
+/** A workflow whose runtime was closed while the innermost node worked, which goes on when it runs again. */
+async function leftAtWork(
+  create: () => StorePlace,
+  workflowOf: (work: ReturnType<typeof gated>) => Workflow,
+): Promise<{ place: StorePlace; workflow: Workflow; ran: Counter }> {
+  const place = create();
+  const [gate, ran] = [new Gate(), new Counter()];
+  const workflow = workflowOf(gated(gate, ran));
+  const first = await open({ store: place() });
+  await first.start(workflow, {}, { executionId: 'p' });
+  await until(() => ran.of('work') === 1, 'it works');
+  await first.close({ drainMs: 0 });
+  gate.open();
+  return { place, workflow, ran };
+}
 
 describe.each(storeKinds())('a subworkflow, on %s', (_, create) => {
   it('is an execution of its own, linked both ways, whose final outputs are the output of its node', async () => {
@@ -229,14 +245,9 @@ describe.each(storeKinds())('a subworkflow, on %s', (_, create) => {
   });
 
   it('goes on after its runtime was closed, and repeats nothing', async () => {
-    const place = create();
-    const [gate, ran] = [new Gate(), new Counter()];
-    const workflow = parentOf(parentOf(child(gated(gate, ran)), {}, 'middle'));
-    const first = await open({ store: place() });
-    await first.start(workflow, {}, { executionId: 'p' });
-    await until(() => ran.of('work') === 1, 'it works');
-    await first.close({ drainMs: 0 });
-    gate.open();
+    const { place, workflow, ran } = await leftAtWork(create, (work) =>
+      parentOf(parentOf(child(work)), {}, 'middle'),
+    );
     const second = await open({ store: place(), workflows: [workflow] });
     expect(second.recovered).toHaveLength(3);
     await until(async () => (await documentOf(second, 'p')).status === 'completed', 'it has ended');
@@ -245,28 +256,14 @@ describe.each(storeKinds())('a subworkflow, on %s', (_, create) => {
   });
 
   it('goes on with its parent alone, when nothing else is recovered', async () => {
-    const place = create();
-    const [gate, ran] = [new Gate(), new Counter()];
-    const workflow = parentOf(child(gated(gate, ran)));
-    const first = await open({ store: place() });
-    await first.start(workflow, {}, { executionId: 'p' });
-    await until(() => ran.of('work') === 1, 'it works');
-    await first.close({ drainMs: 0 });
-    gate.open();
+    const { place, workflow } = await leftAtWork(create, (work) => parentOf(child(work)));
     const second = await open({ store: place(), recover: false });
     const resumed = await second.resume('p', { workflow });
     expect((await resumed.result).status).toBe('completed');
   });
 
   it('is paused with its parent by a process that knows neither, and harms nothing else there', async () => {
-    const place = create();
-    const [gate, ran] = [new Gate(), new Counter()];
-    const workflow = parentOf(child(gated(gate, ran)));
-    const first = await open({ store: place() });
-    await first.start(workflow, {}, { executionId: 'p' });
-    await until(() => ran.of('work') === 1, 'it works');
-    await first.close({ drainMs: 0 });
-    gate.open();
+    const { place, workflow, ran } = await leftAtWork(create, (work) => parentOf(child(work)));
     const second = await open({ store: place(), recover: false });
     await second.pause('p');
     const paused = async (id: string): Promise<boolean> => (await documentOf(second, id)).status === 'paused';
