@@ -74,10 +74,16 @@ const logOf = (err: string) =>
 
 describe('SIGTERM', () => {
   it('is heard before the service listens, when what a dead one has left goes on already', async () => {
-    const first = await serve();
-    await begin(first.url);
-    first.service.child.kill('SIGKILL');
-    await first.service.finished;
+    // Nothing of it outlives its process.
+    writeFileSync(
+      join(folder.path, 'deaf.yaml'),
+      `workflow: { id: deaf, name: Deaf }\nnodes:\n${node('deaf', 'uses: ./steps.mjs#deaf')}`,
+    );
+    const first = start(['run', 'deaf.yaml', '--id', 'e1'], { cwd: folder.path });
+    services.push(first);
+    await until(() => read('ran').length === 1, 'it runs');
+    first.child.kill('SIGKILL');
+    await first.finished;
     const next = start(['serve', '--port', '0', '--drain', '0.3s', '--grace', '0.3'], { cwd: folder.path });
     services.push(next);
     await next.until(/Resuming workflow execution e1/);
