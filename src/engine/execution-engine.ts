@@ -166,7 +166,7 @@ export class ExecutionEngine {
     this.state.sendNode(node, { type: 'attemptStarted' }, atMs);
     this.deadlines.armNode(node);
     const { attempt, run } = this.columns;
-    this.effects.push({
+    this.act({
       kind: 'dispatch',
       node,
       attempt: attempt[node],
@@ -234,7 +234,7 @@ export class ExecutionEngine {
   }
 
   wake(node: number, atMs: number): void {
-    this.effects.push({ kind: 'wake', node, atMs });
+    this.act({ kind: 'wake', node, atMs });
   }
 
   ready(node: number): void {
@@ -271,7 +271,7 @@ export class ExecutionEngine {
   }
 
   nodeIsOver(node: number, error: ErrorDocument, atMs: number): void {
-    if (this.columns.leaf[node] === LEAF.running) this.effects.push(this.waits.cancellation(node, error));
+    if (this.columns.leaf[node] === LEAF.running) this.act(this.waits.cancellation(node, error));
     this.state.sendNode(node, { type: 'timedOut', error }, atMs);
     this.failed(node, atMs);
   }
@@ -282,7 +282,7 @@ export class ExecutionEngine {
 
   /** @returns false when it had ended already */
   stop(node: number, atMs: number): boolean {
-    if (this.columns.leaf[node] === LEAF.running) this.effects.push(this.waits.cancellation(node));
+    if (this.columns.leaf[node] === LEAF.running) this.act(this.waits.cancellation(node));
     return this.state.sendNode(node, { type: 'cancelRequested' }, atMs);
   }
 

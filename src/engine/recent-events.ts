@@ -21,7 +21,8 @@ export class RecentEvents {
   of(node: number): string[] {
     const story: string[] = [];
     for (let k = Math.max(0, this.count - LENGTH); k < this.count; k++) {
-      const [who, type, sinceMs] = this.events.slice((k % LENGTH) * FIELDS);
+      const at = (k % LENGTH) * FIELDS;
+      const [who, type, sinceMs] = this.events.slice(at, at + FIELDS);
       if (who === node) story.push(`${type}@${this.firstMs + Number(sinceMs)}`);
     }
     return story;

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { safeFolder } from '../base/safe-folder.js';
+import { executionFolder, safeFolder } from '../base/safe-folder.js';
 import type { ErrorDocument } from '../base/errors.js';
 import type { StepFunction } from '../base/step.js';
 import type { WorkersStatus } from '../base/workers.js';
@@ -64,7 +64,9 @@ export function idempotencyKeyOf({ executionId, nodeId, run }: StepCall): string
 
 /** The folder of a node's artifacts; empty: it has none. */
 export function artifactDirOf({ artifactRoot, workflowId, executionId, nodeId }: StepCall): string {
-  return artifactRoot === '' ? '' : join(artifactRoot, workflowId, executionId, safeFolder(nodeId));
+  return artifactRoot === ''
+    ? ''
+    : join(executionFolder(artifactRoot, workflowId, executionId), safeFolder(nodeId));
 }
 
 /** Where a node that repeats is in its loop. */

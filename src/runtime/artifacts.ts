@@ -4,17 +4,10 @@ import { access, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMaestroError, MaestroError } from '../base/errors.js';
 import { isValidId } from '../base/ids.js';
-import { safeFolder } from '../base/safe-folder.js';
+import { executionFolder, safeFolder } from '../base/safe-folder.js';
 import type { KvOp } from '../store/kv.js';
 import type { ArtifactFile, ArtifactManifest } from '../store/artifact-rows.js';
-import {
-  digest,
-  executionFolder,
-  foldersIn,
-  openWithin,
-  removeFolder,
-  writeWhole,
-} from '../store/artifact-files.js';
+import { digest, foldersIn, openWithin, removeFolder, writeWhole } from '../store/artifact-files.js';
 import type { ExecutionRecord, ExecutionStore } from '../store/types.js';
 import { FOLDER_MARK } from '../supervisor/artifacts.js';
 import type { ArtifactDocument, ArtifactFilter } from './artifact-types.js';

@@ -5,11 +5,6 @@ import { dirname, extname, isAbsolute, join, relative, resolve, sep } from 'node
 import { MaestroError } from '../base/errors.js';
 import { fsyncPath } from '../base/sync.js';
 
-/** Where an execution's nodes have their folders. */
-export function executionFolder(root: string, workflowId: string, executionId: string): string {
-  return join(root, workflowId, executionId);
-}
-
 /** Where a path that a step gave lies within its folder, with `/` between its parts; null: not in it. */
 export function pathWithin(folder: string, path: string): string | null {
   const within = relative(folder, resolve(folder, path));

@@ -1,12 +1,11 @@
 import { dirname, join } from 'node:path';
 import { isMaestroError, type ErrorDocument } from '../base/errors.js';
 import type { Durability } from '../base/model.js';
-import { safeFolder } from '../base/safe-folder.js';
+import { executionFolder, safeFolder } from '../base/safe-folder.js';
 import type { JobOutcome } from '../pool/index.js';
 import type { ArtifactFile } from '../store/artifact-rows.js';
 import {
   digest,
-  executionFolder,
   mediaTypeOf,
   openWithin,
   pathWithin,

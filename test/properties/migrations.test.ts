@@ -7,6 +7,7 @@ import { isSameDefinition, type NodeSpec, type Workflow } from '../../src/spec/i
 import type { Kv } from '../../src/store/kv.js';
 import { MemoryKv } from '../../src/store/memory-kv.js';
 import { openStore } from '../../src/store/open.js';
+import { contentsOf } from '../support/store-fixtures.js';
 import {
   isOpen,
   legalEdit,
@@ -53,13 +54,6 @@ async function eventsOf(runtime: Runtime): Promise<ExecutionEvent[]> {
   const events: ExecutionEvent[] = [];
   for await (const event of runtime.events('e')) events.push(event);
   return events;
-}
-
-async function contentsOf(kv: Kv): Promise<Map<string, string>> {
-  const all = new Map<string, string>();
-  for await (const { key, value } of kv.scan({ start: ' ', end: '~' }))
-    all.set(key, Buffer.from(value).toString('base64'));
-  return all;
 }
 
 async function expectSound(kv: Kv): Promise<void> {

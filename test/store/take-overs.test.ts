@@ -6,7 +6,7 @@ import type { Kv } from '../../src/store/kv.js';
 import { MemoryKv } from '../../src/store/memory-kv.js';
 import { openStore } from '../../src/store/open.js';
 import type { ExecutionRecord } from '../../src/store/types.js';
-import { add, record } from '../support/store-fixtures.js';
+import { add, contentsOf, record } from '../support/store-fixtures.js';
 
 const PROCESS = { pid: 1, processStart: '1@pid', bootId: 'b', hostname: 'h', createdAtMs: 1 };
 const OWNERS = ['dead', 'gone', 'fenced'] as const;
@@ -54,13 +54,6 @@ function takeOver(
     () => 'done',
     (error: unknown) => (isMaestroError(error) ? error.code : String(error)),
   );
-}
-
-async function contentsOf(kv: Kv): Promise<Map<string, string>> {
-  const all = new Map<string, string>();
-  for await (const { key, value } of kv.scan({ start: ' ', end: '~' }))
-    all.set(key, Buffer.from(value).toString('base64'));
-  return all;
 }
 
 /** Counts commits. */

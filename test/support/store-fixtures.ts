@@ -34,6 +34,14 @@ export function add(store: KvExecutionStore, each: ExecutionRecord): Promise<voi
   return store.commitNew(each, store.create(each, SPEC, '{"a":1}'));
 }
 
+/** Every row of a store. */
+export async function contentsOf(kv: Kv): Promise<Map<string, string>> {
+  const all = new Map<string, string>();
+  for await (const { key, value } of kv.scan({ start: ' ', end: '~' }))
+    all.set(key, Buffer.from(value).toString('base64'));
+  return all;
+}
+
 /** Runs a test body with a store over a new, empty Kv. */
 export const withStoreOf =
   (open: () => Promise<Kv>) => (body: (store: KvExecutionStore, kv: Kv) => Promise<void>) => async () => {
