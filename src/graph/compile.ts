@@ -17,19 +17,20 @@ export interface DependencyRows {
 /**
  * Compiles nodes to a plan, groups expanded. A dependency named twice counts once. O(V log V + E) at worst, O(V + E) when the nodes
  * are already in topological order.
+ * @param known the place of each id, if that is known and no two nodes have the same one
  * @throws SPEC_INVALID for a duplicate id or an unknown dependency, CYCLE (`details.cycle`: the cycle) for a cycle
  */
-export function compilePlan(given: readonly GraphNode[]): Plan {
+export function compilePlan(given: readonly GraphNode[], known?: ReadonlyMap<string, number>): Plan {
   const nodes = expandGroups(given);
   const ids = nodes.map((node) => node.id);
-  const indexOf = indexNodes(ids);
+  const indexOf = known ?? indexNodes(ids);
   const dependencies = distinct(resolve(nodes, indexOf));
   const plain = compile(ids, indexOf, dependencies, () => nodes);
   return {
     ...plain,
     ...groupsOf(nodes, plain),
     ...mapsOf(nodes, plain.rank, plain),
-    compensated: new Set(nodes.flatMap(({ compensates = '' }) => indexOf.get(compensates) ?? [])),
+    compensated: compensatedBy(nodes, indexOf),
   };
 }
 
@@ -93,6 +94,15 @@ function compile(
     itemStages: NO_ITEMS,
     itemNumbers: NO_ITEMS,
   };
+}
+
+function compensatedBy(nodes: readonly GraphNode[], indexOf: ReadonlyMap<string, number>): Set<number> {
+  const compensated = new Set<number>();
+  for (const { compensates } of nodes) {
+    const target = compensates === undefined ? undefined : indexOf.get(compensates);
+    if (target !== undefined) compensated.add(target);
+  }
+  return compensated;
 }
 
 function indexNodes(ids: readonly string[]): Map<string, number> {

@@ -27,7 +27,8 @@ import type {
 } from './types.js';
 import { compact } from './compact.js';
 import { compensationId } from './draft.js';
-import { copyJson, workflowFromSpec } from './workflow.js';
+import { copyJson } from './copy-json.js';
+import { workflowFromSpec } from './workflow.js';
 
 export interface WorkflowDefinition {
   /** Letters, digits and . _ : @ + -, at most 255. */

@@ -5,7 +5,7 @@ import { compileValue } from '../policy/value-expression.js';
 import { templateExpressions } from '../policy/value-template.js';
 import { Ancestry } from './ancestry.js';
 import { stagesOf } from './check-maps.js';
-import { isRecord, type Draft } from './draft.js';
+import { isRecord, type Draft, type DraftNode } from './draft.js';
 import type { Findings } from './findings.js';
 import { didYouMean } from './suggest.js';
 
@@ -63,8 +63,11 @@ function compilerOf({
 function conditionsOf(draft: Draft): Given[] {
   const { nodes, edges } = draft;
   const stages = stagesOf(draft);
+  // Most nodes, of which there may be a million, have none of these.
+  const having = (...keys: readonly string[]): DraftNode[] =>
+    nodes.filter(({ fields }) => keys.some((key) => fields[key] !== undefined));
   return [
-    ...nodes.flatMap(({ id, index, fields }) =>
+    ...having('condition', 'map').flatMap(({ id, index, fields }) =>
       (['condition', 'map'] as const).map((key): Given => {
         const path = ['nodes', index, key];
         const owner = `node ${JSON.stringify(id)}`;
@@ -72,7 +75,7 @@ function conditionsOf(draft: Draft): Given[] {
         return { key, condition: fields[key], path, owner, nodeId: id, before: id, itself: false, hasItem };
       }),
     ),
-    ...nodes.flatMap(({ id, index, fields: { repeat } }): Given[] => {
+    ...having('repeat').flatMap(({ id, index, fields: { repeat } }): Given[] => {
       if (!isRecord(repeat)) return [];
       const path = ['nodes', index, 'repeat', 'until'];
       const owner = `the loop of node ${JSON.stringify(id)}`;
@@ -80,7 +83,7 @@ function conditionsOf(draft: Draft): Given[] {
         { key: 'condition', condition: repeat.until, path, owner, nodeId: id, before: id, itself: true },
       ];
     }),
-    ...nodes.flatMap(({ id, index, fields }): Given[] =>
+    ...having('with').flatMap(({ id, index, fields }): Given[] =>
       templateExpressions(fields.with).map(({ source, path }) => ({
         key: 'condition' as const,
         condition: source,
@@ -92,7 +95,7 @@ function conditionsOf(draft: Draft): Given[] {
         isValue: true,
       })),
     ),
-    ...nodes.flatMap(({ id, index, fields: { cache } }): Given[] => {
+    ...having('cache').flatMap(({ id, index, fields: { cache } }): Given[] => {
       if (!isRecord(cache)) return [];
       const path = ['nodes', index, 'cache', 'key'];
       const owner = `the cache of node ${JSON.stringify(id)}`;

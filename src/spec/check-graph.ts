@@ -26,7 +26,7 @@ export function checkGraph(draft: Draft, findings: Findings): Plan | undefined {
   checkDuplicates(draft, findings);
   foldEdges(draft, findings);
   const nodes = graphOf(draft);
-  const plan = compile(nodes, findings);
+  const plan = compile(nodes, draft, findings);
   if (plan !== undefined) return plan;
   checkDependencies(draft, findings);
   const known = expandGroups(nodes).map(({ id, dependencies }) => ({
@@ -43,9 +43,11 @@ export function checkGraph(draft: Draft, findings: Findings): Plan | undefined {
 
 /** What the compiler of plans needs of the draft. */
 export function graphOf(draft: Draft): GraphNode[] {
-  return [...draft.byId.values()].map((node) => {
+  return draft.byId.values().map((node): GraphNode => {
     const { id, dependencies, fields } = node;
     const { compensates } = fields;
+    // Of a million nodes most are this.
+    if (compensates === undefined && fields.map === undefined && !isGroup(node)) return node;
     const plain = typeof compensates === 'string' ? { id, dependencies, compensates } : { id, dependencies };
     const own = isGroup(node) ? { ...plain, members: membersOf(node) } : plain;
     return fields.map === undefined ? own : { ...own, mapped: true };
@@ -53,9 +55,10 @@ export function graphOf(draft: Draft): GraphNode[] {
 }
 
 /** The graph is right, mostly: only otherwise the costlier search for all mistakes begins. */
-function compile(nodes: readonly GraphNode[], findings: Findings): Plan | undefined {
+function compile(nodes: readonly GraphNode[], draft: Draft, findings: Findings): Plan | undefined {
+  const areDistinct = nodes.length === draft.nodes.length;
   try {
-    const plan = compilePlan(nodes);
+    const plan = compilePlan(nodes, areDistinct ? draft.byId.places : undefined);
     const parts = components(plan);
     if (parts > 1) {
       findings.warning('DISCONNECTED', [], `the workflow has ${parts} parts with no dependency between them`);
@@ -68,6 +71,7 @@ function compile(nodes: readonly GraphNode[], findings: Findings): Plan | undefi
 }
 
 function checkDuplicates(draft: Draft, findings: Findings): void {
+  if (draft.byId.size === draft.nodes.length) return;
   for (const node of draft.nodes) {
     const first = draft.byId.get(node.id);
     if (first === undefined || first === node) continue;

@@ -10,8 +10,8 @@ export function checkIsolation(
   findings: Findings,
 ): void {
   for (const node of draft.nodes) {
-    if (isGroup(node)) continue;
-    const { isolation, run, uses } = node.fields;
+    const { isolation, run, uses, resources } = node.fields;
+    if (isGroup(node) || (isolation === undefined && resources === undefined)) continue;
     const name = `node ${JSON.stringify(node.id)}`;
     const refuse = (key: string, message: string): void =>
       findings.error('BAD_ISOLATION', ['nodes', node.index, key], message, node.id);

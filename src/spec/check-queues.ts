@@ -8,6 +8,7 @@ import type { Findings } from './findings.js';
 export function checkQueues(draft: Draft, findings: Findings): void {
   for (const node of draft.nodes) {
     const { queue, slots, priority } = node.fields;
+    if (queue === undefined && slots === undefined && priority === undefined) continue;
     const name = `node ${JSON.stringify(node.id)}`;
     const path = ['nodes', node.index];
     if (queue !== undefined) {

@@ -4,8 +4,7 @@
  */
 export interface Draft {
   readonly nodes: readonly DraftNode[];
-  /** First index of each id in `nodes`. */
-  readonly byId: ReadonlyMap<string, DraftNode>;
+  readonly byId: NodesById;
   readonly edges: readonly DraftEdge[];
   /** The workflow's default. */
   readonly isolation: unknown;
@@ -32,24 +31,54 @@ export interface DraftEdge {
 export function readDraft(value: unknown): Draft {
   const root = isRecord(value) ? value : {};
   const nodes: DraftNode[] = [];
-  const byId = new Map<string, DraftNode>();
   asArray(root.nodes).forEach((fields, index) => {
     if (!isRecord(fields) || typeof fields.id !== 'string') return;
-    const node = { index, id: fields.id, fields, dependencies: unique(fields.dependencies) };
-    nodes.push(node);
-    if (!byId.has(node.id)) byId.set(node.id, node);
+    nodes.push({ index, id: fields.id, fields, dependencies: unique(fields.dependencies) });
   });
-  for (const node of compensationNodes(nodes, asArray(root.nodes).length)) {
-    nodes.push(node);
-    if (!byId.has(node.id)) byId.set(node.id, node);
-  }
+  nodes.push(...compensationNodes(nodes, asArray(root.nodes).length));
   const edges: DraftEdge[] = [];
   asArray(root.edges).forEach((edge, index) => {
     if (!isRecord(edge) || typeof edge.from !== 'string' || typeof edge.to !== 'string') return;
     edges.push({ index, from: edge.from, to: edge.to, condition: edge.condition });
   });
   const isolation = isRecord(root.workflow) ? root.workflow.isolation : undefined;
-  return { nodes, byId, edges, isolation };
+  return { nodes, byId: new NodesById(nodes), edges, isolation };
+}
+
+/** The nodes by id; of those with the same one, the first. */
+export class NodesById {
+  /** The place of each in the list of nodes. */
+  readonly places: ReadonlyMap<string, number>;
+
+  constructor(private readonly nodes: readonly DraftNode[]) {
+    const places = new Map<string, number>();
+    nodes.forEach(({ id }, place) => places.set(id, place));
+    // The first one last: it stays.
+    if (places.size < nodes.length) for (let k = nodes.length - 1; k >= 0; k--) places.set(nodes[k].id, k);
+    this.places = places;
+  }
+
+  /** Of different ids. */
+  get size(): number {
+    return this.places.size;
+  }
+
+  has(id: string): boolean {
+    return this.places.has(id);
+  }
+
+  get(id: string): DraftNode | undefined {
+    const place = this.places.get(id);
+    return place === undefined ? undefined : this.nodes[place];
+  }
+
+  keys(): Iterable<string> {
+    return this.places.keys();
+  }
+
+  values(): DraftNode[] {
+    return Array.from(this.places.values(), (place) => this.nodes[place]);
+  }
 }
 
 /** Each `compensate` is a node of its own, behind all others. */

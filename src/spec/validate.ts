@@ -17,7 +17,7 @@ import { type Draft, isRecord, readDraft } from './draft.js';
 import { Findings, type SourceMap } from './findings.js';
 import { checkSchema } from './schema.js';
 import { rememberPlan } from './plans.js';
-import type { WorkflowSpec } from './types.js';
+import type { NodeSpec, WorkflowSpec } from './types.js';
 
 export interface ValidateOptions extends ExecutorOptions {
   /** Gives problems their file, line and column. */
@@ -35,7 +35,10 @@ export interface Validation {
   problems: Problem[];
 }
 
-/** Checks a document whole and reports everything that is wrong with it. Never throws for bad input. */
+/**
+ * Checks a document whole and reports everything that is wrong with it. Never throws for bad input. The spec shares with the document
+ * what is in normal form there.
+ */
 export function validateSpec(value: unknown, options: ValidateOptions = {}): Validation {
   const findings = new Findings();
   if (options.schema !== false) checkSchema(value, findings);
@@ -78,15 +81,22 @@ function normalise(spec: WorkflowSpec, draft: Draft, { definitions, specs }: Sub
     ...(edges.length > 0 && { edges }),
     ...(spec.contracts !== undefined && { contracts: spec.contracts }),
     ...(definitions.size > 0 && { subworkflows: specs }),
-    nodes: [
-      ...spec.nodes.map(({ compensate: _, ...node }, index) => ({
-        ...node,
-        dependencies: [...draft.nodes[index].dependencies],
-        ...(definitions.has(index) && { definition: definitions.get(index)! }),
-      })),
-      ...draft.nodes.slice(spec.nodes.length).map(compensationSpec),
-    ],
+    nodes: spec.nodes
+      .map((node, index) => normalNode(node, draft.nodes[index].dependencies, definitions.get(index)))
+      .concat(draft.nodes.slice(spec.nodes.length).map(compensationSpec)),
   };
+}
+
+/** Itself, if it is in normal form: a copy of each of a million nodes takes half of their room once more. */
+function normalNode(
+  node: NodeSpec,
+  dependencies: readonly string[],
+  definition: string | undefined,
+): NodeSpec {
+  const isNormal = node.dependencies === dependencies && node.definition === definition;
+  if (isNormal && !Object.hasOwn(node, 'compensate')) return node;
+  const { compensate: _, ...rest } = node;
+  return { ...rest, dependencies: [...dependencies], ...(definition !== undefined && { definition }) };
 }
 
 /** Throws when there is an error among the problems: CYCLE if cycles are all that is wrong, else SPEC_INVALID. */

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { MaestroError, type Problem } from '../base/errors.js';
 import type { StepFunction } from '../base/step.js';
 import type { LoadSubworkflow } from './check-subworkflows.js';
+import { copyJson } from './copy-json.js';
 import type { SourceMap } from './findings.js';
 import { definitionHash } from './hash.js';
 import type { Workflow, WorkflowSpec } from './types.js';
@@ -27,12 +28,12 @@ export interface LoadedWorkflow {
  * @throws SPEC_INVALID or CYCLE, with every problem in `problems`
  */
 export function workflowFromSpec(spec: unknown, options: WorkflowOptions = {}): Workflow {
-  return assembleWorkflow(copyJson(spec), { ...options, schema: true }).workflow;
+  return assembleWorkflow(copyJson(spec, true), { ...options, schema: true }).workflow;
 }
 
 /** The stored form of a workflow: plain JSON, to be read by `workflowFromDocument`. Functions are left out. */
 export function workflowToDocument(workflow: Workflow): WorkflowSpec {
-  return structuredClone(workflow.spec);
+  return copyJson(workflow.spec) as WorkflowSpec;
 }
 
 /** The other way round. Inline functions must be given again. @throws SPEC_INVALID, CYCLE */
@@ -58,14 +59,4 @@ export function assembleWorkflow(document: unknown, options: AssembleOptions): L
   const workflow = { spec, baseDir, definitionHash: definitionHash(spec), functions };
   const children = subworkflows !== undefined && subworkflows.size > 0 ? { subworkflows } : {};
   return { workflow: { ...workflow, ...children }, warnings: problems };
-}
-
-/** What remains of a value when it is written as JSON and read again. @throws SPEC_INVALID when it cannot be written */
-export function copyJson(value: unknown): unknown {
-  try {
-    const text = JSON.stringify(value) as string | undefined;
-    return text === undefined ? undefined : (JSON.parse(text) as unknown);
-  } catch (cause) {
-    throw new MaestroError('SPEC_INVALID', 'the workflow is not plain JSON data', { cause });
-  }
 }

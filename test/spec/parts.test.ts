@@ -164,6 +164,35 @@ describe('canonical JSON', () => {
     expect(canonicalJson({ b: undefined, a: [undefined, 'x'] })).toBe('{"a":[null,"x"]}');
   });
 
+  it('is the JSON text of a copy with sorted keys, whatever was written before: hashes are stored', () => {
+    const sorted = (value: unknown): unknown => {
+      if (typeof value !== 'object' || value === null) return value;
+      if (Array.isArray(value)) return value.map(sorted);
+      const keys = Object.keys(value).sort();
+      return Object.fromEntries(keys.map((key) => [key, sorted((value as Record<string, unknown>)[key])]));
+    };
+    const key = fc.oneof(fc.string(), fc.constantFrom('10', '9', '-', 'a', 'b', '__proto__', 'toJSON'));
+    const leaf = fc.oneof(
+      fc.constantFrom(undefined, null, 0, -0, NaN, '', 'x', true),
+      fc.string(),
+      fc.double(),
+    );
+    const one = fc.oneof(leaf, fc.dictionary(key, leaf, { maxKeys: 3 }), fc.array(leaf, { maxLength: 3 }));
+    // As nodes of a workflow: few forms, few values, one after the other.
+    const alike = fc
+      .array(fc.dictionary(fc.constantFrom('10', '9', 'b', 'a', '__proto__'), one), {
+        minLength: 1,
+        maxLength: 3,
+      })
+      .chain((forms) => fc.array(fc.constantFrom(...forms, {}), { maxLength: 12 }));
+    fc.assert(
+      fc.property(fc.oneof(alike, fc.dictionary(key, fc.oneof(one, alike)), one), (value) => {
+        expect(canonicalJson(value)).toBe(JSON.stringify(sorted(value)) ?? 'null');
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   it('is what the hash of a definition is made of, however large that is', () => {
     const value = fc.oneof(
       fc.jsonValue(),
