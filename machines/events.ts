@@ -38,6 +38,10 @@ export type NodeEvent =
   /** What it gives is what a step like it gave from the same before; its success follows at once. */
   | { type: 'cacheHit'; hash: string };
 
+/** What happens to nearly every node: said by the same objects, which nobody may change. */
+export const DEPENDENCIES_MET: NodeEvent = { type: 'dependenciesMet' };
+export const ATTEMPT_STARTED: NodeEvent = { type: 'attemptStarted' };
+
 /** What the condition on an edge came to; null: it could not be evaluated. */
 export type EdgeVerdict =
   { readonly taken: boolean } | { readonly taken: null; readonly error: ErrorDocument };

@@ -9,7 +9,7 @@ interface Stored {
 const AT_ONCE = 1000;
 /** How often each thing is done; the median counts. */
 const TIMES = 301;
-const OPENINGS = 11;
+const OPENINGS = 101;
 
 function oneNode(): Workflow {
   return workflowFromSpec(

@@ -1,4 +1,4 @@
-import type { Ending } from '../../machines/events.js';
+import { DEPENDENCIES_MET, type Ending } from '../../machines/events.js';
 import { withMaps } from '../graph/index.js';
 import { descendants } from '../graph/queries.js';
 import { isSettledLeaf, LEAF } from './columns.js';
@@ -63,7 +63,7 @@ export class Compensations {
     const next = this.left.pop();
     if (next === undefined) return this.state.workflowContext.compensating;
     this.current = next;
-    this.state.sendNode(next, { type: 'dependenciesMet' }, atMs);
+    this.state.sendNode(next, DEPENDENCIES_MET, atMs);
     this.ready(next);
     return null;
   }

@@ -1,3 +1,4 @@
+import { ATTEMPT_STARTED } from '../../machines/events.js';
 import { invariant } from '../base/assert.js';
 import type { ErrorDocument } from '../base/errors.js';
 import type { Random } from '../base/random.js';
@@ -163,7 +164,7 @@ export class ExecutionEngine {
   start(lane: number, atMs: number, node = this.peek(lane)): number {
     invariant(node >= 0, 'start() without a node that may start');
     this.starts.lanes.pop(lane);
-    this.state.sendNode(node, { type: 'attemptStarted' }, atMs);
+    this.state.sendNode(node, ATTEMPT_STARTED, atMs);
     this.deadlines.armNode(node);
     const { attempt, run } = this.columns;
     this.act({

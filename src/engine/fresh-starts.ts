@@ -1,3 +1,4 @@
+import { DEPENDENCIES_MET } from '../../machines/events.js';
 import { dependenciesOf, dependentsOf } from '../graph/queries.js';
 import { LEAF } from './columns.js';
 import type { EngineDefinition } from './definition.js';
@@ -34,8 +35,7 @@ export class FreshStarts {
 
   /** It waits to start, has ended, or is a map under way, which goes through `ready`: nothing else leads to a new run. */
   beginRun(node: number, atMs: number): void {
-    if (this.columns.leaf[node] === LEAF.pending)
-      this.state.sendNode(node, { type: 'dependenciesMet' }, atMs);
+    if (this.columns.leaf[node] === LEAF.pending) this.state.sendNode(node, DEPENDENCIES_MET, atMs);
     this.state.sendNode(node, { type: 'rerunRequested' }, atMs);
   }
 

@@ -1,3 +1,4 @@
+import { ATTEMPT_STARTED, DEPENDENCIES_MET } from '../../machines/events.js';
 import type { ErrorDocument } from '../base/errors.js';
 import { unverified, type Contracts } from '../policy/contracts.js';
 import { dependenciesOf } from '../graph/queries.js';
@@ -224,7 +225,7 @@ export class Propagation {
 
   /** A condition that cannot be evaluated fails its node for good: it never runs by accident. */
   failUnstarted(node: number, error: ErrorDocument, atMs: number): void {
-    this.state.sendNode(node, { type: 'dependenciesMet' }, atMs);
+    this.state.sendNode(node, DEPENDENCIES_MET, atMs);
     this.failAtStart(node, error, atMs);
   }
 
@@ -271,12 +272,12 @@ export class Propagation {
   }
 
   private makeReady(node: number, atMs: number): void {
-    this.state.sendNode(node, { type: 'dependenciesMet' }, atMs);
+    this.state.sendNode(node, DEPENDENCIES_MET, atMs);
     if (this.definition.contracts !== null && !this.checkInputs(this.definition.contracts, node, atMs))
       return;
     const ofMap = this.maps?.outputOf(node);
     if (ofMap === undefined && !this.plan.groups.has(node)) return this.host.ready(node);
-    this.state.sendNode(node, { type: 'attemptStarted' }, atMs);
+    this.state.sendNode(node, ATTEMPT_STARTED, atMs);
     const output = ofMap ?? this.starts.groups.outputOf(node);
     this.state.sendNode(node, { type: 'attemptSucceeded', output, artifacts: [], durationMs: 0 }, atMs);
     this.tell(node, 'succeeded', atMs);
@@ -294,7 +295,7 @@ export class Propagation {
 
   /** It never runs: an attempt that is none fails for good. */
   private failAtStart(node: number, error: ErrorDocument, atMs: number): void {
-    this.state.sendNode(node, { type: 'attemptStarted' }, atMs);
+    this.state.sendNode(node, ATTEMPT_STARTED, atMs);
     this.state.sendNode(node, { type: 'attemptFailed', error, durationMs: 0 }, atMs);
     if (this.telling === 0) this.host.failed(node, atMs);
     else this.failures.push({ node, atMs });

@@ -1,3 +1,4 @@
+import { DEPENDENCIES_MET } from '../../machines/events.js';
 import type { EngineDefinition } from './definition.js';
 import { LEAF } from './columns.js';
 import type { ExecutionState } from './execution-state.js';
@@ -25,7 +26,7 @@ export function resettle(
     if (!isChanged) continue;
     // What was known of the edges to it may be about other conditions. Only what is ready leads to a new run.
     if (leaf[node] === LEAF.pending && edges.into(node) !== undefined)
-      state.sendNode(node, { type: 'dependenciesMet' }, atMs);
+      state.sendNode(node, DEPENDENCIES_MET, atMs);
     if (waitsToStart(leaf[node])) state.sendNode(node, { type: 'rerunRequested' }, atMs);
   }
 }

@@ -38,6 +38,8 @@ export abstract class SlotPool<Run> implements Pool {
   #waiting: SlotJob<Run>[] = [];
   #begun = 0;
   #scheduled = false;
+  /** The time as last read, while steps that run here are started or end one after the other: reading it costs as much as a short step. */
+  #nowMs = 0;
   #listener: PoolListener | undefined;
   #stopped: ErrorDocument | undefined;
   #closing: Promise<void> | undefined;
@@ -122,13 +124,15 @@ export abstract class SlotPool<Run> implements Pool {
 
   /** How long the job has executed, in milliseconds. */
   protected elapsedMs(entry: SlotJob<Run>): number {
-    return entry.startedMs === 0 ? 0 : performance.now() - entry.startedMs;
+    if (entry.startedMs === 0) return 0;
+    this.#nowMs = performance.now();
+    return this.#nowMs - entry.startedMs;
   }
 
   /** The job executes from now on. */
-  protected started(entry: SlotJob<Run>): void {
+  protected started(entry: SlotJob<Run>, nowMs = performance.now()): void {
     if (!this.isLive(entry)) return;
-    entry.startedMs = performance.now();
+    entry.startedMs = nowMs;
     if (entry.job.exclusive && !this.#closing) this.#listener?.started(entry.job.id);
   }
 
@@ -183,6 +187,7 @@ export abstract class SlotPool<Run> implements Pool {
   #pump(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
+    this.#nowMs = performance.now();
     for (const entry of waiting) {
       if (!this.isLive(entry) || entry.cancelled !== undefined) continue;
       if (this.#begun < this.#options.slots) this.#begin(entry);
@@ -197,15 +202,20 @@ export abstract class SlotPool<Run> implements Pool {
     if (globalContext !== null || this.#options.remote === true)
       return this.#execute(entry, globalContext ?? '');
     this.fetch(entry, 'globalContext').then(
-      (text) => this.#execute(entry, text),
+      (text) => {
+        this.#nowMs = performance.now();
+        this.#execute(entry, text);
+      },
       (error: unknown) => this.settle(entry, encodeError(error)),
     );
   }
 
   #execute(entry: SlotJob<Run>, globalContext: string): void {
     if (!this.isLive(entry) || entry.cancelled !== undefined || this.#listener === undefined) return;
-    if (this.#options.remote !== true) this.started(entry);
+    if (this.#options.remote !== true) this.started(entry, this.#nowMs);
     entry.run = this.execute(entry, globalContext, this.#listener);
     this.executing(entry, entry.run);
+    // What has ended said when.
+    if (this.isLive(entry)) this.#nowMs = performance.now();
   }
 }

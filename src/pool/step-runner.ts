@@ -181,7 +181,7 @@ function folder(path: string): string {
 /** A step sees all fields as the object's own: a context can be spread, at the cost of making all of it. */
 const AS_OWN: ProxyHandler<LazyContext> = {
   // Read from the object itself: its getters use private fields, which a proxy has not.
-  get: (context, key) => Reflect.get(context, key, context) as unknown,
+  get: (context, key) => context[key as keyof LazyContext],
   ownKeys: (context) => {
     context.makeAll();
     return Reflect.ownKeys(context);
