@@ -1,7 +1,5 @@
 import { Choice } from '../base/choice.js';
 
-/** Part of a commit's usual duration that a turn waits at most for company that is about to come. */
-const COMPANY_PART = 0.5;
 /** Longest wait for company, in milliseconds: what is longer gains nothing on any disk worth it. */
 const MAX_COMPANY_MS = 0.5;
 /** Workers that have work for so many times the duration of a commit do not need what it would let start. */
@@ -15,6 +13,8 @@ const MAX_AWAKE_MS = 1;
 const CLOSE_MS = 1;
 /** Weight of the newest commit. */
 const NEWEST_WEIGHT = 0.2;
+/** The same for what commits take at least, where it took longer. */
+const LONGER_WEIGHT = 0.02;
 
 /** What workers have in hand. */
 interface InHand {
@@ -26,12 +26,16 @@ interface InHand {
 
 /**
  * Whether a commit waits a moment. For results that are about to come: one commit then carries what two would, and the
- * nodes that depend on both start earlier, as PostgreSQL's commit_delay with commit_siblings, but by what is measured. And
+ * nodes that depend on both start earlier, as PostgreSQL's commit_delay with commit_siblings, but by what is measured. That
+ * pays off where they come within the time that a commit takes however little is in it: of the rest of its time the second of two
+ * commits has a part only, and what comes during the first one is dealt with meanwhile. And
  * while workers have plenty of work: what it would let start could not start yet, and a commit takes time of the cores that
  * they run on.
  */
 export class Pacing {
   private commitMs = 0;
+  /** What a commit takes with little in it. */
+  private leastMs = 0;
   private sinceMs = 0;
   private endedMs = -Infinity;
   /** Asleep or awake: on one machine it costs as much to be woken as to write, on another the disk answers later to who is awake. */
@@ -46,6 +50,8 @@ export class Pacing {
     if (this.way !== null) this.choice.note(this.way, durationMs);
     this.way = null;
     this.commitMs += NEWEST_WEIGHT * (durationMs - this.commitMs);
+    const weight = durationMs < this.leastMs ? NEWEST_WEIGHT : LONGER_WEIGHT;
+    this.leastMs += weight * (durationMs - this.leastMs);
   }
 
   /** Whether the open turn is to wait; asked again when something comes. */
@@ -65,9 +71,9 @@ export class Pacing {
   }
 
   private mostMs({ dueMs, aheadMs }: InHand): number {
-    const { commitMs } = this;
+    const { commitMs, leastMs } = this;
     if (aheadMs > AHEAD_TIMES * commitMs) return Math.min(MAX_PLENTY_MS, PLENTY_TIMES * commitMs);
-    const mostMs = Math.min(MAX_COMPANY_MS, COMPANY_PART * commitMs);
+    const mostMs = Math.min(MAX_COMPANY_MS, leastMs);
     // What takes longer than that comes with the next commit.
     return dueMs > 0 && dueMs <= mostMs ? mostMs : 0;
   }

@@ -2,20 +2,32 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Pacing } from '../../src/supervisor/pacing.js';
 
-function paced(commitMs: number) {
+function paced(...commitMs: number[]) {
   const world = { nowMs: 1000, dueMs: 0.1, aheadMs: 0.1 };
   const pacing = new Pacing();
-  for (let k = 0; k < 50; k++) pacing.note(commitMs, world.nowMs);
+  for (let k = 0; k < 300; k++) pacing.note(commitMs[k % commitMs.length], world.nowMs);
   return { world, pacing, holds: () => pacing.holds(world, world.nowMs) };
 }
 
 describe('a commit', () => {
-  it('waits for company that is due, for half as long as a commit takes', () => {
+  it('waits for company that is due, for as long as a commit takes', () => {
     const { world, holds } = paced(0.4);
     expect(holds()).toBe(true);
-    world.nowMs += 0.1;
+    world.nowMs += 0.38;
     expect(holds()).toBe(true);
-    world.nowMs += 0.11;
+    world.nowMs += 0.03;
+    expect(holds()).toBe(false);
+  });
+
+  it('waits for as long as one with little in it takes, where there are large ones', () => {
+    const { world, holds } = paced(0.5, 0.5, 0.15);
+    expect(holds()).toBe(true);
+    world.nowMs += 0.14;
+    expect(holds()).toBe(true);
+    world.nowMs += 0.1;
+    expect(holds()).toBe(false);
+    world.dueMs = 0.3;
+    world.nowMs += 1;
     expect(holds()).toBe(false);
   });
 
@@ -27,7 +39,7 @@ describe('a commit', () => {
 
   it('does not wait for what takes longer than it would wait', () => {
     const { world, holds } = paced(0.4);
-    world.dueMs = 0.3;
+    world.dueMs = 0.41;
     expect(holds()).toBe(false);
   });
 
