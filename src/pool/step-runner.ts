@@ -104,6 +104,8 @@ class LazyContext {
   readonly #globalContext: string;
   readonly #host: StepHost;
   readonly #running: RunningStep;
+  /** Apart from the others, because most steps read it, and many nothing else. */
+  #nodeConfig: unknown;
   #made: Partial<Record<LazyField, unknown>> | undefined;
 
   constructor(call: StepCall, globalContext: string, host: StepHost, running: RunningStep) {
@@ -122,6 +124,7 @@ class LazyContext {
 
   /** Made once. Kept beside the object: to define a property costs more than a short step. */
   read(field: LazyField): unknown {
+    if (field === 'nodeConfig') return (this.#nodeConfig ??= parsed(this.#call.nodeConfig));
     const made = (this.#made ??= {});
     return Object.hasOwn(made, field) ? made[field] : (made[field] = this.#make(field));
   }
@@ -134,11 +137,9 @@ class LazyContext {
     }
   }
 
-  #make(field: LazyField): unknown {
+  #make(field: Exclude<LazyField, 'nodeConfig'>): unknown {
     const host = this.#host;
     switch (field) {
-      case 'nodeConfig':
-        return parsed(this.#call.nodeConfig);
       case 'dependencyOutputs':
       case 'dependencyArtifacts':
         return JSON.parse(this.#call[field]);
@@ -181,7 +182,7 @@ function folder(path: string): string {
 /** A step sees all fields as the object's own: a context can be spread, at the cost of making all of it. */
 const AS_OWN: ProxyHandler<LazyContext> = {
   // Read from the object itself: its getters use private fields, which a proxy has not.
-  get: (context, key) => context[key as keyof LazyContext],
+  get: (context, key) => (context as unknown as Record<PropertyKey, unknown>)[key],
   ownKeys: (context) => {
     context.makeAll();
     return Reflect.ownKeys(context);

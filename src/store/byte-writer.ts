@@ -28,15 +28,23 @@ export class ByteWriter {
   /** `value` is an integer from 0 to 2^53 - 1. */
   varint(value: number): void {
     this.reserve(8);
-    while (value > 0x7fffffff) {
-      this.bytes[this.length++] = (value % 0x80) | 0x80;
-      value = Math.floor(value / 0x80);
+    const { bytes } = this;
+    let at = this.length;
+    if (value > 0x7fffffff) {
+      // Four bytes at once: what is left fits into 32 bits, which take no division.
+      const low = value % LOW_FOUR;
+      bytes[at++] = (low & 0x7f) | 0x80;
+      bytes[at++] = ((low >>> 7) & 0x7f) | 0x80;
+      bytes[at++] = ((low >>> 14) & 0x7f) | 0x80;
+      bytes[at++] = (low >>> 21) | 0x80;
+      value = (value - low) / LOW_FOUR;
     }
     while (value > 0x7f) {
-      this.bytes[this.length++] = (value & 0x7f) | 0x80;
+      bytes[at++] = (value & 0x7f) | 0x80;
       value >>>= 7;
     }
-    this.bytes[this.length++] = value;
+    bytes[at++] = value;
+    this.length = at;
   }
 
   /** Any number, exactly. Integers between -2^51 and 2^51 are short: their sign and an escape bit come last. */
@@ -90,3 +98,5 @@ export class ByteWriter {
 /** A number whose varint starts with this is followed by 8 bytes of IEEE 754 double. */
 export const DOUBLE_ESCAPE = 1;
 const INTEGER_LIMIT = 2 ** 51;
+/** What four bytes of a varint hold. */
+const LOW_FOUR = 2 ** 28;
