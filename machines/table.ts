@@ -163,11 +163,14 @@ function compileAssignment<C, E>(assignment: unknown): (context: C, event: E) =>
     const assigner = assignment as Assigner<C, E>;
     return (context, event) => ({ ...context, ...(assigner({ context, event }) as Partial<C>) });
   }
-  const entries = Object.entries(assignment as object) as [keyof C, Assigner<C, E> | C[keyof C]][];
+  const keys = Object.keys(assignment as object) as (keyof C)[];
+  const givens = Object.values(assignment as object) as (Assigner<C, E> | C[keyof C])[];
   // Most say again what is so already: what changes nothing copies nothing.
   return (context, event) => {
     let next: C | null = null;
-    for (const [key, given] of entries) {
+    for (let k = 0; k < keys.length; k++) {
+      const key = keys[k];
+      const given = givens[k];
       const value =
         typeof given === 'function' ? ((given as Assigner<C, E>)({ context, event }) as C[keyof C]) : given;
       if (value !== context[key]) (next ??= { ...context })[key] = value;

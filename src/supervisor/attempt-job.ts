@@ -1,12 +1,10 @@
 import type { Job, RepeatCall, StepCall, StepRef } from '../pool/index.js';
+import type { Inputs } from './inputs.js';
 import { numberOf } from './maps.js';
 import type { RunningJob } from './running-job.js';
 
 /** Larger global contexts are fetched by the worker once instead of travelling with every call. */
 const INLINE_CONTEXT_CHARS = 4096;
-
-/** What the dependencies of a node gave, as JSON texts of objects. */
-export type Inputs = Pick<StepCall, 'dependencyOutputs' | 'dependencyArtifacts'>;
 
 /** An attempt as the pool takes it. A class for the reason that RunningJob is one. */
 export class AttemptJob implements Job {

@@ -26,8 +26,10 @@ export function completedBefore(
   const { columns } = engine.state;
   const given = new Set<number>();
   // An edge that was not taken gives nothing. What an item depends on its stage does.
-  definition.eachInput(node, (at) => {
-    if (finishThrough(definition, columns, at, stage) === 'succeeded') given.add(at);
+  definition.eachInput(node, {
+    visit: (at) => {
+      if (finishThrough(definition, columns, at, stage) === 'succeeded') given.add(at);
+    },
   });
   return given;
 }

@@ -27,6 +27,11 @@ import {
 import { Estimates } from './estimates.js';
 import { QueuePlan } from './queue-plan.js';
 
+/** Told of the nodes whose outputs an attempt is given. */
+export interface InputVisitor {
+  visit(input: number): void;
+}
+
 /**
  * A workflow compiled for running: its plan, and per node, on first use, its step, condition and retry policy.
  * Shared by all executions of the workflow.
@@ -200,13 +205,14 @@ export class Definition {
    * Visits the nodes whose outputs an attempt is given: its dependencies; of a compensation what its node was given, and
    * what that gave.
    */
-  eachInput(node: number, visit: (input: number) => void): void {
+  eachInput(node: number, visitor: InputVisitor): void {
     const { fixedCount, dependencies, dependencyOffsets } = this.plan;
     const target = this.compensations.size === 0 ? undefined : this.compensations.get(node);
-    if (node >= fixedCount) this.sharedInputs(stageOf(this.plan, node)).forEach(visit);
+    if (node >= fixedCount)
+      for (const input of this.sharedInputs(stageOf(this.plan, node))) visitor.visit(input);
     const of = target ?? node;
-    for (let k = dependencyOffsets[of]; k < dependencyOffsets[of + 1]; k++) visit(dependencies[k]);
-    if (target !== undefined) visit(target);
+    for (let k = dependencyOffsets[of]; k < dependencyOffsets[of + 1]; k++) visitor.visit(dependencies[k]);
+    if (target !== undefined) visitor.visit(target);
   }
 
   /** What the engine needs, for an execution with these options. In linear mode all nodes share one lane: order. */

@@ -8,16 +8,15 @@ import type { QueueWish } from '../policy/queue.js';
 import type { FetchKind, Job, JobOutcome, Pool, StepKind } from '../pool/index.js';
 import type { ExecutionStore } from '../store/types.js';
 import type { ActiveExecution } from './active-execution.js';
-import { AttemptCall, AttemptJob, type Inputs } from './attempt-job.js';
+import { AttemptCall, AttemptJob } from './attempt-job.js';
 import { completedBefore, repeatOf } from './call-parts.js';
+import { AttemptInputs, NO_TEXTS, type Inputs } from './inputs.js';
 import { RunningJob } from './running-job.js';
 import { cacheHash, isCached, lookUp } from './step-cache.js';
 import { outputText, textOf } from './outputs.js';
 
 /** So many attempts are prepared at most while they wait for a commit: about what it takes to keep workers busy until the rest is. */
 const PREPARED_AT_ONCE = 512;
-const NO_TEXTS: ReadonlyMap<number, string> = new Map();
-const NO_NODES: number[] = [];
 
 interface JobsOptions {
   readonly store: ExecutionStore;
@@ -87,7 +86,8 @@ export class Jobs {
     for (const job of held) {
       const { compensations } = job.execution.definition;
       if (job.state !== 'held' || !job.execution.stopping.isEmpty || compensations.has(job.node)) continue;
-      if (this.lacks(job) === null) prepared.push((job.prepared = this.jobOf(job, NO_TEXTS)));
+      job.prepared = this.atHand(job);
+      if (job.prepared !== null) prepared.push(job.prepared);
       if (prepared.length === PREPARED_AT_ONCE) break;
     }
     if (prepared.length > 0) this.options.pool.stage?.(prepared);
@@ -102,16 +102,21 @@ export class Jobs {
       ? this.options.childError(job.execution)
       : undefined;
     if (error !== undefined) return this.options.failed(job, error);
-    const lacking = this.lacks(job);
-    if (lacking === null) return this.enqueue(job, this.jobOf(job, NO_TEXTS));
-    const { large, hasCache, knowsItem } = lacking;
+    const given = this.atHand(job);
+    if (given === null) this.lookFor(job);
+    else this.enqueue(job, given);
+  }
+
+  /** Sends it once what it lacks has been read. */
+  private lookFor(job: RunningJob): void {
+    const { large } = new AttemptInputs(job, NO_TEXTS);
     const { execution, node: own } = job;
     const outputText = (of: number): Promise<string> => this.outputText(execution, of);
-    const item = knowsItem ? undefined : execution.mapValues.load(execution, own, outputText);
-    const loads = large.map(async (node) => [node, await this.inputText(job, node)] as const);
+    const item = knowsItem(job) ? undefined : execution.mapValues.load(execution, own, outputText);
+    const loads = (large ?? []).map(async (node) => [node, await this.inputText(job, node)] as const);
     const prepared = Promise.all([Promise.all(loads), item]).then(async ([entries]) => {
       const texts = new Map(entries);
-      return { texts, output: hasCache ? await this.lookUp(job, texts) : undefined };
+      return { texts, output: isCached(job) ? await this.lookUp(job, texts) : undefined };
     });
     prepared.then(
       ({ texts, output }) => {
@@ -122,21 +127,18 @@ export class Jobs {
             { ok: true, output, artifacts: [], durationMs: 0 },
             job.cacheHash!,
           );
-        this.enqueue(job, this.jobOf(job, texts));
+        this.enqueue(job, this.jobOf(job, new AttemptInputs(job, texts), texts));
         this.flush();
       },
       (error: unknown) => this.lose(job, error),
     );
   }
 
-  /** What must be looked up before it can be sent; null: nothing. */
-  private lacks(job: RunningJob): { large: number[]; hasCache: boolean; knowsItem: boolean } | null {
-    const { execution, node } = job;
-    const large = this.largeInputs(job);
-    const hasCache = isCached(job);
-    const isItem = node >= execution.definition.plan.fixedCount;
-    const knowsItem = !isItem || execution.mapValues.has(execution, node);
-    return large.length === 0 && !hasCache && knowsItem ? null : { large, hasCache, knowsItem };
+  /** The attempt as the pool takes it, unless something has to be read for it first. */
+  private atHand(job: RunningJob): Job | null {
+    if (isCached(job) || !knowsItem(job)) return null;
+    const inputs = new AttemptInputs(job, NO_TEXTS);
+    return inputs.large === null ? this.jobOf(job, inputs, NO_TEXTS) : null;
   }
 
   /** Its inputs cannot be read. */
@@ -154,7 +156,7 @@ export class Jobs {
   private async lookUp(job: RunningJob, texts: ReadonlyMap<number, string>): Promise<string | undefined> {
     const { store, clock } = this.options;
     const outputText = (node: number): Promise<string> => this.outputText(job.execution, node);
-    job.cacheHash = await cacheHash(job, this.inputs(job, texts), outputText);
+    job.cacheHash = await cacheHash(job, new AttemptInputs(job, texts), outputText);
     return (await lookUp(store, job, job.cacheHash, clock.nowMs()))?.output;
   }
 
@@ -261,18 +263,6 @@ export class Jobs {
     (job.stopTimers ??= []).push(after(clock, seconds * 1000, fire));
   }
 
-  private largeInputs(job: RunningJob): number[] {
-    const { output, iterations } = job.execution.engine.state.columns;
-    let large: number[] | undefined;
-    job.execution.definition.eachInput(job.node, (dependency) => {
-      if (output[dependency] !== null && typeof output[dependency] !== 'string')
-        (large ??= []).push(dependency);
-    });
-    const before = iterations.size > 0 ? iterations.get(job.node) : undefined;
-    if (before !== undefined && typeof before.output !== 'string') (large ??= []).push(job.node);
-    return large ?? NO_NODES;
-  }
-
   /** Of a dependency; of the node itself: of its iteration before. */
   private inputText({ execution, node, run }: RunningJob, of: number): Promise<string> {
     if (of !== node) return this.outputText(execution, of);
@@ -285,34 +275,14 @@ export class Jobs {
     this.outbox.push(given);
   }
 
-  /** The attempt as the pool takes it. */
-  private jobOf(job: RunningJob, large: ReadonlyMap<number, string>): Job {
-    const { execution } = job;
-    const repeat = execution.definition.repeats.size > 0 ? repeatOf(job, large) : null;
-    return new AttemptJob(
-      job,
-      new AttemptCall(job, this.options.artifactRoot, this.inputs(job, large), repeat),
-    );
+  /** @param texts of large outputs */
+  private jobOf(job: RunningJob, inputs: Inputs, texts: ReadonlyMap<number, string>): Job {
+    const repeat = job.execution.definition.repeats.size > 0 ? repeatOf(job, texts) : null;
+    return new AttemptJob(job, new AttemptCall(job, this.options.artifactRoot, inputs, repeat));
   }
+}
 
-  /** JSON texts are joined as text: the host never parses what passes through it. */
-  private inputs(job: RunningJob, large: ReadonlyMap<number, string>): Inputs {
-    const { definition, engine } = job.execution;
-    const { output, artifacts, leaf } = engine.state.columns;
-    let outputs = '';
-    let paths = '';
-    definition.eachInput(job.node, (dependency) => {
-      if (leaf[dependency] !== LEAF.completed || job.given?.has(dependency) === false) return;
-      const key = definition.keyOf(dependency);
-      const inline = output[dependency];
-      const text = typeof inline === 'string' ? inline : (large.get(dependency) ?? 'null');
-      outputs += (outputs === '' ? '{' : ',') + key + text;
-      const files = artifacts.get(dependency);
-      if (files !== undefined) paths += (paths === '' ? '{' : ',') + key + JSON.stringify(files);
-    });
-    return {
-      dependencyOutputs: outputs === '' ? '{}' : outputs + '}',
-      dependencyArtifacts: paths === '' ? '{}' : paths + '}',
-    };
-  }
+/** Whether what the attempt of an item is for is in memory; others are for none. */
+function knowsItem({ execution, node }: RunningJob): boolean {
+  return node < execution.definition.plan.fixedCount || execution.mapValues.has(execution, node);
 }

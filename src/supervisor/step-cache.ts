@@ -5,7 +5,7 @@ import type { StepRef } from '../pool/index.js';
 import type { CachedResult } from '../store/cached-results.js';
 import type { KvOp } from '../store/kv.js';
 import type { ExecutionStore } from '../store/types.js';
-import type { Inputs } from './attempt-job.js';
+import type { Inputs } from './inputs.js';
 import { conditionNode } from './conditions.js';
 import type { RunningJob } from './running-job.js';
 import { referencedOutputs } from './outputs.js';
