@@ -17,8 +17,12 @@ import { Stopping } from './stopping.js';
 import type { TimerHeap } from './timer-heap.js';
 import type { Replicas } from '../engine/replicas.js';
 
-/** Checkpoints are at least this many entries apart; and as many as there are nodes, so their cost is amortised. */
+/**
+ * Checkpoints are at least this many entries apart; and twice as many as there are nodes, so their cost is amortised: to read the
+ * row of a node takes as long as to replay a few of its entries, of which most nodes have three in all.
+ */
 const MIN_CHECKPOINT_ENTRIES = 4096;
+const CHECKPOINT_ENTRIES_A_NODE = 2;
 
 /** An execution in memory: its engine, and what the supervisor keeps beside it. */
 export class ActiveExecution {
@@ -143,8 +147,8 @@ export class ActiveExecution {
   noteJournaled(entries: readonly Entry[]): Checkpoint | null {
     this.sinceCheckpoint.note(entries);
     const { nodeCount } = this.definition.plan;
-    if (this.isEnded || this.sinceCheckpoint.entries < Math.max(MIN_CHECKPOINT_ENTRIES, nodeCount))
-      return null;
+    const apart = Math.max(MIN_CHECKPOINT_ENTRIES, CHECKPOINT_ENTRIES_A_NODE * nodeCount);
+    if (this.isEnded || this.sinceCheckpoint.entries < apart) return null;
     return this.takeCheckpoint();
   }
 
