@@ -41,12 +41,20 @@ export class Compensations {
     return [...this.of.keys()].filter((node) => this.leaf[node] === LEAF.pending);
   }
 
+  get all(): Iterable<number> {
+    return this.of.keys();
+  }
+
+  /** What is to be compensated after such an end, the first one last. @param asked by whoever cancels */
+  dueAfter(kind: Ending['kind'], asked: boolean): readonly number[] {
+    const { compensateOn } = this.definition;
+    const isMeant = compensateOn === 'always' || (kind === 'cancelled') === (compensateOn === 'on_cancel');
+    return isMeant || asked ? this.due() : [];
+  }
+
   /** @param asked by whoever cancels @returns false: nothing is to be compensated, it ends at once */
   begin(ending: Ending, asked: boolean, atMs: number): boolean {
-    const { compensateOn } = this.definition;
-    const isMeant =
-      compensateOn === 'always' || (ending.kind === 'cancelled') === (compensateOn === 'on_cancel');
-    if ((!isMeant && !asked) || this.due().length === 0) return false;
+    if (this.dueAfter(ending.kind, asked).length === 0) return false;
     this.left = null;
     return this.state.sendWorkflow({ type: 'compensationStarted', ending }, atMs);
   }

@@ -4,7 +4,7 @@ import type { ErrorDocument } from '../base/errors.js';
 import { LEAF } from './columns.js';
 import { Compensations } from './compensations.js';
 import type { EngineDefinition } from './definition.js';
-import type { WorkflowRequest } from './effects.js';
+import type { EngineEvent, WorkflowRequest } from './effects.js';
 import type { ExecutionState } from './execution-state.js';
 
 const CANCELLED = { name: 'Cancelled', message: 'the node was cancelled', code: 'STEP_CANCELLED' };
@@ -36,6 +36,15 @@ export class Endings {
     const ending = { kind: 'cancelled' as const, ...(reason !== undefined && { reason }) };
     if (this.compensations?.isUnderWay !== true) this.endBy(ending, compensate, atMs);
     else if (!compensate && this.end(ending, atMs)) this.cancelNodes(atMs);
+  }
+
+  /** The compensations that would follow if this came now. */
+  compensationsOf(event: EngineEvent): readonly number[] {
+    const { compensations } = this;
+    if (compensations === null || event.type !== 'cancelRequested') return [];
+    const { compensate = false } = event;
+    if (compensations.isUnderWay) return compensate ? [...compensations.all] : [];
+    return compensations.dueAfter('cancelled', compensate);
   }
 
   /** What is left is cancelled. @param compensate whatever the workflow says */

@@ -37,7 +37,7 @@ export class ExecutionEngine {
   private readonly repeats: Repeats | null = null;
   private readonly deadlines: Deadlines;
   private readonly freshStarts: FreshStarts;
-  private readonly endings: Endings;
+  readonly endings: Endings;
   private readonly propagation: Propagation;
   /** null: nothing is done for each item of a list. */
   private readonly maps: Maps | null;

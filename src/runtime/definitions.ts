@@ -1,4 +1,4 @@
-import { MaestroError } from '../base/errors.js';
+import { isMaestroError, MaestroError } from '../base/errors.js';
 import {
   compareStructure,
   hasFunctions,
@@ -14,6 +14,12 @@ const MAX_CACHED = 256;
 
 /** By what a stored definition is found. */
 type StoredFor = Pick<ExecutionRecord, 'executionId' | 'workflowId' | 'definitionHash' | 'baseDir'>;
+
+export interface ForEnding {
+  readonly definition: Definition;
+  /** Why it cannot run here; null: it can. */
+  readonly refusal: MaestroError | null;
+}
 
 /**
  * Compiled workflows, so that many executions of one share it. Those from files are known by hash and folder; those
@@ -78,7 +84,18 @@ export class Definitions {
     return this.started.get(definitionHash) ?? registered;
   }
 
-  /** For looking at a stored execution, or ending it: its functions need not be known. */
+  /** For an execution that is brought here to be paused or ended, whether it can run here or not. */
+  forEnding(record: ExecutionRecord, spec: WorkflowSpec): ForEnding {
+    try {
+      return { definition: this.forStored(record, spec), refusal: null };
+    } catch (error) {
+      if (!isMaestroError(error, 'EXECUTOR_MISSING') && !isMaestroError(error, 'STRUCTURE_MISMATCH'))
+        throw error;
+      return { definition: this.plain(record, spec), refusal: error };
+    }
+  }
+
+  /** For looking at a stored execution: its functions need not be known. */
   plain({ baseDir, definitionHash }: ExecutionRecord, spec: WorkflowSpec): Definition {
     return this.cached({ spec, baseDir, definitionHash, functions: new Map() });
   }

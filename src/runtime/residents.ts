@@ -1,3 +1,4 @@
+import type { MaestroError } from '../base/errors.js';
 import type { EngineEvent } from '../engine/effects.js';
 import type { Workflow } from '../spec/index.js';
 import type { KvOp } from '../store/kv.js';
@@ -7,7 +8,7 @@ import type { Supervisor } from '../supervisor/supervisor.js';
 import type { ActiveExecution } from '../supervisor/active-execution.js';
 import { Backlog, type Arriving, type Waiting } from './backlog.js';
 import { Deferred } from './deferred.js';
-import type { Definitions } from './definitions.js';
+import type { Definitions, ForEnding } from './definitions.js';
 import { notFound } from './history.js';
 import type { Claim } from './inbox-poller.js';
 import type { Settings } from './options.js';
@@ -127,7 +128,7 @@ export class Residents {
 
   /**
    * Brings a stored execution into memory and applies its events before anything of it starts.
-   * @param anyway also when its functions are not known here: it will not run
+   * @param anyway also when it cannot run here: it is paused or ended, and leaves
    * @param ops committed with that
    */
   async bring(waiting: Arriving, anyway = false, ops: readonly KvOp[] = []): Promise<void> {
@@ -136,7 +137,8 @@ export class Residents {
     this.arriving.set(executionId, arrival);
     let adopted: Promise<void>;
     try {
-      const execution = await this.read(waiting, anyway);
+      const { execution, refusal } = await this.read(waiting, anyway);
+      if (refusal !== null) execution.isVisitor = !endsByCompensating(execution, waiting.events, refusal);
       const isNew = execution.record.status === 'pending';
       const first: EngineEvent[] = isNew ? [{ type: 'startRequested' }] : [];
       const answers = await this.claimAnswers(execution);
@@ -162,18 +164,19 @@ export class Residents {
   private async read(
     { executionId, workflow, record: taken }: Arriving,
     anyway: boolean,
-  ): Promise<ActiveExecution> {
+  ): Promise<{ execution: ActiveExecution; refusal: MaestroError | null }> {
     const { store, definitions, ownership, settings, listens } = this.options;
     const stored = await store.load(executionId, taken);
     if (stored === undefined) throw notFound(executionId);
     const { record, spec, globalContext } = stored;
-    const definition = anyway
-      ? definitions.plain(record, spec)
-      : definitions.forStored(record, spec, workflow);
+    const { definition, refusal }: ForEnding = anyway
+      ? definitions.forEnding(record, spec)
+      : { definition: definitions.forStored(record, spec, workflow), refusal: null };
     const restored = await restoreState(store, stored, definition.plan);
     const { random } = settings;
     const { ownerId } = ownership.self;
-    return activate({ definition, record, globalContext, random, ownerId, listens }, restored);
+    const execution = activate({ definition, record, globalContext, random, ownerId, listens }, restored);
+    return { execution, refusal };
   }
 
   /** Takes one that waits out of the line and brings it in at once, with a further event. */
@@ -219,4 +222,18 @@ export class Residents {
       await Promise.all(batch);
     }
   }
+}
+
+/**
+ * Whether these events have an execution compensated that cannot run here: as far as that needs nothing that is not known here, it can.
+ * @throws refusal when a compensation lacks its function
+ */
+function endsByCompensating(
+  { engine, definition }: ActiveExecution,
+  events: readonly EngineEvent[],
+  refusal: MaestroError,
+): boolean {
+  const due = events.flatMap((event) => engine.endings.compensationsOf(event));
+  if (!due.every((node) => definition.canExecute(node))) throw refusal;
+  return due.length > 0;
 }

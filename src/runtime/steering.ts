@@ -223,6 +223,10 @@ export class Steering {
     const { residents, supervisor } = this.host;
     await residents.arrival(executionId);
     const active = supervisor.active.get(executionId);
+    if (active?.isVisitor === true) {
+      await supervisor.whenGone(executionId);
+      return false;
+    }
     if (active !== undefined) {
       // What has ended hears no answer. Before it has left, a rerun may come that lets it hear those which are kept.
       if (active.isEnded && isAnswer(event)) return false;

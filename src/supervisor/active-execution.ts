@@ -44,6 +44,8 @@ export class ActiveExecution {
   suspended = false;
   /** True once it has left memory: whatever still arrives for it is dropped. */
   released = false;
+  /** It cannot run here: it is in memory for one turn, which pauses or ends it, and in which nothing begins. */
+  isVisitor = false;
   /** Something in it may have become startable: admission has not looked yet. */
   isOffered = false;
   /** What it has to start waits until its children have stopped. */
@@ -87,12 +89,12 @@ export class ActiveExecution {
   }
 
   /**
-   * Ended, or paused with nothing left to finish (waits need nobody), and no attempt still stopping: it can leave
-   * memory, and another process may run it.
+   * Ended, or paused with nothing left to finish (waits need nobody), or a visitor, and no attempt still stopping: it can
+   * leave memory, and another process may run it.
    */
   get isAtRest(): boolean {
     const isPaused = this.engine.state.workflowLeaf === 'paused' && this.engine.isIdle;
-    return (this.isEnded || isPaused) && this.jobs.size === 0 && this.stopping.isEmpty;
+    return (this.isEnded || isPaused || this.isVisitor) && this.jobs.size === 0 && this.stopping.isEmpty;
   }
 
   /**

@@ -37,7 +37,7 @@ export class Admission {
 
   /** Something in this execution may have become startable. */
   offer(execution: ActiveExecution): void {
-    if (execution.isOffered) return;
+    if (execution.isOffered || execution.isVisitor) return;
     execution.isOffered = true;
     this.offered.push(execution);
   }

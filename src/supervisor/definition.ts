@@ -118,6 +118,12 @@ export class Definition {
     return (this.steps[node] ??= resolveStep(this.nodeSpec(node), this.workflow, isolation, this.modules));
   }
 
+  /** Whether what the node executes is known here. */
+  canExecute(node: number): boolean {
+    const { id, uses, run } = this.nodeSpec(node);
+    return uses !== undefined || run !== undefined || this.workflow.functions.has(id);
+  }
+
   /** The node's config as JSON text. */
   configOf(given: number): string {
     const node = stageOf(this.plan, given);

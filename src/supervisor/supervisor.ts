@@ -59,6 +59,9 @@ export interface SupervisorOptions {
   readonly died: (error: ErrorDocument, cause: unknown) => void;
 }
 
+/** What is done for an execution that cannot run here: what ends or pauses others with it, and what belongs to its commit. */
+const OF_VISITORS: ReadonlySet<Effect['kind']> = new Set<Effect['kind']>(['cancel', 'steerChild', 'keep']);
+
 /**
  * The one loop: takes what happened, lets engines decide, starts what may start, commits, then acts. Everything
  * runs on one thread; nothing here waits.
@@ -152,9 +155,10 @@ export class Supervisor {
     return this.submit({ kind: 'commit', ops });
   }
 
-  /** Waits until an execution that has ended, but has attempts to stop or a commit under way, has left. */
+  /** Waits until an execution that has ended, or visits, but has attempts to stop or a commit under way, has left. */
   whenGone(executionId: string): Promise<void> {
-    if (this.active.get(executionId)?.isEnded === true) this.departures.begin(executionId);
+    const active = this.active.get(executionId);
+    if (active !== undefined && (active.isEnded || active.isVisitor)) this.departures.begin(executionId);
     return this.departures.when(executionId);
   }
 
@@ -296,6 +300,8 @@ export class Supervisor {
   }
 
   private act(execution: ActiveExecution, effect: Effect): void {
+    // What would begin does so where it can run.
+    if (execution.isVisitor && !OF_VISITORS.has(effect.kind)) return;
     switch (effect.kind) {
       case 'dispatch': {
         const job = this.jobs.create(execution, effect);
