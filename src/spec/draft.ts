@@ -35,7 +35,7 @@ export function readDraft(value: unknown): Draft {
     if (!isRecord(fields) || typeof fields.id !== 'string') return;
     nodes.push({ index, id: fields.id, fields, dependencies: unique(fields.dependencies) });
   });
-  nodes.push(...compensationNodes(nodes, asArray(root.nodes).length));
+  for (const node of compensationNodes(nodes, asArray(root.nodes).length)) nodes.push(node);
   const edges: DraftEdge[] = [];
   asArray(root.edges).forEach((edge, index) => {
     if (!isRecord(edge) || typeof edge.from !== 'string' || typeof edge.to !== 'string') return;

@@ -60,8 +60,8 @@ interface Form {
 }
 
 /**
- * Writes canonical JSON. Nodes are alike: what the object before it at the same depth said, too, is not written anew (a workflow of a
- * million nodes takes a third of the time of a sorted copy and JSON.stringify).
+ * Writes canonical JSON. Nodes are alike: what the object before it at the same depth said, too, is not written anew, which takes half of
+ * the time of a sorted copy and JSON.stringify.
  */
 class Canonical {
   /** By depth. */
