@@ -42,8 +42,9 @@ export const rateRows: readonly Row[] = [
     durability: 'none',
     async measure(meter) {
       const each = layered(meter, 10_000, 100, { pools: ['inline'], stores: ['memory'], workers: 100 });
-      const { rate, yards } = await meter.beside(each, { kind: 'promises', case: each });
-      return { checks: [partOf('nodes/s', rate, 0.4, { what: 'plain promises', value: yards[0] })] };
+      const { rate, yards } = await meter.beside(each, { kind: 'promises', case: each }, bare(each));
+      const promises = { what: 'plain promises', value: yards[0] };
+      return { checks: [partOf('nodes/s', rate, 0.4, promises), partOfBare(rate, yards[1])] };
     },
   },
   {

@@ -26,7 +26,7 @@ describe('npm run bench:targets', () => {
       node: process.version,
     });
     expect(rows).toHaveLength(16);
-    expect(Object.keys(yardsticks)).toHaveLength(11);
+    expect(Object.keys(yardsticks)).toHaveLength(12);
     for (const { row, checks, skipped } of rows) {
       if (row === 'makespan' && !existsSync(WORKLOADS)) {
         expect(skipped).toContain('../shared/workloads');
