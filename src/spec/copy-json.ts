@@ -62,7 +62,7 @@ class Copier {
       if (typeof field === 'string') continue;
       const copied = this.copyField(field, key, depth + 1);
       if (copied === undefined) isWhole = false;
-      if (!Object.is(copied, field)) setField(copy, key, copied);
+      if (!Object.is(copied, field)) copy[key] = copied;
     }
     const isPure = isWhole && Object.getOwnPropertySymbols(copy).length === 0;
     return isPure
@@ -79,11 +79,6 @@ class Copier {
     this.last.set(key, { value, copy });
     return copy;
   }
-}
-
-function setField(fields: Fields, key: string, value: unknown): void {
-  if (key !== '__proto__') fields[key] = value;
-  else Object.defineProperty(fields, key, { value, enumerable: true, configurable: true, writable: true });
 }
 
 function isPlain(value: object): boolean {

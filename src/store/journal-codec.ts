@@ -6,6 +6,7 @@ import {
   type WorkflowEvent,
 } from '../../machines/events.js';
 import { invariant } from '../base/assert.js';
+import { MaestroError } from '../base/errors.js';
 import { WAIT_ENDS } from '../base/model.js';
 import { WORKFLOW, isWorkflowEntry, type Entry } from '../engine/entries.js';
 import { ByteReader } from './byte-reader.js';
@@ -321,6 +322,7 @@ function codesOf(types: readonly string[]): Map<string, number> {
 
 function codeOf(codes: ReadonlyMap<string, number>, type: string): number {
   const code = codes.get(type);
-  invariant(code !== undefined, `an event of unknown type: ${type}`);
+  // Not an invariant, whose text would be made for each entry.
+  if (code === undefined) throw new MaestroError('INVARIANT', `an event of unknown type: ${type}`);
   return code;
 }
