@@ -18,11 +18,12 @@ import type { TimerHeap } from './timer-heap.js';
 import type { Replicas } from '../engine/replicas.js';
 
 /**
- * Checkpoints are at least this many entries apart; and twice as many as there are nodes, so their cost is amortised: to read the
- * row of a node takes as long as to replay a few of its entries, of which most nodes have three in all.
+ * Checkpoints are at least this many entries apart; and four for each node, so their cost is amortised: to read the row of a node
+ * takes as long as to replay one of its entries, and most nodes have three in all. So an execution has one only when much of it
+ * was tried again or repeated.
  */
 const MIN_CHECKPOINT_ENTRIES = 4096;
-const CHECKPOINT_ENTRIES_A_NODE = 2;
+const CHECKPOINT_ENTRIES_A_NODE = 4;
 
 /** An execution in memory: its engine, and what the supervisor keeps beside it. */
 export class ActiveExecution {

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { defineWorkflow, type StepContext, type Workflow } from '../../src/runtime/index.js';
 import { openStore } from '../../src/store/open.js';
+import { failFirst, manyEntries } from './support/checkpoints.js';
 import { Counter, Gate, runtimes, storeKinds, until } from './support/runtimes.js';
 
 const open = runtimes();
 const LAYERS = 24;
 const WIDTH = 100;
-/** Where the first life ends: past the first checkpoint (4,096 entries, three for each node). */
+/** Where the first life ends: past the first checkpoint. */
 const STOP = `n${18 * WIDTH}`;
 /** The node at the gate and all that depend on it: one column more in each layer after. */
 const HELD_BACK = 1 + 2 + 3 + 4 + 5 + 6;
@@ -20,7 +21,9 @@ function layered(gate: Gate, ran: Counter): Workflow {
     const before = (offset: number) => `n${(layer - 1) * WIDTH + ((column + offset) % WIDTH)}`;
     builder.node(`n${i}`, {
       dependsOn: layer === 0 ? [] : [before(0), before(7)],
-      execute: async ({ nodeId, dependencyOutputs }: StepContext<Record<string, unknown>>) => {
+      ...manyEntries,
+      execute: async ({ nodeId, attempt, dependencyOutputs }: StepContext<Record<string, unknown>>) => {
+        failFirst({ attempt });
         ran.note(nodeId);
         if (nodeId === STOP) await gate.passed;
         return (
@@ -49,13 +52,15 @@ const LATE = 2000;
 /** One part runs at once, one after the first gate, and a last node after the second one. */
 function twoParts(first: Gate, second: Gate, ran: Counter): Workflow {
   const builder = defineWorkflow<Record<string, unknown>>({ id: 'two-parts' });
-  const note = ({ nodeId }: StepContext): number => {
+  const note = ({ nodeId, attempt }: StepContext): number => {
+    failFirst({ attempt });
     ran.note(nodeId);
     return 1;
   };
-  for (let i = 0; i < EARLY; i++) builder.node(`early${i}`, { execute: note });
+  for (let i = 0; i < EARLY; i++) builder.node(`early${i}`, { ...manyEntries, execute: note });
   builder.node('gate', { execute: () => first.passed });
-  for (let i = 0; i < LATE; i++) builder.node(`late${i}`, { dependsOn: ['gate'], execute: note });
+  for (let i = 0; i < LATE; i++)
+    builder.node(`late${i}`, { dependsOn: ['gate'], ...manyEntries, execute: note });
   builder.node('last', { dependsOn: ['late0'], execute: () => second.passed });
   return builder.build();
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { defineWorkflow, type ExecutionEvent, type Runtime } from '../../src/runtime/index.js';
+import { failFirst, manyEntries } from './support/checkpoints.js';
 import { collect, Gate, runtimes, storeKinds, until } from './support/runtimes.js';
 
 const open = runtimes();
@@ -98,9 +99,16 @@ describe.each(storeKinds())('events after a given one on %s', (_, create) => {
   it('are the same before and after a checkpoint', async () => {
     const runtime = await open({ store: create()(), pool: { inline: 1000 } });
     const builder = defineWorkflow<Record<string, unknown>>({ id: 'many' });
-    // A chain of groups, so that there are many commits; more than 4,096 entries, so that there is a checkpoint.
-    for (let i = 0; i < 2000; i++)
-      builder.node(`n${i}`, { dependsOn: i < 100 ? [] : [`n${i - 100}`], execute: () => i });
+    // A chain of groups, so that there are many commits; so many entries that there is a checkpoint.
+    for (let i = 0; i < 1000; i++)
+      builder.node(`n${i}`, {
+        dependsOn: i < 100 ? [] : [`n${i - 100}`],
+        ...manyEntries,
+        execute: ({ attempt }) => {
+          failFirst({ attempt });
+          return i;
+        },
+      });
     const { id, result } = await runtime.start(builder.build());
     expect((await result).status).toBe('completed');
     const all = await collect(runtime.events(id));

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { defineWorkflow, type StepContext, type Workflow } from '../../src/runtime/index.js';
 import { openStore } from '../../src/store/open.js';
+import { failFirst, manyEntries } from './support/checkpoints.js';
 import { collect, Counter, Gate, runtimes, storeKinds, until } from './support/runtimes.js';
 
 const open = runtimes();
@@ -255,12 +256,13 @@ describe.each(storeKinds())('a map under way on %s', (_, create) => {
     const items = numbers(COUNT).map((n) => ({ n, text: 'x'.repeat(40) }));
     const workflow = mapped({
       items,
-      work: async ({ item, index, nodeId }) => {
+      work: async ({ item, index, nodeId, attempt }) => {
+        failFirst({ attempt });
         ran.note(nodeId);
         if (Number(index) >= 2_000) await gate.passed;
         return (item as { n: number }).n;
       },
-      more: { condition: 'item.n != 2500' },
+      more: { ...manyEntries, condition: 'item.n != 2500' },
     });
     const first = await open({ store: place(), pool: { inline: 50 } });
     const { id } = await first.start(workflow);
