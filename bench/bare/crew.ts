@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { BareResults } from './protocol.js';
+import { batchOf } from './steps.js';
 
 /** Batches that one thread has at once: one to run, one to go on with. */
 const AT_ONCE = 2;
@@ -47,10 +48,8 @@ export class Crew {
       const free = this.#threads.reduce((some, other) => (other.batches < some.batches ? other : some));
       if (free.batches === AT_ONCE) return;
       const steps = Math.min(MOST_STEPS, Math.max(LEAST_STEPS, Math.ceil(this.#waiting.length / PARTS)));
-      const batch: (number | string)[] = [this.config];
-      for (const [step, inputs] of this.#waiting.splice(0, steps)) batch.push(step, inputs);
       free.batches++;
-      free.worker.postMessage(batch);
+      free.worker.postMessage(batchOf(this.config, this.#waiting.splice(0, steps)));
     }
   }
 }

@@ -1,7 +1,7 @@
-import { task, type StepConfig } from '../step.js';
 import type { Waiting } from './crew.js';
 import type { BareRow, Disk } from './disk.js';
 import type { BareResults } from './protocol.js';
+import { batchOf, runBatch } from './steps.js';
 
 /** The thread of the loop itself, which runs what it is given in its next turn. */
 export class OwnThread {
@@ -11,12 +11,7 @@ export class OwnThread {
   ) {}
 
   run(steps: readonly Waiting[]): void {
-    setImmediate(() => {
-      const results: (number | string)[] = [];
-      const parsed = JSON.parse(this.config) as StepConfig;
-      for (const [step] of steps) results.push(step, JSON.stringify(task({ nodeConfig: { ...parsed } })));
-      this.told(results);
-    });
+    setImmediate(() => this.told(runBatch(batchOf(this.config, steps))));
   }
 
   close(): Promise<void> {

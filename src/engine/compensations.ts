@@ -38,11 +38,11 @@ export class Compensations {
 
   /** Compensations that have not been needed so far. */
   get pending(): number[] {
-    return [...this.of.keys()].filter((node) => this.leaf[node] === LEAF.pending);
+    return this.all.filter((node) => this.leaf[node] === LEAF.pending);
   }
 
-  get all(): Iterable<number> {
-    return this.of.keys();
+  get all(): number[] {
+    return [...this.of.keys()];
   }
 
   /** What is to be compensated after such an end, the first one last. @param asked by whoever cancels */
@@ -65,7 +65,7 @@ export class Compensations {
     if (this.left === null) {
       this.left = this.due();
       // After a restart: what was under way goes on first.
-      this.current = [...this.of.keys()].find((node) => isOpen(this.leaf[node])) ?? -1;
+      this.current = this.all.find((node) => isOpen(this.leaf[node])) ?? -1;
       if (this.current >= 0) return null;
     }
     const next = this.left.pop();
@@ -90,7 +90,7 @@ export class Compensations {
     const again = [...failures, ...withMaps(this.definition.plan, [...undone, ...below])].filter(
       (node) => !this.has(node) && hasRun(this.leaf[node]),
     );
-    return new Set([...again, ...[...this.of.keys()].filter((node) => isSettledLeaf(this.leaf[node]))]);
+    return new Set([...again, ...this.all.filter((node) => isSettledLeaf(this.leaf[node]))]);
   }
 
   /** With these nodes start over their compensations, and those that failed or were not needed. */

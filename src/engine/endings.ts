@@ -43,7 +43,7 @@ export class Endings {
     const { compensations } = this;
     if (compensations === null || event.type !== 'cancelRequested') return [];
     const { compensate = false } = event;
-    if (compensations.isUnderWay) return compensate ? [...compensations.all] : [];
+    if (compensations.isUnderWay) return compensate ? compensations.all : [];
     return compensations.dueAfter('cancelled', compensate);
   }
 

@@ -7,7 +7,7 @@ import type { Job, Pool, PoolListener, StepKind, StepRef } from './port.js';
 import { ProcessPool } from './processes.js';
 import { ThreadPool } from './threads.js';
 
-export { resolveStep, kindOfStep } from './resolve-step.js';
+export { hasStep, resolveStep, kindOfStep } from './resolve-step.js';
 export { STEP_KINDS } from './port.js';
 export type { PoolSettings } from './options.js';
 export type * from './port.js';

@@ -21,6 +21,11 @@ export function kindOfStep(
   return node.run === undefined ? 'inline' : 'command';
 }
 
+/** Whether it is known what a node executes: else `resolveStep` throws. */
+export function hasStep({ id, uses, run }: NodeSpec, functions: Workflow['functions']): boolean {
+  return uses !== undefined || run !== undefined || functions.has(id);
+}
+
 /**
  * What a node executes: its inline function, else its `uses` module, else its `run` command. Looks at no file: a
  * missing module fails its node, not the workflow. `isolation` is the workflow's default for `uses`. Nodes that run the

@@ -7,6 +7,7 @@ import {
   type Workflow,
   type WorkflowSpec,
 } from '../spec/index.js';
+import { hasStep } from '../pool/index.js';
 import { Definition } from '../supervisor/definition.js';
 import type { ExecutionRecord } from '../store/types.js';
 
@@ -118,15 +119,15 @@ function missingFunctions(
   children: Workflow['subworkflows'],
 ): string[] {
   return spec.nodes.flatMap((node) => {
-    const { id, uses, run, members, definition } = node;
+    const { id, members, definition } = node;
     if (definition !== undefined) {
       const [child, inner] = [children?.get(id), spec.subworkflows?.[definition]];
       if (inner === undefined) return [];
       const within = missingFunctions(inner, child?.functions ?? new Map(), child?.subworkflows);
       return within.map((each) => `${id}/${each}`);
     }
-    const isKnown = uses !== undefined || run !== undefined || members !== undefined || functions.has(id);
-    return isKnown || isWaitNode(node) ? [] : [id];
+    const isKnown = hasStep(node, functions) || members !== undefined || isWaitNode(node);
+    return isKnown ? [] : [id];
   });
 }
 

@@ -11,7 +11,7 @@ import { normalizeRetryPolicy } from '../policy/retry.js';
 import { triggerOf, type Trigger } from '../policy/trigger.js';
 import { compileValue, type CompiledValue } from '../policy/value-expression.js';
 import type { WaitPlan } from '../policy/wait.js';
-import { kindOfStep, resolveStep, STEP_KINDS, type StepRef } from '../pool/index.js';
+import { hasStep, kindOfStep, resolveStep, STEP_KINDS, type StepRef } from '../pool/index.js';
 import {
   contractsOf,
   edgeConditionsOf,
@@ -120,8 +120,7 @@ export class Definition {
 
   /** Whether what the node executes is known here. */
   canExecute(node: number): boolean {
-    const { id, uses, run } = this.nodeSpec(node);
-    return uses !== undefined || run !== undefined || this.workflow.functions.has(id);
+    return hasStep(this.nodeSpec(node), this.workflow.functions);
   }
 
   /** The node's config as JSON text. */
